@@ -1,0 +1,31 @@
+# bpf_object(NAME FILE.bpf.c): compiles one BPF program file and embeds the object in a C++ library
+# bpf_NAME, which offers it as the symbols tracepkt_bpf_NAME_{begin,end} (see bpf/objects.h).
+# The object is embedded whole, not as a libbpf skeleton: the packet filter is written into it
+# before libbpf opens it (filter/).
+
+find_program(CLANG NAMES clang clang-19 clang-18 clang-17 clang-16 clang-15 clang-14 REQUIRED)
+find_program(LLVM_STRIP NAMES llvm-strip llvm-strip-19 llvm-strip-18 llvm-strip-17 llvm-strip-16 llvm-strip-15
+                              llvm-strip-14 REQUIRED)
+
+function(bpf_object name source)
+  set(object ${CMAKE_CURRENT_BINARY_DIR}/${name}.bpf.o)
+  set(depfile ${CMAKE_CURRENT_BINARY_DIR}/${name}.bpf.d)
+  get_filename_component(source ${source} ABSOLUTE)
+  add_custom_command(
+    OUTPUT ${object}
+    COMMAND ${CLANG} -target bpf -mcpu=v3 -O2 -g -std=gnu11 -Wall -Wextra -Werror -Wno-unused-parameter
+            -D__TARGET_ARCH_x86 -I${CMAKE_SOURCE_DIR}/src -I/usr/include/${CMAKE_LIBRARY_ARCHITECTURE}
+            -MD -MF ${depfile} -MT ${object} -c ${source} -o ${object}
+    COMMAND ${LLVM_STRIP} -g ${object}
+    DEPENDS ${source}
+    DEPFILE ${depfile}
+    COMMENT "BPF ${name}"
+    VERBATIM)
+  set(embed ${CMAKE_CURRENT_BINARY_DIR}/${name}_embed.S)
+  file(WRITE ${embed}.new "  .section .rodata\n  .balign 8\n  .global tracepkt_bpf_${name}_begin\n"
+       "tracepkt_bpf_${name}_begin:\n  .incbin \"${object}\"\n  .global tracepkt_bpf_${name}_end\n"
+       "tracepkt_bpf_${name}_end:\n  .section .note.GNU-stack,\"\",@progbits\n")
+  file(COPY_FILE ${embed}.new ${embed} ONLY_IF_DIFFERENT)
+  set_source_files_properties(${embed} PROPERTIES LANGUAGE ASM OBJECT_DEPENDS ${object})
+  add_library(bpf_${name} STATIC ${embed})
+endfunction()
