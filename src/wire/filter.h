@@ -1,0 +1,18 @@
+/*
+ * The packet filter's stubs in a BPF object: what the stub, its callers and the writer of its code
+ * (filter/patch.h) must agree on. Plain C, read by both sides.
+ */
+#pragma once
+
+/* Bytes of the packet that a caller hands over, all of them readable. */
+#define FILTER_WINDOW 64
+
+/* Instructions of a stub, before and after a filter is written into it. */
+#define FILTER_INSNS 2048
+
+/* What a stub answers. */
+enum filter_verdict {
+  FILTER_NO_MATCH = 0,
+  FILTER_MATCH = 1,
+  FILTER_NOT_LINEAR = 2, /* needs bytes of the packet that are not in its linear part */
+};

@@ -1,0 +1,119 @@
+/*
+ * What crosses from the kernel side to the user side: a record is a header and then sections, each
+ * with its id and length, so that a reader skips what it does not know. Plain C, read by both
+ * sides.
+ */
+#pragma once
+
+#include <linux/types.h>
+
+/* Bytes of the packet, from its IP header on, that one record carries at most. */
+#define WINDOW_BYTES 128
+
+enum hook_id {
+#define HOOK(id, name, stage, view, says) HOOK_##name = id,
+#include "wire/hooks.def"
+#undef HOOK
+  /* Hooks with more to say than a crossing; their sections are below. */
+  HOOK_netif_receive_skb = 32,
+  HOOK_skb_copy_datagram_iovec = 33,
+  HOOK_kfree_skb = 34,
+  HOOK_consume_skb = 35,
+};
+
+enum stage_id {
+#define STAGE(id, name, says) STAGE_##name = id,
+#include "wire/stages.def"
+#undef STAGE
+};
+
+enum loss_id {
+#define LOSS(id, name, says) LOSS_##name = id,
+#include "wire/losses.def"
+#undef LOSS
+  LOSS_COUNT,
+};
+
+/* record_header.flags */
+enum {
+  RECORD_FIRST = 1, /* the first sight of this packet */
+  RECORD_LAST = 2,  /* nobody else holds the packet's bytes: its life ends here */
+};
+
+struct record_header {
+  __u16 hook; /* enum hook_id */
+  __u8 stage; /* enum stage_id */
+  __u8 flags;
+  __u32 cpu;
+  __u64 time_ns;      /* CLOCK_MONOTONIC */
+  __u64 packet;       /* id of the packet, never used again */
+  __u64 netns_cookie; /* 0 where the kernel has none (before 5.12) */
+  __u32 netns;        /* inode; 0 where the packet is on no device and no socket */
+  __u32 ifindex;      /* 0: on no device */
+  __u32 iif;          /* ifindex of the device it came in by last, in `netns`; 0: made here */
+  __u32 pad;
+  char ifname[16];
+};
+
+/* Section ids are in capture files: never changed, never used again. */
+enum section_id {
+  SECTION_packet = 1,
+  SECTION_drop = 2,
+  SECTION_socket = 3,
+};
+
+struct section_header {
+  __u16 id;   /* enum section_id */
+  __u16 size; /* bytes of the section, this header included, without the padding to 8 */
+};
+
+/* The packet as it is at this hop. The section is as long as the bytes it carries. */
+struct packet_section {
+  struct section_header section;
+  __u32 len;      /* bytes of the packet from its IP header on */
+  __u16 protocol; /* ethertype, host order */
+  __u16 captured; /* bytes of `bytes` that are the packet's */
+  __u32 mark;
+  __u8 bytes[WINDOW_BYTES];
+};
+
+struct drop_section {
+  struct section_header section;
+  __u32 reason;     /* enum skb_drop_reason of the running kernel, subsystem in the upper half */
+  __u32 has_reason; /* 0: this kernel gives none (before 5.17) */
+  __u32 pad;
+  __u64 location; /* address in the kernel function that dropped it */
+};
+
+struct socket_section {
+  struct section_header section;
+  __u16 family;   /* AF_* */
+  __u16 type;     /* SOCK_* */
+  __u16 protocol; /* IPPROTO_* */
+  __u16 pad;
+  __u32 pid; /* process that reads the socket */
+  char comm[16];
+};
+
+/* How first sight is decided. */
+enum match_mode {
+  MATCH_FILTER = 0, /* the packet filter written into the program */
+  MATCH_ECHO = 1,   /* echo requests of one sender, their answers, and errors about them */
+};
+
+/* What makes an echo packet ours: all of it is in the packet. */
+struct echo_identity {
+  __u64 cookie;      /* first bytes of the payload, as they lie in memory */
+  __u64 cookie_mask; /* of those that fit into the payload: all ones where it is long enough */
+  __u32 pad;
+  __u16 pad2;
+  __u16 id;            /* network order; compared where the cookie is not whole */
+  __u64 socket_cookie; /* a request with a short cookie must come from this socket */
+};
+
+/* Read-only while programs run; written before they are loaded. */
+struct probe_config {
+  __u32 mode;          /* enum match_mode */
+  __u32 filter_has_l3; /* the filter can be asked about a bare IP packet */
+  struct echo_identity echo;
+};
