@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: MIT OR GPL-2.0
+/* The programs: one per hook. What they have in common is in the headers, in order of the way. */
+#include "bpf/kernel_types.bpf.h"
+#include "bpf/maps.bpf.h"
+#include "bpf/packet.bpf.h"
+#include "bpf/match.bpf.h"
+#include "bpf/track.bpf.h"
+#include "bpf/emit.bpf.h"
+
+char LICENSE[] SEC("license") = "Dual MIT/GPL";
+
+struct crossing_record {
+	struct record_header header;
+	struct packet_section packet;
+};
+
+struct drop_record {
+	struct record_header header;
+	struct drop_section drop;
+	struct packet_section packet;
+};
+
+struct socket_record {
+	struct record_header header;
+	struct socket_section socket;
+};
+
+/* Reads the packet's place and first bytes, and says which packet it is. */
+static __always_inline struct sighting look(struct sk_buff *skb, struct sock *sk,
+					    enum stage_id stage, enum view_kind kind, bool keep,
+					    struct view *view, struct packet_section *packet)
+{
+	__builtin_memset(packet->bytes, 0, FILTER_WINDOW);
+	view->len = 0;
+	view->linear = 0;
+	view->protocol = 0;
+	view->start = 0;
+	if (!find_packet(skb, kind, view))
+		return sight_again(skb, NULL, stage);
+	if (!read_window(packet->bytes, view->start, view->linear)) {
+		count_loss(LOSS_unreadable);
+		view->linear = 0;
+		return sight_again(skb, NULL, stage);
+	}
+	return sight(skb, sk, view, packet->bytes, stage, keep);
+}
+
+/* The same where no packet is seen for the first time. */
+static __always_inline struct sighting look_again(struct sk_buff *skb, enum stage_id stage)
+{
+	__u8 window[FILTER_WINDOW] __attribute__((aligned(8))) = {};
+	struct view view;
+
+	if (!find_packet(skb, VIEW_OUT, &view) || !read_window(window, view.start, view.linear))
+		return sight_again(skb, NULL, stage);
+	return sight_again(skb, window, stage);
+}
+
+/* A packet at an interface, or on its way from one to the IP layer. */
+static __always_inline int on_crossing(struct sk_buff *skb, const struct place *place,
+				       enum hook_id hook, enum stage_id stage, enum view_kind kind)
+{
+	struct crossing_record record;
+	struct sighting sighting;
+	struct view view;
+	__u32 size = sizeof(record.header);
+
+	sighting = look(skb, place->sk, stage, kind, true, &view, &record.packet);
+	if (!sighting.id)
+		return 0;
+	fill_header(&record.header, skb, place, hook, stage, &sighting);
+	size += fill_packet(&record.packet, skb, &view);
+	emit(&record, size, sizeof(record));
+	return 0;
+}
+
+#define HOOK(id, name, stage, view, says)                                                          \
+	SEC("tp_btf/" #name) int on_##name(__u64 *ctx)                                             \
+	{                                                                                          \
+		struct sk_buff *skb = (struct sk_buff *)ctx[0];                                    \
+		struct place place = find_place(skb);                                              \
+                                                                                                   \
+		return on_crossing(skb, &place, HOOK_##name, STAGE_##stage, view);                 \
+	}
+#include "wire/hooks.def"
+#undef HOOK
+
+/*
+ * The IP layer's receive functions are called from here when the packet is IP's, is for this
+ * machine to look at, and the interface has no master (bridge, bond, macvlan) that takes it first:
+ * __netif_receive_skb_core, the same from 5.10 to 7.2.
+ */
+SEC("tp_btf/netif_receive_skb") int on_netif_receive_skb(__u64 *ctx)
+{
+	struct sk_buff *skb = (struct sk_buff *)ctx[0];
+	struct place place;
+
+	/* Whatever comes in was seen by an interface's hook before: no first sight here. */
+	if (!find_tracked((__u64)skb->head) || !is_ip(bpf_ntohs(skb->protocol)))
+		return 0;
+	place = find_place(skb);
+	if (!place.dev || place.dev->rx_handler ||
+	    BPF_CORE_READ_BITFIELD(skb, pkt_type) == PACKET_OTHERHOST)
+		return 0;
+	return on_crossing(skb, &place, HOOK_netif_receive_skb, STAGE_in, VIEW_IN);
+}
+
+/* A reader copies the packet out of its socket. */
+SEC("tp_btf/skb_copy_datagram_iovec") int on_skb_copy_datagram_iovec(__u64 *ctx)
+{
+	struct sk_buff *skb = (struct sk_buff *)ctx[0];
+	struct place place = find_place(skb);
+	struct sock *sk = place.sk;
+	struct socket_record record;
+	struct sighting sighting;
+
+	/* Who captures packets only looks on. */
+	if (!tracked_count || (sk && sk->__sk_common.skc_family == AF_PACKET))
+		return 0;
+	sighting = look_again(skb, STAGE_deliver);
+	if (!sighting.id)
+		return 0;
+	fill_header(&record.header, skb, &place, HOOK_skb_copy_datagram_iovec, STAGE_deliver,
+		    &sighting);
+	__builtin_memset(&record.socket, 0, sizeof(record.socket));
+	record.socket.section.id = SECTION_socket;
+	record.socket.section.size = sizeof(record.socket);
+	if (sk) {
+		record.socket.family = sk->__sk_common.skc_family;
+		record.socket.type = sk->sk_type;
+		record.socket.protocol = sk->sk_protocol;
+	}
+	record.socket.pid = bpf_get_current_pid_tgid() >> 32;
+	bpf_get_current_comm(record.socket.comm, sizeof(record.socket.comm));
+	emit(&record, sizeof(record), sizeof(record));
+	return 0;
+}
+
+/*
+ * Dropped. A packet that no interface has seen yet, such as one that a firewall kept from leaving,
+ * is matched here.
+ */
+SEC("tp_btf/kfree_skb") int on_kfree_skb(__u64 *ctx)
+{
+	struct sk_buff *skb = (struct sk_buff *)ctx[0];
+	struct place place = find_place(skb);
+	bool last = is_last_holder(skb);
+	struct drop_record record;
+	struct sighting sighting;
+	struct view view;
+	__u32 size = sizeof(record.header) + sizeof(record.drop);
+
+	sighting = look(skb, place.sk, STAGE_drop, VIEW_OUT, !last, &view, &record.packet);
+	if (!sighting.id)
+		return 0;
+	if (last)
+		forget((__u64)skb->head);
+	fill_header(&record.header, skb, &place, HOOK_kfree_skb, STAGE_drop, &sighting);
+	if (last)
+		record.header.flags |= RECORD_LAST;
+	record.drop.section.id = SECTION_drop;
+	record.drop.section.size = sizeof(record.drop);
+	record.drop.location = ctx[1];
+	record.drop.reason = 0;
+	record.drop.has_reason = 0;
+	record.drop.pad = 0;
+	/* The reason came with its enum (5.17, c504e5c2f964). */
+	if (bpf_core_type_exists(enum skb_drop_reason)) {
+		record.drop.has_reason = 1;
+		record.drop.reason = ctx[2];
+	}
+	size += fill_packet(&record.packet, skb, &view);
+	emit(&record, size, sizeof(record));
+	return 0;
+}
+
+/* Freed without complaint. Only the last holder's going is an end. */
+SEC("tp_btf/consume_skb") int on_consume_skb(__u64 *ctx)
+{
+	struct sk_buff *skb = (struct sk_buff *)ctx[0];
+	struct place place = find_place(skb);
+	struct record_header header;
+	struct sighting sighting;
+
+	if (!tracked_count || !is_last_holder(skb))
+		return 0;
+	sighting = look_again(skb, STAGE_end);
+	if (!sighting.id)
+		return 0;
+	forget((__u64)skb->head);
+	fill_header(&header, skb, &place, HOOK_consume_skb, STAGE_end, &sighting);
+	header.flags |= RECORD_LAST;
+	emit(&header, sizeof(header), sizeof(header));
+	return 0;
+}

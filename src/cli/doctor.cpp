@@ -1,0 +1,280 @@
+// tracepkt doctor: what this kernel lets us see, tried for real, and what to do about the rest.
+#include <fmt/format.h>
+#include <linux/capability.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <string>
+#include <vector>
+
+#include "base/fd.h"
+#include "base/json_writer.h"
+#include "cli/exit_status.h"
+#include "cli/options.h"
+#include "filter/filter.h"
+#include "kernel/kernel_btf.h"
+#include "kernel/rights.h"
+#include "kernel/symbols.h"
+#include "kernel/tracer.h"
+#include "kernel/trial.h"
+#include "sinks/output.h"
+
+namespace tracepkt::cli {
+namespace {
+
+enum class State : std::uint8_t { kWorks, kLess, kNo };
+
+struct Feature {
+  std::string name;
+  State state = State::kWorks;
+  std::string why;
+  std::string advice;
+};
+
+struct Diagnosis {
+  std::string kernel;
+  std::string lockdown;
+  bool has_btf = false;
+  std::vector<std::pair<std::string, bool>> capabilities;
+  std::vector<kernel::ProbeKind> probes;
+  std::vector<Feature> features;
+};
+
+const char* state_name(State state) {
+  return state == State::kWorks ? "works" : state == State::kLess ? "less" : "no";
+}
+
+Feature from_status(std::string name, const Status& status) {
+  if (status) {
+    return {.name = std::move(name)};
+  }
+  return {.name = std::move(name),
+          .state = State::kNo,
+          .why = status.error().what,
+          .advice = status.error().hint};
+}
+
+// Loads and attaches all that `trace` and `ping` use, for a moment.
+Status try_tracing(const kernel::Rights& rights, const Result<kernel::KernelBtf>& btf,
+                   std::vector<kernel::Probe>& probes) {
+  if (auto recent = kernel::require_kernel(kernel::kernel_release()); !recent) {
+    return recent;
+  }
+  if (auto allowed = kernel::require(rights, {}, "tracing"); !allowed) {
+    return allowed;
+  }
+  if (!btf) {
+    return std::unexpected(btf.error());
+  }
+  const auto tracer = kernel::Tracer::start({.mode = MATCH_ECHO, .filter = {}, .echo = {}});
+  if (!tracer) {
+    return std::unexpected(tracer.error());
+  }
+  probes = tracer->probes();
+  return {};
+}
+
+Status try_socket(int family, int protocol) {
+  const Fd raw(socket(family, SOCK_RAW | SOCK_CLOEXEC, protocol));
+  const Fd ping(raw.valid() ? -1 : socket(family, SOCK_DGRAM | SOCK_CLOEXEC, protocol));
+  if (raw.valid() || ping.valid()) {
+    return {};
+  }
+  return failure("neither a raw nor a ping socket is allowed: CAP_NET_RAW is missing",
+                 "run it as root: sudo tracepkt doctor");
+}
+
+Feature drop_reasons(const Result<kernel::KernelBtf>& btf, const Status& tracing) {
+  Feature feature{.name = "drops: the kernel's reason"};
+  if (!tracing) {
+    feature.state = State::kNo;
+    feature.why = "packets cannot be traced here";
+  } else if (btf->tracepoint_arguments("kfree_skb") < 3) {
+    feature.state = State::kLess;
+    feature.why =
+        "this kernel gives no reasons (Linux 5.17 and later do); the function that dropped is "
+        "named";
+  }
+  return feature;
+}
+
+Feature drop_functions(const Status& tracing) {
+  Feature feature{.name = "drops: the kernel function"};
+  kernel::Symbols symbols;
+  if (!tracing) {
+    feature.state = State::kNo;
+    feature.why = "packets cannot be traced here";
+  } else if (!symbols.known()) {
+    feature.state = State::kNo;
+    feature.why = "/proc/kallsyms shows no addresses";
+    feature.advice = "run it with CAP_SYSLOG, or set sysctl kernel.kptr_restrict=0";
+  }
+  return feature;
+}
+
+// Every tracepoint that cannot be had costs its own detail and nothing else.
+std::vector<Feature> hook_features(const std::vector<kernel::Probe>& probes) {
+  std::vector<Feature> features;
+  for (const kernel::HookName& hook : kernel::hook_names()) {
+    const auto probe = std::ranges::find(probes, "tp_btf:" + hook.name, &kernel::Probe::name);
+    if (probe != probes.end() && !probe->attached) {
+      features.push_back({.name = "seen: " + hook.says,
+                          .state = State::kNo,
+                          .why = probe->name + ": " + probe->why});
+    }
+  }
+  return features;
+}
+
+Feature names_feature(const kernel::Rights& rights) {
+  Feature feature{.name = "names of namespaces and containers"};
+  std::array<char, 64> link = {};
+  if (readlink("/proc/1/ns/net", link.data(), link.size()) < 0) {
+    feature.state = State::kLess;
+    feature.why = "processes of others cannot be looked at";
+    feature.advice = "run it as root, and in the machine's own pid namespace";
+  } else if (!rights.initial_user_namespace) {
+    feature.state = State::kLess;
+    feature.why = "inside of a user namespace only its own processes are seen";
+  }
+  return feature;
+}
+
+Feature netns_feature(const kernel::Rights& rights) {
+  if (rights.has(CAP_SYS_ADMIN)) {
+    return {.name = "ping --netns"};
+  }
+  return {.name = "ping --netns",
+          .state = State::kNo,
+          .why = "CAP_SYS_ADMIN is missing",
+          .advice = "run it as root: sudo tracepkt ..."};
+}
+
+Diagnosis diagnose() {
+  Diagnosis diagnosis;
+  const kernel::Rights rights = kernel::read_rights();
+  diagnosis.kernel = kernel::kernel_release();
+  diagnosis.lockdown = rights.lockdown;
+  for (const int capability :
+       {CAP_BPF, CAP_PERFMON, CAP_NET_RAW, CAP_NET_ADMIN, CAP_SYS_ADMIN, CAP_SYSLOG}) {
+    diagnosis.capabilities.emplace_back(kernel::capability_name(capability),
+                                        rights.has(capability));
+  }
+  const auto btf = kernel::KernelBtf::load();
+  diagnosis.has_btf = btf.has_value();
+  if (btf) {
+    diagnosis.probes = kernel::try_probe_kinds(*btf);
+  }
+  std::vector<kernel::Probe> probes;
+  const Status tracing = try_tracing(rights, btf, probes);
+  Feature ping = from_status("ping: follow it, there and back", tracing);
+  if (const Status sending = try_socket(AF_INET, IPPROTO_ICMP); tracing && !sending) {
+    ping = from_status(ping.name, sending);
+  }
+  diagnosis.features.push_back(std::move(ping));
+  diagnosis.features.push_back(from_status("trace: follow what matches a filter", tracing));
+  diagnosis.features.push_back(drop_reasons(btf, tracing));
+  diagnosis.features.push_back(drop_functions(tracing));
+  diagnosis.features.push_back(names_feature(rights));
+  diagnosis.features.push_back(netns_feature(rights));
+  std::ranges::move(hook_features(probes), std::back_inserter(diagnosis.features));
+  return diagnosis;
+}
+
+std::string table_row(const sinks::Output& out, const std::string& name, State state,
+                      const std::string& why, const std::string& advice) {
+  const std::string word = state == State::kWorks  ? out.green("works")
+                           : state == State::kLess ? out.bold("works with less")
+                                                   : out.red("no");
+  std::string text = fmt::format("  {:<36} {}\n", name, word);
+  for (const std::string& line : {why, advice}) {
+    if (!line.empty()) {
+      text += fmt::format("      {}\n", line);
+    }
+  }
+  return text;
+}
+
+void print_table(const Diagnosis& diagnosis, sinks::Output& out) {
+  std::string have;
+  std::string lack;
+  for (const auto& [name, has] : diagnosis.capabilities) {
+    (has ? have : lack) += " " + name;
+  }
+  out.write(out.bold("tracepkt " TRACEPKT_VERSION ", kernel " + diagnosis.kernel) + "\n");
+  out.write(fmt::format("  {:<20} {}\n", "BTF type information", diagnosis.has_btf ? "yes" : "NO"));
+  out.write(fmt::format("  {:<20} {}\n", "lockdown",
+                        diagnosis.lockdown.empty()
+                            ? "not known (securityfs is not mounted, or not built in)"
+                            : diagnosis.lockdown));
+  out.write(fmt::format("  {:<20}{}\n", "capabilities", have.empty() ? " none" : have));
+  if (!lack.empty()) {
+    out.write(fmt::format("  {:<20}{}\n", "missing", lack));
+  }
+  out.write("\n" + out.bold("Kinds of probes, each tried for real") + "\n");
+  for (const kernel::ProbeKind& probe : diagnosis.probes) {
+    out.write(table_row(out, probe.kind, probe.works ? State::kWorks : State::kNo, probe.why,
+                        probe.advice));
+  }
+  if (diagnosis.probes.empty()) {
+    out.write("  none can be tried without BTF\n");
+  }
+  out.write("\n" + out.bold("What tracepkt can do here") + "\n");
+  for (const Feature& feature : diagnosis.features) {
+    out.write(table_row(out, feature.name, feature.state, feature.why, feature.advice));
+  }
+  out.flush();
+}
+
+void print_json(const Diagnosis& diagnosis, sinks::Output& out) {
+  JsonWriter json;
+  json.begin_object()
+      .field("type", "doctor")
+      .field("version", TRACEPKT_VERSION)
+      .field("kernel", diagnosis.kernel);
+  json.field("btf", diagnosis.has_btf)
+      .field("lockdown", diagnosis.lockdown)
+      .key("capabilities")
+      .begin_object();
+  for (const auto& [name, has] : diagnosis.capabilities) {
+    json.field(name, has);
+  }
+  json.end_object().key("probes").begin_array();
+  for (const kernel::ProbeKind& probe : diagnosis.probes) {
+    json.begin_object()
+        .field("kind", probe.kind)
+        .field("works", probe.works)
+        .field("why", probe.why);
+    json.field("advice", probe.advice).end_object();
+  }
+  json.end_array().key("features").begin_array();
+  for (const Feature& feature : diagnosis.features) {
+    json.begin_object()
+        .field("name", feature.name)
+        .field("state", state_name(feature.state))
+        .field("why", feature.why);
+    json.field("advice", feature.advice).end_object();
+  }
+  json.end_array().end_object();
+  out.write(json.text() + "\n");
+  out.flush();
+}
+
+}  // namespace
+
+int run_doctor(const DoctorOptions& options) {
+  if (options.common.format == sinks::Format::kClassic) {
+    return report(
+        {.what = "doctor has no classic format", .hint = "use --format table or --format json"});
+  }
+  sinks::Output out(STDOUT_FILENO, options.common.color);
+  const Diagnosis diagnosis = diagnose();
+  options.common.format == sinks::Format::kJson ? print_json(diagnosis, out)
+                                                : print_table(diagnosis, out);
+  return diagnosis.features.front().state == State::kNo ? kUnavailable : kOk;
+}
+
+}  // namespace tracepkt::cli

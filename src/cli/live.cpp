@@ -1,0 +1,220 @@
+#include "cli/live.h"
+
+#include <unistd.h>
+
+#include <ctime>
+#include <optional>
+#include <unordered_map>
+#include <utility>
+
+#include "decode/event.h"
+#include "kernel/kernel_btf.h"
+#include "kernel/netns_names.h"
+#include "kernel/rights.h"
+#include "kernel/symbols.h"
+#include "ring/ring.h"
+
+namespace tracepkt::cli {
+namespace {
+
+// Packets whose end no hook saw are forgotten by the kernel side after this.
+constexpr std::uint64_t kForgetAfterNs = 30'000'000'000;
+constexpr std::uint64_t kForgetEveryNs = 5'000'000'000;
+constexpr std::uint64_t kExpireEveryNs = 100'000'000;
+
+std::int64_t clock_ns(clockid_t clock) {
+  timespec now = {};
+  clock_gettime(clock, &now);
+  return now.tv_sec * 1'000'000'000 + now.tv_nsec;
+}
+
+// Names from this machine, now.
+class LiveNames : public journey::Names {
+ public:
+  explicit LiveNames(bool numeric) : netns_(numeric) {}
+
+  std::string netns(const decode::NetnsId& id) override {
+    return netns_.name({.inode = id.inode, .cookie = id.cookie});
+  }
+
+  // Looks round once, so that no packet's event waits for that.
+  void warm_up() { netns_.warm_up(); }
+
+  std::string drop_reason(std::uint32_t reason) override {
+    if (!reasons_) {
+      const auto kernel_btf = kernel::KernelBtf::load();
+      reasons_.emplace(kernel_btf ? kernel_btf->drop_reasons()
+                                  : std::unordered_map<std::uint32_t, std::string>());
+    }
+    if (const auto it = reasons_->find(reason); it != reasons_->end()) {
+      return it->second;
+    }
+    // The upper half is a subsystem with reasons of its own.
+    return reason >> 16 == 0 ? "REASON_" + std::to_string(reason)
+                             : "SUBSYSTEM_" + std::to_string(reason >> 16) + "_REASON_" +
+                                   std::to_string(reason & 0xffff);
+  }
+
+  std::string symbol(std::uint64_t address) override { return symbols_.name(address); }
+
+ private:
+  kernel::NetnsNames netns_;
+  std::optional<std::unordered_map<std::uint32_t, std::string>>
+      reasons_;  // looked up at the first drop
+  kernel::Symbols symbols_;
+};
+
+}  // namespace
+
+std::uint64_t monotonic_ns() { return static_cast<std::uint64_t>(clock_ns(CLOCK_MONOTONIC)); }
+
+struct Live::State {
+  State(const CommonOptions& options, kernel::Tracer live_tracer, LiveNames live_names,
+        OnJourney on_journey, const journey::BuilderOptions& builder_options)
+      : out(STDOUT_FILENO, options.color),
+        err(STDERR_FILENO, sinks::ColorMode::kNever),
+        clock{.wall_minus_monotonic_ns = clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_MONOTONIC)},
+        sink(sinks::make_sink(options.format, out, err, clock)),
+        tracer(std::move(live_tracer)),
+        names(std::move(live_names)),
+        builder(names, std::move(on_journey), builder_options),
+        buffer_bytes(options.buffer_bytes) {}
+
+  void take(std::span<const std::byte> record);
+
+  sinks::Output out;
+  sinks::Output err;
+  sinks::Clock clock;
+  std::unique_ptr<sinks::Sink> sink;
+  kernel::Tracer tracer;
+  LiveNames names;
+  journey::Builder builder;
+  std::optional<ring::Ring> ring;
+  std::size_t buffer_bytes;
+  std::size_t bytes_this_time = 0;
+  bool behind = false;
+  std::uint64_t expired_ns = 0;
+  std::uint64_t forgot_ns = 0;
+  std::uint64_t undecodable = 0;
+  sinks::Summary counts;
+};
+
+void Live::State::take(std::span<const std::byte> record) {
+  bytes_this_time += record.size();
+  ++counts.events;
+  auto event = decode::decode_record(record);
+  if (!event) {
+    ++undecodable;
+    return;
+  }
+  // A namespace may be gone before its packet's journey ends: ask for its name while it is there.
+  if (event->netns.inode != 0 && event->first) {
+    names.netns(event->netns);
+  }
+  builder.add(*std::move(event));
+}
+
+Live::Live(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Live::~Live() = default;
+
+Result<std::unique_ptr<Live>> Live::start(const CommonOptions& options,
+                                          const kernel::TraceRequest& request, OnJourney on_journey,
+                                          journey::BuilderOptions builder_options) {
+  if (auto recent = kernel::require_kernel(kernel::kernel_release()); !recent) {
+    return std::unexpected(recent.error());
+  }
+  auto tracer = kernel::Tracer::start(request);
+  if (!tracer) {
+    return std::unexpected(tracer.error());
+  }
+  auto state = std::make_unique<State>(options, *std::move(tracer), LiveNames(options.numeric),
+                                       std::move(on_journey), builder_options);
+  State* raw = state.get();
+  raw->names.warm_up();
+  auto ring = ring::Ring::open(raw->tracer.ring_fd(),
+                               [raw](std::span<const std::byte> record) { raw->take(record); });
+  if (!ring) {
+    return std::unexpected(ring.error());
+  }
+  state->ring = *std::move(ring);
+  return std::unique_ptr<Live>(new Live(std::move(state)));
+}
+
+sinks::Sink& Live::sink() { return *state_->sink; }
+sinks::Output& Live::out() { return state_->out; }
+journey::Builder& Live::builder() { return state_->builder; }
+int Live::ring_fd() const { return state_->ring->fd(); }
+
+void Live::read() {
+  State& state = *state_;
+  state.bytes_this_time = 0;
+  state.ring->read();
+  // A quarter of the ring in one go: the kernel is faster than we are.
+  state.behind = state.bytes_this_time > state.buffer_bytes / 4;
+  const std::uint64_t now_ns = monotonic_ns();
+  if (now_ns > state.expired_ns + kExpireEveryNs) {
+    state.expired_ns = now_ns;
+    state.builder.expire(now_ns);
+  }
+  if (now_ns > state.forgot_ns + kForgetEveryNs) {
+    state.forgot_ns = now_ns;
+    state.tracer.forget_packets(now_ns - kForgetAfterNs);
+  }
+}
+
+bool Live::is_behind() const { return state_->behind; }
+void Live::skip_journey() { ++state_->counts.not_shown; }
+
+void Live::stop() {
+  state_->tracer.stop();
+  while (state_->ring->read() == ring::Ring::kMaxBatch) {
+  }
+  state_->builder.finish();
+}
+
+void Live::count(const journey::Journey& journey) {
+  using journey::OutcomeKind;
+  sinks::Summary& counts = state_->counts;
+  ++counts.journeys;
+  switch (journey.outcome.kind) {
+    case OutcomeKind::kDelivered:
+      ++counts.delivered;
+      break;
+    case OutcomeKind::kDropped:
+      ++counts.dropped;
+      break;
+    case OutcomeKind::kLeft:
+      ++counts.left;
+      break;
+    case OutcomeKind::kConsumed:
+      ++counts.consumed;
+      break;
+    case OutcomeKind::kLost:
+      ++counts.lost_sight;
+      break;
+  }
+}
+
+sinks::Summary Live::summary() const {
+  sinks::Summary summary = state_->counts;
+  summary.kernel = kernel::kernel_release();
+  for (const kernel::Probe& probe : state_->tracer.probes()) {
+    if (probe.attached) {
+      summary.probes.attached.push_back(probe.name);
+    } else {
+      summary.probes.unavailable.push_back({.name = probe.name, .why = probe.why});
+    }
+  }
+  for (const kernel::Loss& loss : state_->tracer.losses()) {
+    summary.losses.push_back({.name = loss.name, .says = loss.says, .count = loss.count});
+  }
+  summary.losses.push_back({.name = "undecodable",
+                            .says = "events that this program could not read",
+                            .count = state_->undecodable});
+  summary.losses.push_back({.name = "given_up",
+                            .says = "packets given up, because too many were under way at once",
+                            .count = state_->builder.given_up()});
+  return summary;
+}
+
+}  // namespace tracepkt::cli

@@ -1,0 +1,60 @@
+// A live session: kernel side, ring, decoder, journeys and sink, put together. ping and trace
+// differ in what they ask for and in when they end.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "base/result.h"
+#include "cli/options.h"
+#include "journey/builder.h"
+#include "kernel/tracer.h"
+#include "sinks/sink.h"
+
+namespace tracepkt::cli {
+
+class Live {
+ public:
+  // Gets every journey that has ended, to show it or to keep it.
+  using OnJourney = std::function<void(journey::Journey&&)>;
+
+  // From its return on, packets are followed.
+  static Result<std::unique_ptr<Live>> start(const CommonOptions& options,
+                                             const kernel::TraceRequest& request,
+                                             OnJourney on_journey,
+                                             journey::BuilderOptions builder_options = {});
+  ~Live();
+
+  sinks::Sink& sink();
+  sinks::Output& out();
+  journey::Builder& builder();
+
+  // The ring's, for poll(): readable when a batch waits.
+  int ring_fd() const;
+
+  // Takes in what the kernel has for us now.
+  void read();
+
+  // More comes from the kernel than can be shown: what is not shown is counted.
+  bool is_behind() const;
+  void skip_journey();
+
+  // Detaches, takes in the rest, ends what is under way.
+  void stop();
+
+  // The counts so far; of journeys, those that were handed to count().
+  sinks::Summary summary() const;
+  void count(const journey::Journey& journey);
+
+ private:
+  struct State;
+  explicit Live(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+// CLOCK_MONOTONIC, the clock of the kernel side.
+std::uint64_t monotonic_ns();
+
+}  // namespace tracepkt::cli

@@ -1,0 +1,54 @@
+// What the user typed, per command. Filled in by command_line.cpp.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ping/target.h"
+#include "sinks/output.h"
+#include "sinks/sink.h"
+
+namespace tracepkt::cli {
+
+// Options that mean the same everywhere.
+struct CommonOptions {
+  sinks::Format format = sinks::Format::kTable;
+  sinks::ColorMode color = sinks::ColorMode::kAuto;
+  bool numeric = false;                 // -n
+  std::optional<std::uint64_t> count;   // --count
+  std::optional<double> duration_s;     // --duration
+  std::size_t buffer_bytes = 8u << 20;  // --buffer
+};
+
+struct PingOptions {
+  CommonOptions common;
+  std::string host;
+  ping::Family family = ping::Family::kAny;
+  double interval_s = 1;
+  std::size_t payload_bytes = 56;
+  std::optional<int> ttl;
+  double wait_s = 4;
+  std::string via;
+  std::optional<std::uint32_t> mark;
+  std::string netns;
+};
+
+struct TraceOptions {
+  CommonOptions common;
+  std::string filter;
+};
+
+struct DoctorOptions {
+  CommonOptions common;
+};
+
+int run_ping(const PingOptions& options);
+int run_trace(const TraceOptions& options);
+int run_doctor(const DoctorOptions& options);
+
+// Tells the user on stderr what went wrong and what to do; returns the exit status for it.
+int report(const Error& error);
+
+}  // namespace tracepkt::cli

@@ -1,0 +1,126 @@
+#include "decode/event.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace tracepkt::decode {
+namespace {
+
+ShortName short_name(const char (&raw)[16]) {
+  ShortName name;
+  std::copy_n(raw, 15, name.bytes.begin());
+  return name;
+}
+
+template <typename Section>
+std::optional<Section> read_section(std::span<const std::byte> bytes) {
+  Section section;
+  if (bytes.size() < sizeof(section)) {
+    return std::nullopt;
+  }
+  std::memcpy(&section, bytes.data(), sizeof(section));
+  return section;
+}
+
+bool decode_packet(std::span<const std::byte> bytes, Event& event) {
+  // The section is as long as the bytes that it carries, so the whole struct need not be there.
+  packet_section section = {};
+  if (bytes.size() < offsetof(packet_section, bytes) || bytes.size() > sizeof(section)) {
+    return false;
+  }
+  std::memcpy(&section, bytes.data(), bytes.size());
+  if (section.captured > bytes.size() - offsetof(packet_section, bytes)) {
+    return false;
+  }
+  event.packet = parse_packet(section.protocol, section.len, {section.bytes, section.captured});
+  event.packet->mark = section.mark;
+  return true;
+}
+
+bool decode_section(std::uint16_t id, std::span<const std::byte> bytes, Event& event) {
+  switch (id) {
+    case SECTION_packet:
+      return decode_packet(bytes, event);
+    case SECTION_drop: {
+      const auto section = read_section<drop_section>(bytes);
+      if (!section) {
+        return false;
+      }
+      event.drop = Drop{.reason = section->reason,
+                        .has_reason = section->has_reason != 0,
+                        .location = section->location};
+      return true;
+    }
+    case SECTION_socket: {
+      const auto section = read_section<socket_section>(bytes);
+      if (!section) {
+        return false;
+      }
+      event.socket = Socket{.family = section->family,
+                            .type = section->type,
+                            .protocol = section->protocol,
+                            .pid = section->pid,
+                            .comm = short_name(section->comm)};
+      return true;
+    }
+    default:
+      return true;
+  }
+}
+
+}  // namespace
+
+std::string_view ShortName::view() const {
+  return {bytes.data(), static_cast<std::size_t>(std::ranges::find(bytes, '\0') - bytes.begin())};
+}
+
+Result<Event> decode_record(std::span<const std::byte> record) {
+  record_header header;
+  if (record.size() < sizeof(header)) {
+    return failure(fmt::format("a record of {} bytes is too short", record.size()));
+  }
+  std::memcpy(&header, record.data(), sizeof(header));
+  if (stage_name(static_cast<stage_id>(header.stage)).empty()) {
+    return failure(fmt::format("a record of unknown stage {}", header.stage));
+  }
+  Event event{.hook = header.hook,
+              .stage = static_cast<stage_id>(header.stage),
+              .first = (header.flags & RECORD_FIRST) != 0,
+              .last = (header.flags & RECORD_LAST) != 0,
+              .cpu = header.cpu,
+              .time_ns = header.time_ns,
+              .packet_id = header.packet,
+              .netns = {.inode = header.netns, .cookie = header.netns_cookie},
+              .device = {.index = header.ifindex, .name = short_name(header.ifname)},
+              .iif = header.iif};
+
+  std::span<const std::byte> rest = record.subspan(sizeof(header));
+  while (rest.size() >= sizeof(section_header)) {
+    section_header section;
+    std::memcpy(&section, rest.data(), sizeof(section));
+    if (section.id == 0) {
+      break;  // padding
+    }
+    if (section.size < sizeof(section) || section.size > rest.size() ||
+        !decode_section(section.id, rest.first(section.size), event)) {
+      return failure(fmt::format("a record whose section {} does not fit", section.id));
+    }
+    rest = rest.subspan(std::min<std::size_t>(rest.size(), (section.size + 7u) & ~7u));
+  }
+  return event;
+}
+
+std::string_view stage_name(stage_id stage) {
+  switch (stage) {
+#define STAGE(id, name, says) \
+  case STAGE_##name:          \
+    return #name;
+#include "wire/stages.def"
+#undef STAGE
+  }
+  return "";
+}
+
+}  // namespace tracepkt::decode

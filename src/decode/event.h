@@ -1,0 +1,76 @@
+// A record of the ring or of a file, as typed values: one hook that fired for one packet.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "base/result.h"
+#include "decode/packet.h"
+#include "wire/record.h"
+
+namespace tracepkt::decode {
+
+// A name of at most 15 bytes, as the kernel keeps those of interfaces and processes. Any bytes.
+struct ShortName {
+  std::array<char, 16> bytes = {};
+
+  std::string_view view() const;
+  bool operator==(const ShortName&) const = default;
+};
+
+struct Device {
+  std::uint32_t index = 0;  // 0: none
+  ShortName name;
+
+  bool operator==(const Device&) const = default;
+};
+
+struct NetnsId {
+  std::uint32_t inode = 0;   // 0: not known
+  std::uint64_t cookie = 0;  // never used again; 0 where the kernel has none
+
+  bool operator==(const NetnsId&) const = default;
+};
+
+struct Drop {
+  std::uint32_t reason = 0;
+  bool has_reason = false;
+  std::uint64_t location = 0;  // kernel address
+};
+
+struct Socket {
+  std::uint16_t family = 0;
+  std::uint16_t type = 0;
+  std::uint16_t protocol = 0;
+  std::uint32_t pid = 0;
+  ShortName comm;
+};
+
+struct Event {
+  std::uint16_t hook = 0;  // enum hook_id
+  stage_id stage = STAGE_tx;
+  bool first = false;
+  bool last = false;
+  std::uint32_t cpu = 0;
+  std::uint64_t time_ns = 0;  // CLOCK_MONOTONIC
+  std::uint64_t packet_id = 0;
+  NetnsId netns;
+  Device device;
+  std::uint32_t iif = 0;  // ifindex that it came in by last; 0: made here
+  std::optional<Packet> packet;
+  std::optional<Drop> drop;
+  std::optional<Socket> socket;
+};
+
+// Fails on a record that is shorter than it says or holds what no kernel side of ours writes.
+// A section with an unknown id is skipped.
+Result<Event> decode_record(std::span<const std::byte> record);
+
+// The stage's name as output shows it: "tx", "deliver", ...
+std::string_view stage_name(stage_id stage);
+
+}  // namespace tracepkt::decode

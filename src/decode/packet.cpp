@@ -1,0 +1,238 @@
+#include "decode/packet.h"
+
+#include <arpa/inet.h>
+#include <fmt/format.h>
+#include <netinet/in.h>
+
+#include <algorithm>
+#include <charconv>
+
+namespace tracepkt::decode {
+namespace {
+
+constexpr std::uint16_t kEtherIp = 0x0800;
+constexpr std::uint16_t kEtherArp = 0x0806;
+constexpr std::uint16_t kEtherIpv6 = 0x86dd;
+constexpr std::size_t kIpv6HeaderBytes = 40;
+constexpr int kMaxExtensions = 8;
+
+using Bytes = std::span<const std::uint8_t>;
+
+std::uint16_t be16(Bytes bytes, std::size_t at) {
+  return static_cast<std::uint16_t>(bytes[at] << 8 | bytes[at + 1]);
+}
+
+Address address(std::uint8_t family, Bytes bytes) {
+  Address out{.family = family};
+  std::ranges::copy(bytes, out.bytes.begin());
+  return out;
+}
+
+// What an IP header says of itself, and the bytes behind it.
+struct IpHeader {
+  Address src;
+  Address dst;
+  std::uint8_t protocol = 0;
+  std::uint8_t ttl = 0;
+  bool first_fragment = false;
+  bool later_fragment = false;
+  Bytes payload;
+};
+
+std::optional<IpHeader> parse_ipv4(Bytes bytes) {
+  const std::size_t header = bytes.size() < 20 ? 0 : (bytes[0] & 0xfu) * 4u;
+  if (header < 20 || bytes[0] >> 4 != 4) {
+    return std::nullopt;
+  }
+  const std::uint16_t fragment = be16(bytes, 6);
+  return IpHeader{.src = address(4, bytes.subspan(12, 4)),
+                  .dst = address(4, bytes.subspan(16, 4)),
+                  .protocol = bytes[9],
+                  .ttl = bytes[8],
+                  .first_fragment = (fragment & 0x3fff) == 0x2000,
+                  .later_fragment = (fragment & 0x1fff) != 0,
+                  .payload = header <= bytes.size() ? bytes.subspan(header) : Bytes{}};
+}
+
+std::optional<IpHeader> parse_ipv6(Bytes bytes) {
+  if (bytes.size() < kIpv6HeaderBytes || bytes[0] >> 4 != 6) {
+    return std::nullopt;
+  }
+  IpHeader ip{.src = address(6, bytes.subspan(8, 16)),
+              .dst = address(6, bytes.subspan(24, 16)),
+              .protocol = bytes[6],
+              .ttl = bytes[7],
+              .payload = bytes.subspan(kIpv6HeaderBytes)};
+  for (int i = 0; i < kMaxExtensions; ++i) {
+    const bool fragment = ip.protocol == IPPROTO_FRAGMENT;
+    if (!fragment && ip.protocol != IPPROTO_HOPOPTS && ip.protocol != IPPROTO_ROUTING &&
+        ip.protocol != IPPROTO_DSTOPTS) {
+      break;
+    }
+    if (ip.payload.size() < 8) {
+      ip.payload = {};
+      break;
+    }
+    if (fragment) {
+      ip.first_fragment = (be16(ip.payload, 2) & 0xfff9) == 1;
+      ip.later_fragment = (be16(ip.payload, 2) & 0xfff8) != 0;
+    }
+    const std::size_t size = fragment ? 8u : 8u + ip.payload[1] * 8u;
+    ip.protocol = ip.payload[0];
+    ip.payload = size <= ip.payload.size() ? ip.payload.subspan(size) : Bytes{};
+    if (ip.later_fragment) {
+      break;
+    }
+  }
+  return ip;
+}
+
+std::optional<IpHeader> parse_ip(Bytes bytes) {
+  if (bytes.empty()) {
+    return std::nullopt;
+  }
+  return bytes[0] >> 4 == 4 ? parse_ipv4(bytes) : parse_ipv6(bytes);
+}
+
+std::optional<Icmp> parse_icmp(Bytes bytes) {
+  if (bytes.size() < 8) {
+    return std::nullopt;
+  }
+  return Icmp{.type = bytes[0], .code = bytes[1], .id = be16(bytes, 4), .seq = be16(bytes, 6)};
+}
+
+EchoKind kind_of(std::uint8_t protocol, std::uint8_t type) {
+  if (protocol == IPPROTO_ICMP) {
+    const bool error = type == 3 || type == 4 || type == 5 || type == 11 || type == 12;
+    return type == 8   ? EchoKind::kRequest
+           : type == 0 ? EchoKind::kReply
+           : error     ? EchoKind::kError
+                       : EchoKind::kNone;
+  }
+  if (protocol == IPPROTO_ICMPV6) {
+    const bool error = type >= 1 && type <= 4;
+    return type == 128   ? EchoKind::kRequest
+           : type == 129 ? EchoKind::kReply
+           : error       ? EchoKind::kError
+                         : EchoKind::kNone;
+  }
+  return EchoKind::kNone;
+}
+
+void parse_quoted(Bytes bytes, Packet& packet) {
+  const auto ip = parse_ip(bytes);
+  if (!ip || ip->later_fragment) {
+    return;
+  }
+  const auto icmp = parse_icmp(ip->payload);
+  if (icmp && kind_of(ip->protocol, icmp->type) == EchoKind::kRequest) {
+    packet.quoted_echo = icmp;
+    packet.quoted_src = ip->src;
+    packet.quoted_dst = ip->dst;
+  }
+}
+
+}  // namespace
+
+std::string Address::text() const {
+  if (family == 4) {
+    // inet_ntop takes a detour by printf.
+    std::array<char, INET_ADDRSTRLEN> text;
+    char* end = text.data();
+    for (std::size_t i = 0; i < 4; ++i) {
+      if (i > 0) {
+        *end++ = '.';
+      }
+      end = std::to_chars(end, text.data() + text.size(), bytes[i]).ptr;
+    }
+    return {text.data(), end};
+  }
+  std::array<char, INET6_ADDRSTRLEN> buffer = {};
+  const char* text = inet_ntop(AF_INET6, bytes.data(), buffer.data(), buffer.size());
+  return family != 6 || text == nullptr ? "" : text;
+}
+
+EchoKind Packet::echo_kind() const {
+  return icmp ? kind_of(protocol, icmp->type) : EchoKind::kNone;
+}
+
+std::string Packet::protocol_name() const {
+  if (!is_ip()) {
+    return ethertype == kEtherArp ? "arp" : fmt::format("ethertype 0x{:04x}", ethertype);
+  }
+  switch (protocol) {
+    case IPPROTO_ICMP:
+      return "icmp";
+    case IPPROTO_ICMPV6:
+      return "icmp6";
+    case IPPROTO_TCP:
+      return "tcp";
+    case IPPROTO_UDP:
+      return "udp";
+    case IPPROTO_IGMP:
+      return "igmp";
+    case IPPROTO_SCTP:
+      return "sctp";
+    case IPPROTO_GRE:
+      return "gre";
+    case IPPROTO_ESP:
+      return "esp";
+    case IPPROTO_AH:
+      return "ah";
+    case IPPROTO_IPIP:
+      return "ipip";
+    case IPPROTO_IPV6:
+      return "ipv6";
+    default:
+      return fmt::format("ip protocol {}", protocol);
+  }
+}
+
+std::string Packet::addresses_text() const {
+  if (!is_ip()) {
+    return "";
+  }
+  if (!has_ports) {
+    return fmt::format("{} -> {}", src.text(), dst.text());
+  }
+  const bool v6 = src.family == 6;
+  return fmt::format("{}{}{}:{} -> {}{}{}:{}", v6 ? "[" : "", src.text(), v6 ? "]" : "", sport,
+                     v6 ? "[" : "", dst.text(), v6 ? "]" : "", dport);
+}
+
+Packet parse_packet(std::uint16_t ethertype, std::uint32_t len,
+                    std::span<const std::uint8_t> bytes) {
+  Packet packet{.ethertype = ethertype, .len = len};
+  if (ethertype != kEtherIp && ethertype != kEtherIpv6) {
+    return packet;
+  }
+  const auto ip = parse_ip(bytes);
+  if (!ip) {
+    return packet;
+  }
+  packet.src = ip->src;
+  packet.dst = ip->dst;
+  packet.protocol = ip->protocol;
+  packet.ttl = ip->ttl;
+  packet.first_fragment = ip->first_fragment;
+  packet.later_fragment = ip->later_fragment;
+  if (ip->later_fragment) {
+    return packet;
+  }
+  const Bytes payload = ip->payload;
+  const bool ports =
+      ip->protocol == IPPROTO_TCP || ip->protocol == IPPROTO_UDP || ip->protocol == IPPROTO_SCTP;
+  if (ports && payload.size() >= 4) {
+    packet.has_ports = true;
+    packet.sport = be16(payload, 0);
+    packet.dport = be16(payload, 2);
+  } else if (ip->protocol == IPPROTO_ICMP || ip->protocol == IPPROTO_ICMPV6) {
+    packet.icmp = parse_icmp(payload);
+    if (packet.icmp && packet.echo_kind() == EchoKind::kError) {
+      parse_quoted(payload.subspan(8), packet);
+    }
+  }
+  return packet;
+}
+
+}  // namespace tracepkt::decode

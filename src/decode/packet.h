@@ -1,0 +1,67 @@
+// The headers of a packet, parsed from the bytes that a record carries. The bytes come from the
+// network: whatever they say, parsing stays inside them.
+#pragma once
+
+#include <array>
+#include <compare>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+
+namespace tracepkt::decode {
+
+struct Address {
+  std::uint8_t family = 0;  // 4 or 6; 0: none
+  std::array<std::uint8_t, 16> bytes = {};
+
+  std::string text() const;
+  auto operator<=>(const Address&) const = default;
+};
+
+// An ICMP or ICMPv6 message; id and seq are those of an echo message.
+struct Icmp {
+  std::uint8_t type = 0;
+  std::uint8_t code = 0;
+  std::uint16_t id = 0;
+  std::uint16_t seq = 0;
+
+  bool operator==(const Icmp&) const = default;
+};
+
+enum class EchoKind : std::uint8_t { kNone, kRequest, kReply, kError };
+
+struct Packet {
+  std::uint16_t ethertype = 0;
+  std::uint8_t protocol = 0;  // IPPROTO_*, behind IPv6's extension headers
+  std::uint8_t ttl = 0;       // hop limit in IPv6
+  std::uint32_t len = 0;      // bytes from the network header on
+  std::uint32_t mark = 0;
+  bool has_ports = false;
+  bool first_fragment = false;  // more fragments follow
+  bool later_fragment = false;  // no transport header in it
+  std::uint16_t sport = 0;
+  std::uint16_t dport = 0;
+  Address src;
+  Address dst;
+  std::optional<Icmp> icmp;
+  // An ICMP error about an echo request: that request, as it is quoted.
+  std::optional<Icmp> quoted_echo;
+  Address quoted_src;
+  Address quoted_dst;
+
+  bool is_ip() const { return src.family != 0; }
+  EchoKind echo_kind() const;
+  // "icmp", "icmp6", "udp", ..., "arp", or the ethertype in hex.
+  std::string protocol_name() const;
+  // "10.0.0.1:53 -> 10.0.0.2:4711", without ports where there are none; empty for what is no IP.
+  std::string addresses_text() const;
+};
+
+// Parses `bytes`, the packet from its network header on; `len` is its whole length, of which
+// `bytes` may hold only the beginning. What does not parse stays empty.
+Packet parse_packet(std::uint16_t ethertype, std::uint32_t len,
+                    std::span<const std::uint8_t> bytes);
+
+}  // namespace tracepkt::decode

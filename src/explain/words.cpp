@@ -1,0 +1,190 @@
+#include "explain/words.h"
+
+#include <fmt/format.h>
+#include <netinet/in.h>
+
+#include "base/text.h"
+
+namespace tracepkt::explain {
+namespace {
+
+using decode::EchoKind;
+using journey::Hop;
+using journey::OutcomeKind;
+
+std::string icmp_error_words(std::uint8_t protocol, const decode::Icmp& icmp) {
+  if (protocol == IPPROTO_ICMP) {
+    switch (icmp.type) {
+      case 3:
+        switch (icmp.code) {
+          case 0:
+            return "network unreachable";
+          case 1:
+            return "host unreachable";
+          case 2:
+            return "protocol unreachable";
+          case 3:
+            return "port unreachable";
+          case 4:
+            return "fragmentation needed, but not allowed";
+          case 9:
+          case 10:
+          case 13:
+            return "administratively prohibited";
+          default:
+            return fmt::format("destination unreachable (code {})", icmp.code);
+        }
+      case 5:
+        return "redirect";
+      case 11:
+        return icmp.code == 0 ? "time to live exceeded" : "fragment reassembly time exceeded";
+      default:
+        return fmt::format("error type {} code {}", icmp.type, icmp.code);
+    }
+  }
+  switch (icmp.type) {
+    case 1:
+      switch (icmp.code) {
+        case 0:
+          return "no route to destination";
+        case 1:
+          return "administratively prohibited";
+        case 3:
+          return "address unreachable";
+        case 4:
+          return "port unreachable";
+        default:
+          return fmt::format("destination unreachable (code {})", icmp.code);
+      }
+    case 2:
+      return "packet too big";
+    case 3:
+      return icmp.code == 0 ? "hop limit exceeded" : "fragment reassembly time exceeded";
+    default:
+      return fmt::format("error type {} code {}", icmp.type, icmp.code);
+  }
+}
+
+std::string transport_words(const decode::Packet& packet) {
+  if (!packet.icmp) {
+    return packet.later_fragment ? "a later fragment" : "";
+  }
+  switch (packet.echo_kind()) {
+    case EchoKind::kRequest:
+      return fmt::format("echo request {}/{}", packet.icmp->id, packet.icmp->seq);
+    case EchoKind::kReply:
+      return fmt::format("echo reply {}/{}", packet.icmp->id, packet.icmp->seq);
+    case EchoKind::kError:
+      return icmp_error_words(packet.protocol, *packet.icmp) +
+             (packet.quoted_echo ? fmt::format(", about echo request {}/{}", packet.quoted_echo->id,
+                                               packet.quoted_echo->seq)
+                                 : "");
+    case EchoKind::kNone:
+      break;
+  }
+  return fmt::format("type {} code {}", packet.icmp->type, packet.icmp->code);
+}
+
+std::string reader_words(const decode::Socket& socket) {
+  return fmt::format("read by {} ({})", printable(socket.comm.view()), socket.pid);
+}
+
+// The whole of it is in cause_words().
+std::string drop_words(const journey::DropInfo& drop) {
+  return drop.reason.empty() ? printable(drop.function) : printable(drop.reason);
+}
+
+}  // namespace
+
+std::string duration_words(std::uint64_t duration_ns) {
+  const double us = static_cast<double>(duration_ns) / 1000;
+  if (us < 10) {
+    return fmt::format("{:.1f} us", us);
+  }
+  if (us < 1000) {
+    return fmt::format("{:.0f} us", us);
+  }
+  return us < 1e6 ? fmt::format("{:.2f} ms", us / 1e3) : fmt::format("{:.2f} s", us / 1e6);
+}
+
+std::string packet_words(const decode::Packet& packet) {
+  std::string words = packet.protocol_name();
+  if (packet.is_ip()) {
+    words += ' ' + packet.addresses_text();
+  }
+  if (const std::string transport = transport_words(packet); !transport.empty()) {
+    words += ", " + transport;
+  }
+  words += fmt::format(", {} bytes", packet.len);
+  return packet.first_fragment ? words + ", the first of its fragments" : words;
+}
+
+std::string hop_words(const Hop& hop, const Hop* before) {
+  switch (hop.stage) {
+    case STAGE_drop:
+      return hop.drop ? drop_words(*hop.drop) : "";
+    case STAGE_deliver:
+      return hop.socket     ? reader_words(*hop.socket)
+             : hop.answered ? "answered by the kernel"
+                            : "taken by the kernel";
+    case STAGE_in:
+      if (hop.packet && hop.packet->is_ip()) {
+        return fmt::format("{} {}", hop.packet->protocol_name(), hop.packet->addresses_text());
+      }
+      return "";
+    default:
+      break;
+  }
+  const bool renamed =
+      before != nullptr && before->packet && hop.packet && before->packet->is_ip() &&
+      (before->packet->src != hop.packet->src || before->packet->dst != hop.packet->dst);
+  return renamed ? "now " + hop.packet->addresses_text() : "";
+}
+
+std::string outcome_words(const journey::Outcome& outcome) {
+  const std::string where = printable(outcome.netns.label());
+  switch (outcome.kind) {
+    case OutcomeKind::kDelivered:
+      return "delivered in " + where;
+    case OutcomeKind::kDropped:
+      return "DROPPED in " + where;
+    case OutcomeKind::kLeft:
+      return fmt::format("left through {}", printable(outcome.device.name.view()));
+    case OutcomeKind::kConsumed:
+      return "consumed in " + where;
+    case OutcomeKind::kLost:
+      return "LOST SIGHT OF in " + where;
+  }
+  return "";
+}
+
+std::string cause_words(const journey::Journey& journey) {
+  const journey::Outcome& outcome = journey.outcome;
+  if (outcome.kind == OutcomeKind::kLost) {
+    return "Its end was not seen: nothing more was heard of it after the last hop above.";
+  }
+  if (outcome.kind == OutcomeKind::kConsumed && !outcome.seen) {
+    return "Taken in by the IP layer there; who read it was not seen.";
+  }
+  if (outcome.kind == OutcomeKind::kLeft && !outcome.seen) {
+    return "Nothing more was heard of it on this machine after that.";
+  }
+  if (outcome.kind != OutcomeKind::kDropped) {
+    return "";
+  }
+  std::string words =
+      fmt::format("Dropped by the kernel in namespace {}", printable(outcome.netns.label()));
+  if (outcome.device.index != 0) {
+    words += fmt::format(" at interface {}", printable(outcome.device.name.view()));
+  }
+  if (outcome.drop) {
+    words += outcome.drop->reason.empty() ? ", which gives no reason"
+                                          : ", reason " + printable(outcome.drop->reason);
+    if (!outcome.drop->function.empty()) {
+      words += ", in " + printable(outcome.drop->function);
+    }
+  }
+  return words + '.';
+}
+
+}  // namespace tracepkt::explain

@@ -1,0 +1,18 @@
+// The compiled testing/filter_trial.bpf.c.
+#pragma once
+
+#include <cstddef>
+#include <span>
+
+extern "C" {
+extern const std::byte tracepkt_bpf_filter_trial_begin[];
+extern const std::byte tracepkt_bpf_filter_trial_end[];
+}
+
+namespace tracepkt::filter::testing {
+
+inline std::span<const std::byte> trial_object() {
+  return {tracepkt_bpf_filter_trial_begin, tracepkt_bpf_filter_trial_end};
+}
+
+}  // namespace tracepkt::filter::testing

@@ -1,0 +1,264 @@
+#include "journey/assemble.h"
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <ranges>
+#include <utility>
+
+namespace tracepkt::journey {
+namespace {
+
+using decode::Event;
+
+// The hops made so far, asked from the newest on.
+class HopList {
+ public:
+  HopList(std::vector<Hop>& hops, Names& names) : hops_(hops), names_(names) {}
+
+  const Hop* last_crossing() const {
+    const auto it = std::ranges::find_if(std::views::reverse(hops_), &Hop::is_crossing);
+    return it == std::views::reverse(hops_).end() ? nullptr : &*it;
+  }
+
+  bool came_in_by(std::uint32_t netns, std::uint32_t ifindex) const {
+    return std::ranges::any_of(hops_, [&](const Hop& hop) {
+      return hop.stage == STAGE_rx && hop.netns.inode == netns && hop.device.index == ifindex;
+    });
+  }
+
+  void add(const Event& event) {
+    Hop hop{.time_ns = event.time_ns,
+            .cpu = event.cpu,
+            .netns = {.inode = event.netns.inode, .name = {}},
+            .device = event.device,
+            .stage = event.stage,
+            .packet = event.packet,
+            .drop = {},
+            .socket = event.socket};
+    // In a socket's queue a packet is on no device any more; it came by one, though.
+    if (hop.device.index == 0 && event.stage == STAGE_deliver) {
+      hop.device = device_of(event);
+    }
+    hop.netns.name = event.netns.inode == 0 ? "" : names_.netns(event.netns);
+    if (event.drop) {
+      hop.drop = DropInfo{.raw = *event.drop};
+    }
+    hops_.push_back(std::move(hop));
+  }
+
+  // A VLAN, macvlan or ipvlan interface takes a packet over from the one below it without any hook:
+  // the packet itself remembers the interface that it came in by last.
+  void infer_arrival(const Event& event) {
+    const bool on_its_way =
+        event.stage == STAGE_tx || event.stage == STAGE_in || event.stage == STAGE_deliver;
+    // Where a packet ends, what it says of its device may be what a socket left there.
+    const bool ends_there =
+        (event.stage == STAGE_drop || event.stage == STAGE_end) && event.device.index == event.iif;
+    if (!(on_its_way || ends_there) || event.iif == 0 || event.netns.inode == 0 || hops_.empty() ||
+        came_in_by(event.netns.inode, event.iif)) {
+      return;
+    }
+    const Hop* last = last_crossing();
+    if (last == nullptr ||
+        (last->netns.inode == event.netns.inode && last->device.index == event.iif)) {
+      return;
+    }
+    add(event);
+    Hop& hop = hops_.back();
+    hop.device = device_of(event);
+    hop.stage = STAGE_rx;
+    hop.drop.reset();
+    hop.socket.reset();
+    hop.inferred = true;
+  }
+
+ private:
+  decode::Device device_of(const Event& event) const {
+    if (event.device.index == event.iif) {
+      return event.device;
+    }
+    for (const Hop& hop : hops_) {
+      if (hop.netns.inode == event.netns.inode && hop.device.index == event.iif) {
+        return hop.device;
+      }
+    }
+    return {.index = event.iif, .name = {}};
+  }
+
+  std::vector<Hop>& hops_;
+  Names& names_;
+};
+
+bool same_place(const Hop& hop, const Event& event) {
+  return hop.netns.inode == event.netns.inode && hop.device == event.device;
+}
+
+// Would this event tell a second time what a hop already tells?
+bool is_repetition(const std::vector<Hop>& hops, const HopList& list, const Event& event) {
+  const Hop* crossing = list.last_crossing();
+  switch (event.stage) {
+    case STAGE_tx:
+    case STAGE_rx:
+      return crossing != nullptr && crossing->stage == event.stage && same_place(*crossing, event);
+    case STAGE_deliver:
+      // A reader that peeks, or copies in pieces.
+      return !hops.empty() && hops.back().stage == STAGE_deliver && hops.back().socket &&
+             hops.back().socket->pid == event.socket.value_or(decode::Socket{}).pid;
+    default:
+      return false;
+  }
+}
+
+const Hop* last_of(const std::vector<Hop>& hops, stage_id stage) {
+  const auto reversed = std::views::reverse(hops);
+  const auto it = std::ranges::find(reversed, stage, &Hop::stage);
+  return it == reversed.end() ? nullptr : &*it;
+}
+
+Outcome outcome_at(OutcomeKind kind, const Hop& hop) {
+  return {.kind = kind, .netns = hop.netns, .device = hop.device, .drop = {}, .socket = {}};
+}
+
+// The packet ended in the kernel without being dropped and without a reader: who wanted it?
+Outcome consumed_outcome(const Journey& journey, const Hop& crossing, const Hop* in) {
+  const bool icmp =
+      journey.packet.protocol == IPPROTO_ICMP || journey.packet.protocol == IPPROTO_ICMPV6;
+  const bool for_the_kernel = in != nullptr && (icmp || journey.packet.protocol == IPPROTO_IGMP);
+  return outcome_at(for_the_kernel ? OutcomeKind::kDelivered : OutcomeKind::kConsumed,
+                    in != nullptr ? *in : crossing);
+}
+
+// A packet that a bridge copies to many ports is dropped by all who are not meant. Did a branch of
+// it come to an IP layer that neither dropped it nor sent it on? Null if none did.
+const Hop* taken_branch(const std::vector<Hop>& hops) {
+  for (auto hop = hops.rbegin(); hop != hops.rend(); ++hop) {
+    const auto in_same_netns = [&](const Hop& other) {
+      return other.netns.inode == hop->netns.inode;
+    };
+    if (hop->stage == STAGE_in &&
+        std::none_of(
+            hops.begin(), hops.end(),
+            [&](const Hop& other) { return other.stage == STAGE_drop && in_same_netns(other); }) &&
+        std::none_of(hops.rbegin(), hop, [&](const Hop& other) {
+          return other.stage == STAGE_tx && in_same_netns(other);
+        })) {
+      return &*hop;
+    }
+  }
+  return nullptr;
+}
+
+void name_drop(DropInfo& drop, Names& names) {
+  drop.reason = drop.raw.has_reason ? names.drop_reason(drop.raw.reason) : "";
+  drop.function = names.symbol(drop.raw.location);
+}
+
+Outcome judge(const Journey& journey, const AssembleContext& context) {
+  const std::vector<Hop>& hops = journey.hops;
+  if (const Hop* delivered = last_of(hops, STAGE_deliver)) {
+    Outcome outcome = outcome_at(OutcomeKind::kDelivered, *delivered);
+    outcome.socket = delivered->socket;
+    return outcome;
+  }
+  if (context.answered_in_netns != 0) {
+    for (const Hop& hop : std::views::reverse(hops)) {
+      if (hop.netns.inode == context.answered_in_netns && hop.stage != STAGE_drop) {
+        return outcome_at(OutcomeKind::kDelivered, hop);
+      }
+    }
+  }
+  const Hop* taken = taken_branch(hops);
+  const Hop* dropped = last_of(hops, STAGE_drop);
+  if (dropped != nullptr && taken == nullptr) {
+    Outcome outcome = outcome_at(OutcomeKind::kDropped, *dropped);
+    outcome.drop = dropped->drop;
+    return outcome;
+  }
+  const auto reversed = std::views::reverse(hops);
+  const auto crossing = std::ranges::find_if(reversed, &Hop::is_crossing);
+  if (crossing == reversed.end()) {
+    return hops.empty() ? Outcome{} : outcome_at(OutcomeKind::kLost, hops.back());
+  }
+  const bool seen = context.ending == Ending::kSeen;
+  // The kernel itself never takes a packet silently; a socket may.
+  const bool for_a_socket = journey.packet.has_ports;
+  Outcome outcome;
+  if (taken != nullptr && (seen || for_a_socket)) {
+    outcome = consumed_outcome(journey, *crossing, taken);
+  } else if (crossing->stage == STAGE_tx) {
+    outcome = outcome_at(OutcomeKind::kLeft, *crossing);
+  } else if (seen) {
+    outcome = consumed_outcome(journey, *crossing, nullptr);
+  } else {
+    outcome = outcome_at(OutcomeKind::kLost, hops.back());
+  }
+  outcome.seen = seen;
+  return outcome;
+}
+
+}  // namespace
+
+void assemble(std::vector<Event>& events, const AssembleContext& context, Journey& journey) {
+  // CPUs write side by side; what they saw is put in order by their common clock.
+  if (!std::ranges::is_sorted(events, {}, &Event::time_ns)) {
+    std::ranges::stable_sort(events, {}, &Event::time_ns);
+  }
+  journey.hops.clear();
+  journey.hops.reserve(events.size() + 1);
+  HopList list(journey.hops, context.names);
+  const auto described =
+      std::ranges::find_if(events, [](const Event& event) { return event.packet.has_value(); });
+  if (described != events.end()) {
+    journey.packet = *described->packet;
+  }
+  for (const Event& event : events) {
+    list.infer_arrival(event);
+    // The end adds no hop of its own: it is where the last hop was.
+    if (event.stage != STAGE_end && !is_repetition(journey.hops, list, event)) {
+      list.add(event);
+    }
+  }
+  journey.outcome = judge(journey, context);
+
+  // A raw socket gets a copy, and the kernel then looks for somebody else who wants the packet:
+  // that it finds nobody (icmp_rcv says NO_SOCKET) is no loss.
+  const Outcome& outcome = journey.outcome;
+  // Nor is it one where the kernel has answered: before 5.17 icmpv6_rcv frees all as dropped.
+  const bool answered_here =
+      context.answered_ns != 0 && outcome.netns.inode == context.answered_in_netns;
+  if ((outcome.socket && outcome.socket->type == SOCK_RAW) || answered_here) {
+    std::erase_if(journey.hops, [&](const Hop& hop) {
+      return hop.stage == STAGE_drop && hop.netns.inode == outcome.netns.inode;
+    });
+  }
+
+  // Looking these names up is dear, and they are seldom needed: only for what is left.
+  for (Hop& hop : journey.hops) {
+    if (hop.drop) {
+      name_drop(*hop.drop, context.names);
+    }
+  }
+  if (journey.outcome.drop) {
+    name_drop(*journey.outcome.drop, context.names);
+  }
+
+  // No hook tells that the kernel itself took a packet: it did before it answered, or freed it.
+  if (outcome.kind == OutcomeKind::kDelivered && !outcome.socket && !events.empty()) {
+    const Event& end = events.back();
+    const bool answered = context.answered_ns != 0;
+    Hop hop{.time_ns = answered ? context.answered_ns : end.time_ns,
+            .cpu = end.cpu,
+            .netns = outcome.netns,
+            .device = outcome.device,
+            .stage = STAGE_deliver,
+            .answered = answered,
+            .packet = {},
+            .drop = {},
+            .socket = {}};
+    journey.hops.push_back(std::move(hop));
+  }
+}
+
+}  // namespace tracepkt::journey

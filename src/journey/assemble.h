@@ -1,0 +1,30 @@
+// The events of one packet -> its hops in order, each once, and its outcome. Pure: no state, no
+// clock.
+#pragma once
+
+#include <vector>
+
+#include "journey/journey.h"
+
+namespace tracepkt::journey {
+
+// How the packet's events came to an end.
+enum class Ending : std::uint8_t {
+  kSeen,    // the kernel freed the packet
+  kSilent,  // nothing more was heard of it
+};
+
+struct AssembleContext {
+  Names& names;
+  Ending ending = Ending::kSeen;
+  // Where and when an answer to this packet set out: whatever happened to copies of it, it
+  // arrived. 0: none did.
+  std::uint32_t answered_in_netns = 0;
+  std::uint64_t answered_ns = 0;
+};
+
+// Sets hops, packet and outcome of `journey` from its events, which come in any order and leave in
+// that of time.
+void assemble(std::vector<decode::Event>& events, const AssembleContext& context, Journey& journey);
+
+}  // namespace tracepkt::journey

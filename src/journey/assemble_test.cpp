@@ -1,0 +1,151 @@
+#include "journey/assemble.h"
+
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+
+#include "journey/testing.h"
+
+namespace tracepkt::journey {
+namespace {
+
+using testing::At;
+using testing::echo;
+using testing::event;
+using testing::way;
+
+class Assemble : public ::testing::Test {
+ protected:
+  Journey run(std::vector<decode::Event> events, Ending ending = Ending::kSeen) {
+    Journey journey;
+    assemble(events, {.names = names_, .ending = ending}, journey);
+    return journey;
+  }
+
+  testing::FakeNames names_;
+  decode::Packet packet_ = echo(false, 1, 2, 7, 1);
+};
+
+TEST_F(Assemble, OrderIsByTimeNotByArrival) {
+  const Journey journey =
+      run({event({.time_ns = 30, .stage = STAGE_rx, .netns = 2}, packet_),
+           event({.time_ns = 10, .device = "br0"}, packet_),
+           event({.time_ns = 20, .ifindex = 2, .device = "veth0"}, packet_),
+           event({.time_ns = 40, .stage = STAGE_in, .netns = 2}, packet_),
+           event({.time_ns = 50, .stage = STAGE_end, .netns = 2, .last = true})});
+  EXPECT_EQ(way(journey),
+            "host br0 tx | host veth0 tx | ns2 eth0 rx | ns2 eth0 in | ns2 eth0 deliver");
+  EXPECT_EQ(journey.outcome.kind, OutcomeKind::kDelivered);
+  EXPECT_EQ(journey.outcome.netns.name, "ns2");
+  EXPECT_EQ(journey.duration_ns(), 40u);
+}
+
+TEST_F(Assemble, ACrossingSeenByTwoHooksIsOneHop) {
+  const Journey journey = run({event({.time_ns = 1, .stage = STAGE_rx}, packet_),
+                               event({.time_ns = 2, .stage = STAGE_rx}, packet_),
+                               event({.time_ns = 3, .stage = STAGE_in}, packet_)});
+  EXPECT_EQ(way(journey), "host eth0 rx | host eth0 in | host eth0 deliver");
+}
+
+TEST_F(Assemble, ComingBackToAnInterfaceIsAnotherCrossing) {
+  const Journey journey = run({event({.time_ns = 1, .stage = STAGE_rx}, packet_),
+                               event({.time_ns = 2, .stage = STAGE_tx}, packet_),
+                               event({.time_ns = 3, .stage = STAGE_rx}, packet_)});
+  EXPECT_EQ(way(journey), "host eth0 rx | host eth0 tx | host eth0 rx");
+}
+
+TEST_F(Assemble, TheInterfaceThatNoHookSeesIsInferred) {
+  // A macvlan interface takes its packets over from the one below it.
+  const Journey journey =
+      run({event({.time_ns = 1, .stage = STAGE_rx, .ifindex = 2, .device = "eth0"}, packet_),
+           event({.time_ns = 5,
+                  .stage = STAGE_end,
+                  .netns = 2,
+                  .ifindex = 9,
+                  .device = "mv0",
+                  .iif = 9,
+                  .last = true})});
+  EXPECT_EQ(way(journey), "host eth0 rx | ns2 mv0 rx");
+  EXPECT_TRUE(journey.hops[1].inferred);
+  EXPECT_EQ(journey.outcome.kind, OutcomeKind::kConsumed);
+}
+
+TEST_F(Assemble, SentByADeviceIsLeft) {
+  const Journey journey = run(
+      {event({.time_ns = 1}, packet_), event({.time_ns = 9, .stage = STAGE_end, .last = true})});
+  EXPECT_EQ(journey.outcome.kind, OutcomeKind::kLeft);
+  EXPECT_EQ(journey.outcome.device.name.view(), "eth0");
+  EXPECT_TRUE(journey.outcome.seen);
+}
+
+TEST_F(Assemble, SilenceIsSaidToBeSilence) {
+  EXPECT_FALSE(run({event({.time_ns = 1}, packet_)}, Ending::kSilent).outcome.seen);
+  EXPECT_EQ(run({event({.time_ns = 1}, packet_)}, Ending::kSilent).outcome.kind,
+            OutcomeKind::kLeft);
+  EXPECT_EQ(run({event({.stage = STAGE_rx}, packet_)}, Ending::kSilent).outcome.kind,
+            OutcomeKind::kLost);
+  // In a router's IP layer it may wait for a neighbour; that is no delivery.
+  EXPECT_EQ(
+      run({event({.stage = STAGE_rx}, packet_), event({.time_ns = 1, .stage = STAGE_in}, packet_)},
+          Ending::kSilent)
+          .outcome.kind,
+      OutcomeKind::kLost);
+  // Sockets free what they have read without any hook.
+  packet_.protocol = 17;
+  packet_.icmp.reset();
+  packet_.has_ports = true;
+  const Journey udp =
+      run({event({.stage = STAGE_rx}, packet_), event({.time_ns = 1, .stage = STAGE_in}, packet_)},
+          Ending::kSilent);
+  EXPECT_EQ(udp.outcome.kind, OutcomeKind::kConsumed);
+  EXPECT_FALSE(udp.outcome.seen);
+}
+
+TEST_F(Assemble, DropTellsReasonAndFunction) {
+  auto drop = event({.time_ns = 5, .stage = STAGE_drop, .netns = 2, .last = true}, packet_);
+  drop.drop = decode::Drop{.reason = 8, .has_reason = true, .location = 0x1234};
+  const Journey journey =
+      run({event({.time_ns = 1, .stage = STAGE_rx, .netns = 2}, packet_), drop});
+  EXPECT_EQ(journey.outcome.kind, OutcomeKind::kDropped);
+  ASSERT_TRUE(journey.outcome.drop);
+  EXPECT_EQ(journey.outcome.drop->reason, "REASON_8");
+  EXPECT_EQ(journey.outcome.drop->function, "function+0x1");
+  // A kernel before 5.17 gives none, and none is made up.
+  drop.drop->has_reason = false;
+  EXPECT_EQ(run({drop}).outcome.drop->reason, "");
+}
+
+TEST_F(Assemble, ARawSocketsCopyIsNoDrop) {
+  auto refused = event({.time_ns = 4, .stage = STAGE_drop}, packet_);
+  refused.drop = decode::Drop{.reason = 3, .has_reason = true, .location = 1};
+  auto read = event({.time_ns = 6, .stage = STAGE_deliver, .ifindex = 0, .device = "", .iif = 1});
+  read.socket = decode::Socket{.family = AF_INET, .type = SOCK_RAW, .protocol = 1, .pid = 42};
+  const Journey journey = run({event({.time_ns = 1, .stage = STAGE_rx}, packet_),
+                               event({.time_ns = 2, .stage = STAGE_in}, packet_), refused, read,
+                               event({.time_ns = 7, .stage = STAGE_end, .last = true})});
+  EXPECT_EQ(way(journey), "host eth0 rx | host eth0 in | host eth0 deliver");
+  EXPECT_EQ(journey.outcome.kind, OutcomeKind::kDelivered);
+  EXPECT_EQ(journey.outcome.socket->pid, 42u);
+}
+
+TEST_F(Assemble, AnsweredMeansDeliveredWhateverBecameOfCopies) {
+  auto other = event({.time_ns = 9, .stage = STAGE_drop, .netns = 3, .last = true}, packet_);
+  other.drop = decode::Drop{};
+  Journey journey;
+  std::vector events = {event({.time_ns = 1}, packet_),
+                        event({.time_ns = 3, .stage = STAGE_rx, .netns = 2}, packet_), other};
+  assemble(events,
+           {.names = names_, .ending = Ending::kSeen, .answered_in_netns = 2, .answered_ns = 5},
+           journey);
+  EXPECT_EQ(journey.outcome.kind, OutcomeKind::kDelivered);
+  EXPECT_EQ(journey.outcome.netns.name, "ns2");
+}
+
+TEST_F(Assemble, NoEventsNoHops) {
+  const Journey journey = run({});
+  EXPECT_TRUE(journey.hops.empty());
+  EXPECT_EQ(journey.outcome.kind, OutcomeKind::kLost);
+  EXPECT_EQ(journey.duration_ns(), 0u);
+}
+
+}  // namespace
+}  // namespace tracepkt::journey

@@ -1,0 +1,225 @@
+#include "journey/builder.h"
+
+#include <algorithm>
+#include <iterator>
+#include <string_view>
+#include <utility>
+
+namespace tracepkt::journey {
+namespace {
+
+using decode::EchoKind;
+using decode::Event;
+
+// How long an answer may take to be joined to its request.
+constexpr std::uint64_t kExchangeMemoryNs = 60'000'000'000;
+
+}  // namespace
+
+std::size_t Builder::EchoKeyHash::operator()(const EchoKey& key) const {
+  const auto text = [](const decode::Address& address) {
+    return std::string_view(reinterpret_cast<const char*>(address.bytes.data()),
+                            address.bytes.size());
+  };
+  const std::size_t addresses = std::hash<std::string_view>()(text(key.src)) * 31 +
+                                std::hash<std::string_view>()(text(key.dst));
+  return addresses * 31 + (static_cast<std::size_t>(key.id) << 17) +
+         (static_cast<std::size_t>(key.seq) << 1) + (key.reply ? 1 : 0);
+}
+
+Builder::Builder(Names& names, Handler handler, BuilderOptions options)
+    : names_(names), handler_(std::move(handler)), options_(options) {}
+
+Builder::EchoKey Builder::key_of(const decode::Packet& packet, EchoKind kind) {
+  return {.reply = kind != EchoKind::kRequest,
+          .src = packet.src,
+          .dst = packet.dst,
+          .id = kind == EchoKind::kError ? packet.quoted_echo->id : packet.icmp->id,
+          .seq = kind == EchoKind::kError ? packet.quoted_echo->seq : packet.icmp->seq};
+}
+
+void Builder::add(Event&& event) {
+  if (ended_.contains(event.packet_id)) {
+    return;
+  }
+  const auto open = open_for(event);
+  if (event.packet) {
+    learn_echo(open, event);
+  }
+  open->last_ns = std::max(open->last_ns, event.time_ns);
+  open_.splice(open_.end(), open_, open);
+  const bool last = event.last;
+  const std::uint64_t packet_id = event.packet_id;
+  open->events.push_back(std::move(event));
+  if (last) {
+    std::erase(open->packet_ids, packet_id);
+    if (open->packet_ids.empty()) {
+      end(open, Ending::kSeen);
+    }
+  }
+}
+
+Builder::OpenList::iterator Builder::open_for(const Event& event) {
+  if (const auto it = by_packet_.find(event.packet_id); it != by_packet_.end()) {
+    return it->second;
+  }
+  const EchoKind kind = event.packet ? event.packet->echo_kind() : EchoKind::kNone;
+  const bool has_key = kind == EchoKind::kRequest || kind == EchoKind::kReply ||
+                       (kind == EchoKind::kError && event.packet->quoted_echo);
+  if (has_key) {
+    if (const auto it = by_echo_.find(key_of(*event.packet, kind)); it != by_echo_.end()) {
+      // The same message in another buffer: a copy beside the one before, or what it became.
+      const auto open = it->second;
+      open->packet_ids.push_back(event.packet_id);
+      open->all_ids.push_back(event.packet_id);
+      by_packet_.emplace(event.packet_id, open);
+      return open;
+    }
+  }
+  return create(event);
+}
+
+Builder::OpenList::iterator Builder::create(const Event& event) {
+  while (open_.size() >= options_.max_open) {
+    const Event& newest = open_.front().events.back();
+    const bool taken = newest.stage == STAGE_in && newest.packet && newest.packet->has_ports;
+    given_up_ += taken ? 0 : 1;
+    end(open_.begin(), Ending::kSilent);
+  }
+  if (spare_.empty()) {
+    open_.emplace_back().events.reserve(8);
+  } else {
+    open_.splice(open_.end(), spare_, spare_.begin());
+  }
+  const auto open = std::prev(open_.end());
+  open->journey.id = next_id_++;
+  open->packet_ids.push_back(event.packet_id);
+  open->all_ids.push_back(event.packet_id);
+  by_packet_.emplace(event.packet_id, open);
+  return open;
+}
+
+void Builder::learn_echo(OpenList::iterator open, const Event& event) {
+  const decode::Packet& packet = *event.packet;
+  const EchoKind kind = packet.echo_kind();
+  if (kind == EchoKind::kNone || (kind == EchoKind::kError && !packet.quoted_echo)) {
+    return;
+  }
+  const EchoKey key = key_of(packet, kind);
+  if (std::ranges::find(open->keys, key) != open->keys.end()) {
+    return;
+  }
+  if (kind == EchoKind::kRequest) {
+    if (open->journey.exchange == 0) {
+      // The same request again, seen a second time after it had left: still that exchange.
+      const auto known = exchanges_.find(key);
+      open->journey.exchange = known != exchanges_.end() ? known->second.id : next_exchange_++;
+      open->journey.direction = Direction::kRequest;
+    }
+    exchanges_.try_emplace(key, Exchange{.id = open->journey.exchange, .seen_ns = event.time_ns});
+  } else if (open->journey.exchange == 0) {
+    const EchoKey request{.reply = false,
+                          .src = kind == EchoKind::kError ? packet.quoted_src : packet.dst,
+                          .dst = kind == EchoKind::kError ? packet.quoted_dst : packet.src,
+                          .id = key.id,
+                          .seq = key.seq};
+    open->journey.direction = Direction::kReply;
+    if (const auto it = exchanges_.find(request); it != exchanges_.end()) {
+      open->journey.exchange = it->second.id;
+      if (kind == EchoKind::kReply && event.stage == STAGE_tx && it->second.answered_ns == 0) {
+        it->second.answered_in_netns = event.netns.inode;
+        it->second.answered_ns = event.time_ns;
+      }
+    } else {
+      open->journey.exchange = next_exchange_++;
+    }
+  }
+  open->keys.push_back(key);
+  by_echo_.insert_or_assign(key, open);
+}
+
+void Builder::end(OpenList::iterator open, Ending ending) {
+  for (const std::uint64_t id : open->all_ids) {
+    by_packet_.erase(id);
+  }
+  if (ending == Ending::kSilent) {
+    remember_ended(open->all_ids);
+  }
+  AssembleContext context{.names = names_, .ending = ending};
+  for (const EchoKey& key : open->keys) {
+    by_echo_.erase(key);
+    if (!key.reply) {
+      if (const auto exchange = exchanges_.find(key); exchange != exchanges_.end()) {
+        context.answered_in_netns =
+            std::max(context.answered_in_netns, exchange->second.answered_in_netns);
+        context.answered_ns = std::max(context.answered_ns, exchange->second.answered_ns);
+      }
+    }
+  }
+  assemble(open->events, context, open->journey);
+  handler_(std::move(open->journey));
+  open->journey = Journey();
+  open->events.clear();
+  open->packet_ids.clear();
+  open->all_ids.clear();
+  open->keys.clear();
+  open->last_ns = 0;
+  spare_.splice(spare_.begin(), open_, open);
+}
+
+void Builder::remember_ended(const std::vector<std::uint64_t>& packet_ids) {
+  for (const std::uint64_t id : packet_ids) {
+    if (ended_.insert(id).second) {
+      ended_order_.push_back(id);
+    }
+  }
+  while (ended_order_.size() > options_.max_open) {
+    ended_.erase(ended_order_.front());
+    ended_order_.pop_front();
+  }
+}
+
+void Builder::expire(std::uint64_t now_ns) {
+  while (!open_.empty() && now_ns > open_.front().last_ns + options_.silence_ns) {
+    end(open_.begin(), Ending::kSilent);
+  }
+  forget_old_exchanges(now_ns);
+}
+
+void Builder::forget_old_exchanges(std::uint64_t now_ns) {
+  if (now_ns < swept_ns_ + kExchangeMemoryNs / 4) {
+    return;
+  }
+  swept_ns_ = now_ns;
+  std::erase_if(exchanges_, [&](const auto& entry) {
+    return now_ns > entry.second.seen_ns + kExchangeMemoryNs;
+  });
+}
+
+void Builder::finish() {
+  // In the order of first sight, as they would be read.
+  open_.sort([](const Open& a, const Open& b) { return a.journey.id < b.journey.id; });
+  while (!open_.empty()) {
+    end(open_.begin(), Ending::kSilent);
+  }
+}
+
+bool Builder::has_seq(const Open& open, std::uint16_t seq) {
+  return std::ranges::any_of(open.keys, [&](const EchoKey& key) { return key.seq == seq; });
+}
+
+void Builder::finish_echo(std::uint16_t seq) {
+  for (auto open = open_.begin(); open != open_.end();) {
+    const auto next = std::next(open);
+    if (has_seq(*open, seq)) {
+      end(open, Ending::kSilent);
+    }
+    open = next;
+  }
+}
+
+bool Builder::has_open_echo(std::uint16_t seq) const {
+  return std::ranges::any_of(open_, [&](const Open& open) { return has_seq(open, seq); });
+}
+
+}  // namespace tracepkt::journey

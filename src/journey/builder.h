@@ -1,0 +1,112 @@
+// Events of many packets, as they come -> journeys, as they end. Joins what belongs together: the
+// events of a packet by its id, an echo message that the kernel moved to another buffer by what is
+// in it, and an answer to its request by the addresses that the request had at its end.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <list>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "journey/assemble.h"
+#include "journey/journey.h"
+
+namespace tracepkt::journey {
+
+struct BuilderOptions {
+  // A packet that nothing is heard of for so long has gone where no hook sees it. A neighbour that
+  // does not answer keeps one waiting for 3 s (three probes, a second apart).
+  std::uint64_t silence_ns = 4'000'000'000;
+  // Journeys under way at the same time; beyond it the one silent for longest is ended, and counted
+  // as given up, unless all that can be seen of it was seen: a socket took it.
+  std::size_t max_open = 65536;
+};
+
+class Builder {
+ public:
+  using Handler = std::function<void(Journey&&)>;
+
+  // `names` must outlive the builder. The handler gets each journey once, when it has ended.
+  Builder(Names& names, Handler handler, BuilderOptions options = {});
+
+  void add(decode::Event&& event);
+
+  // Ends the journeys that have been silent for too long at `now_ns` (CLOCK_MONOTONIC).
+  void expire(std::uint64_t now_ns);
+
+  // Ends all that is still under way.
+  void finish();
+
+  // Ends the journeys of echo messages with this sequence number now.
+  void finish_echo(std::uint16_t seq);
+
+  // Is a journey of an echo message with this sequence number under way?
+  bool has_open_echo(std::uint16_t seq) const;
+
+  std::size_t open_count() const { return open_.size(); }
+  std::uint64_t given_up() const { return given_up_; }
+
+ private:
+  // Says which echo message this is: the same wherever it is seen, as long as nobody rewrites it.
+  struct EchoKey {
+    bool reply = false;
+    decode::Address src;
+    decode::Address dst;
+    std::uint16_t id = 0;
+    std::uint16_t seq = 0;
+
+    bool operator==(const EchoKey&) const = default;
+  };
+  struct EchoKeyHash {
+    std::size_t operator()(const EchoKey& key) const;
+  };
+  struct Open {
+    Journey journey;
+    std::vector<decode::Event> events;
+    std::vector<std::uint64_t> packet_ids;  // still alive in the kernel
+    std::vector<std::uint64_t> all_ids;
+    std::vector<EchoKey> keys;
+    std::uint64_t last_ns = 0;
+  };
+  using OpenList = std::list<Open>;
+  // What outlives a request: which exchange an answer to it belongs to.
+  struct Exchange {
+    std::uint64_t id = 0;
+    std::uint64_t seen_ns = 0;
+    std::uint32_t answered_in_netns = 0;
+    std::uint64_t answered_ns = 0;
+  };
+
+  static EchoKey key_of(const decode::Packet& packet, decode::EchoKind kind);
+
+  OpenList::iterator open_for(const decode::Event& event);
+  OpenList::iterator create(const decode::Event& event);
+  void learn_echo(OpenList::iterator open, const decode::Event& event);
+  void end(OpenList::iterator open, Ending ending);
+  static bool has_seq(const Open& open, std::uint16_t seq);
+  void forget_old_exchanges(std::uint64_t now_ns);
+  void remember_ended(const std::vector<std::uint64_t>& packet_ids);
+
+  Names& names_;
+  Handler handler_;
+  BuilderOptions options_;
+  OpenList open_;   // the one silent for longest first
+  OpenList spare_;  // ended: their memory is used again
+  std::unordered_map<std::uint64_t, OpenList::iterator> by_packet_;
+  std::unordered_map<EchoKey, OpenList::iterator, EchoKeyHash> by_echo_;
+  std::unordered_map<EchoKey, Exchange, EchoKeyHash> exchanges_;  // by the request's key
+  // Packets whose journey was told before the kernel was done with them: a copy of a reply may lie
+  // in somebody else's socket for hours. What is heard of them later is no news.
+  std::unordered_set<std::uint64_t> ended_;
+  std::deque<std::uint64_t> ended_order_;
+  std::uint64_t next_id_ = 1;
+  std::uint64_t next_exchange_ = 1;
+  std::uint64_t given_up_ = 0;
+  std::uint64_t swept_ns_ = 0;
+};
+
+}  // namespace tracepkt::journey

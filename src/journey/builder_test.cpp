@@ -1,0 +1,121 @@
+#include "journey/builder.h"
+
+#include <gtest/gtest.h>
+
+#include "journey/testing.h"
+
+namespace tracepkt::journey {
+namespace {
+
+using testing::At;
+using testing::echo;
+using testing::event;
+using testing::way;
+
+class BuilderTest : public ::testing::Test {
+ protected:
+  Builder make(BuilderOptions options = {}) {
+    return Builder(
+        names_, [this](Journey&& journey) { ended_.push_back(std::move(journey)); }, options);
+  }
+
+  testing::FakeNames names_;
+  std::vector<Journey> ended_;
+};
+
+TEST_F(BuilderTest, APacketsEventsAreOneJourneyAndEndWithIt) {
+  Builder builder = make();
+  builder.add(event({.packet_id = 5, .time_ns = 1}, echo(false, 1, 2, 7, 1)));
+  builder.add(event({.packet_id = 6, .time_ns = 2}, echo(false, 1, 2, 7, 2)));
+  builder.add(event({.packet_id = 5, .time_ns = 3, .stage = STAGE_end, .last = true}));
+  ASSERT_EQ(ended_.size(), 1u);
+  EXPECT_EQ(ended_[0].packet.icmp->seq, 1);
+  EXPECT_EQ(builder.open_count(), 1u);
+}
+
+TEST_F(BuilderTest, RequestAndReplyAreAnExchangeThroughNat) {
+  Builder builder = make();
+  // 10.0.0.1 -> 10.0.0.9 becomes 10.0.0.5 -> 10.0.0.9 on its way, and so the reply goes to .5.
+  builder.add(event({.packet_id = 1, .time_ns = 1}, echo(false, 1, 9, 7, 1)));
+  builder.add(event({.packet_id = 1, .time_ns = 2, .ifindex = 2}, echo(false, 5, 9, 7, 1)));
+  builder.add(event({.packet_id = 2, .time_ns = 3, .netns = 2}, echo(true, 9, 5, 7, 1)));
+  builder.add(event({.packet_id = 3, .time_ns = 3, .netns = 2}, echo(true, 9, 5, 8, 1)));
+  builder.finish();
+  ASSERT_EQ(ended_.size(), 3u);
+  EXPECT_EQ(ended_[0].direction, Direction::kRequest);
+  EXPECT_EQ(ended_[1].direction, Direction::kReply);
+  EXPECT_NE(ended_[0].exchange, 0u);
+  EXPECT_EQ(ended_[0].exchange, ended_[1].exchange);
+  EXPECT_NE(ended_[0].exchange, ended_[2].exchange);  // another id: somebody else's
+}
+
+TEST_F(BuilderTest, TheSameEchoInAnotherBufferStaysOneJourney) {
+  Builder builder = make();
+  builder.add(event({.packet_id = 1, .time_ns = 1}, echo(false, 1, 2, 7, 1)));
+  builder.add(event({.packet_id = 9, .time_ns = 2, .stage = STAGE_rx, .netns = 2},
+                    echo(false, 1, 2, 7, 1)));
+  builder.finish();
+  ASSERT_EQ(ended_.size(), 1u);
+  EXPECT_EQ(way(ended_[0]), "host eth0 tx | ns2 eth0 rx");
+}
+
+TEST_F(BuilderTest, AnErrorBelongsToTheRequestThatItQuotes) {
+  Builder builder = make();
+  builder.add(event({.packet_id = 1, .time_ns = 1}, echo(false, 1, 9, 7, 4)));
+  decode::Packet error = echo(true, 3, 1, 0, 0);
+  error.icmp = decode::Icmp{.type = 11, .code = 0, .id = 0, .seq = 0};
+  error.quoted_echo = decode::Icmp{.type = 8, .code = 0, .id = 7, .seq = 4};
+  error.quoted_src = testing::ip(1);
+  error.quoted_dst = testing::ip(9);
+  builder.add(event({.packet_id = 2, .time_ns = 2, .netns = 3}, error));
+  EXPECT_TRUE(builder.has_open_echo(4));
+  builder.finish_echo(4);
+  ASSERT_EQ(ended_.size(), 2u);
+  EXPECT_EQ(ended_[0].exchange, ended_[1].exchange);
+  EXPECT_EQ(ended_[1].direction, Direction::kReply);
+  EXPECT_FALSE(builder.has_open_echo(4));
+}
+
+TEST_F(BuilderTest, SilenceEndsAJourney) {
+  Builder builder = make({.silence_ns = 100});
+  builder.add(event({.packet_id = 1, .time_ns = 1000}, echo(false, 1, 2, 7, 1)));
+  builder.expire(1050);
+  EXPECT_TRUE(ended_.empty());
+  builder.expire(1101);
+  ASSERT_EQ(ended_.size(), 1u);
+  EXPECT_FALSE(ended_[0].outcome.seen);
+}
+
+TEST_F(BuilderTest, WhatIsHeardAfterTheEndIsNoNewJourney) {
+  Builder builder = make();
+  builder.add(event({.packet_id = 1, .time_ns = 1}, echo(true, 2, 1, 7, 3)));
+  builder.finish_echo(3);
+  // A copy in another process's raw socket, purged when that ends.
+  builder.add(event({.packet_id = 1, .time_ns = 900, .stage = STAGE_drop, .last = true}));
+  builder.finish();
+  EXPECT_EQ(ended_.size(), 1u);
+}
+
+TEST_F(BuilderTest, MemoryIsBoundedAndWhatIsGivenUpIsCounted) {
+  Builder builder = make({.silence_ns = 1'000'000, .max_open = 10});
+  for (std::uint16_t i = 0; i < 25; ++i) {
+    builder.add(event({.packet_id = i + 1u, .time_ns = i + 1u}, echo(false, 1, 2, 7, i)));
+  }
+  EXPECT_EQ(builder.open_count(), 10u);
+  EXPECT_EQ(builder.given_up(), 15u);
+  EXPECT_EQ(ended_.size(), 15u);
+  EXPECT_EQ(ended_.front().packet.icmp->seq, 0);  // the oldest first
+}
+
+TEST_F(BuilderTest, ACopyThatEndsDoesNotEndTheOthers) {
+  Builder builder = make();
+  builder.add(event({.packet_id = 1, .time_ns = 1}, echo(false, 1, 2, 7, 1)));
+  builder.add(event({.packet_id = 2, .time_ns = 2, .ifindex = 3}, echo(false, 1, 2, 7, 1)));
+  builder.add(event({.packet_id = 2, .time_ns = 3, .stage = STAGE_end, .last = true}));
+  EXPECT_TRUE(ended_.empty());
+  builder.add(event({.packet_id = 1, .time_ns = 4, .stage = STAGE_end, .last = true}));
+  EXPECT_EQ(ended_.size(), 1u);
+}
+
+}  // namespace
+}  // namespace tracepkt::journey

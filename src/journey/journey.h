@@ -1,0 +1,85 @@
+// What a packet did: its hops in order, and how it ended.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "decode/event.h"
+
+namespace tracepkt::journey {
+
+struct Netns {
+  std::uint32_t inode = 0;  // 0: not known
+  std::string name;         // empty: it has none that we know
+
+  // The name, or the inode where there is no name.
+  std::string label() const;
+};
+
+struct DropInfo {
+  decode::Drop raw;
+  std::string reason;    // the kernel's name without SKB_DROP_REASON_; empty before 5.17
+  std::string function;  // "icmp_rcv+0x1a2"; empty where kallsyms is hidden
+};
+
+struct Hop {
+  std::uint64_t time_ns = 0;  // CLOCK_MONOTONIC
+  std::uint32_t cpu = 0;
+  Netns netns;
+  decode::Device device;  // index 0: on no device
+  stage_id stage = STAGE_tx;
+  bool inferred = false;  // no hook fired here: a later one tells that it was here
+  bool answered = false;  // delivered to the kernel itself, which answered
+  std::optional<decode::Packet> packet;
+  std::optional<DropInfo> drop;
+  std::optional<decode::Socket> socket;
+
+  // Does the packet cross an interface here?
+  bool is_crossing() const { return stage == STAGE_tx || stage == STAGE_rx; }
+};
+
+enum class OutcomeKind : std::uint8_t { kDelivered, kDropped, kLeft, kConsumed, kLost };
+
+struct Outcome {
+  OutcomeKind kind = OutcomeKind::kLost;
+  Netns netns;                           // where it ended
+  decode::Device device;                 // left: through which; dropped: on which
+  std::optional<DropInfo> drop;          // dropped
+  std::optional<decode::Socket> socket;  // delivered to a process; without: to the kernel itself
+  bool seen = true;                      // false: concluded from silence, no end was seen
+};
+
+std::string_view outcome_name(OutcomeKind kind);
+
+enum class Direction : std::uint8_t { kOriginal, kRequest, kReply };
+
+std::string_view direction_name(Direction direction);
+
+struct Journey {
+  std::uint64_t id = 0;        // 1, 2, 3, ... in order of first sight
+  std::uint64_t exchange = 0;  // the same for a request and what answers it; 0: in none
+  Direction direction = Direction::kOriginal;
+  decode::Packet packet;  // as first seen
+  std::vector<Hop> hops;
+  Outcome outcome;
+
+  std::uint64_t begin_ns() const { return hops.empty() ? 0 : hops.front().time_ns; }
+  std::uint64_t duration_ns() const {
+    return hops.empty() ? 0 : hops.back().time_ns - hops.front().time_ns;
+  }
+};
+
+// Names for what events carry as numbers: live from this machine, or from a file.
+class Names {
+ public:
+  virtual ~Names() = default;
+  // Empty where it has no name.
+  virtual std::string netns(const decode::NetnsId& id) = 0;
+  virtual std::string drop_reason(std::uint32_t reason) = 0;
+  virtual std::string symbol(std::uint64_t address) = 0;
+};
+
+}  // namespace tracepkt::journey

@@ -1,0 +1,69 @@
+// Events for tests, made in one line each. Test code only.
+#pragma once
+
+#include <cstring>
+#include <string>
+
+#include "journey/journey.h"
+
+namespace tracepkt::journey::testing {
+
+class FakeNames : public Names {
+ public:
+  std::string netns(const decode::NetnsId& id) override {
+    return id.inode == 1 ? "host" : "ns" + std::to_string(id.inode);
+  }
+  std::string drop_reason(std::uint32_t reason) override {
+    return "REASON_" + std::to_string(reason);
+  }
+  std::string symbol(std::uint64_t address) override { return address == 0 ? "" : "function+0x1"; }
+};
+
+struct At {
+  std::uint64_t packet_id = 1;
+  std::uint64_t time_ns = 0;
+  stage_id stage = STAGE_tx;
+  std::uint32_t netns = 1;
+  std::uint32_t ifindex = 1;
+  std::string device = "eth0";
+  std::uint32_t iif = 0;
+  bool last = false;
+};
+
+inline decode::Address ip(std::uint8_t last) { return {.family = 4, .bytes = {10, 0, 0, last}}; }
+
+inline decode::Packet echo(bool reply, std::uint8_t from, std::uint8_t to, std::uint16_t id,
+                           std::uint16_t seq) {
+  decode::Packet packet{.ethertype = 0x0800, .protocol = 1, .ttl = 64, .len = 84};
+  packet.src = ip(from);
+  packet.dst = ip(to);
+  packet.icmp = decode::Icmp{
+      .type = static_cast<std::uint8_t>(reply ? 0 : 8), .code = 0, .id = id, .seq = seq};
+  return packet;
+}
+
+inline decode::Event event(const At& at, std::optional<decode::Packet> packet = {}) {
+  decode::Event event{.stage = at.stage,
+                      .last = at.last,
+                      .time_ns = at.time_ns,
+                      .packet_id = at.packet_id,
+                      .netns = {.inode = at.netns, .cookie = at.netns},
+                      .device = {.index = at.ifindex},
+                      .iif = at.iif,
+                      .packet = std::move(packet)};
+  std::memcpy(event.device.name.bytes.data(), at.device.data(),
+              std::min<std::size_t>(at.device.size(), 15));
+  return event;
+}
+
+// "host eth0 tx | ns2 eth1 rx"
+inline std::string way(const Journey& journey) {
+  std::string text;
+  for (const Hop& hop : journey.hops) {
+    text += (text.empty() ? "" : " | ") + hop.netns.label() + ' ' +
+            std::string(hop.device.name.view()) + ' ' + std::string(decode::stage_name(hop.stage));
+  }
+  return text;
+}
+
+}  // namespace tracepkt::journey::testing

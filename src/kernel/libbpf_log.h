@@ -1,0 +1,20 @@
+// Keeps what libbpf would print to stderr while an object of this class lives: the user gets one
+// line of ours, and the last of libbpf's as its explanation.
+#pragma once
+
+#include <string>
+
+namespace tracepkt::kernel {
+
+class LibbpfLog {
+ public:
+  LibbpfLog();
+  ~LibbpfLog();
+  LibbpfLog(const LibbpfLog&) = delete;
+  LibbpfLog& operator=(const LibbpfLog&) = delete;
+
+  // One line, without libbpf's own prefix; empty where it warned of nothing.
+  std::string last_warning() const;
+};
+
+}  // namespace tracepkt::kernel

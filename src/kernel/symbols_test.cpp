@@ -1,0 +1,33 @@
+#include "kernel/symbols.h"
+
+#include <gtest/gtest.h>
+
+#include <sstream>
+
+namespace tracepkt::kernel {
+namespace {
+
+TEST(Symbols, NamesTheFunctionAndTheOffset) {
+  Symbols symbols;
+  std::istringstream lines(
+      "ffffffff81000200 T second\n"
+      "ffffffff81000100 t first\t[a_module]\n"
+      "ffffffff81000300 D some_data\n");
+  symbols.read(lines);
+  EXPECT_EQ(symbols.name(0xffffffff81000100), "first+0x0");
+  EXPECT_EQ(symbols.name(0xffffffff810001ff), "first+0xff");
+  EXPECT_EQ(symbols.name(0xffffffff81000345), "second+0x145");  // data is no function
+  EXPECT_EQ(symbols.name(0xffffffff810000ff), "");
+  EXPECT_EQ(symbols.name(0xffffffffa1000000), "");
+}
+
+TEST(Symbols, HiddenAddressesNameNothing) {
+  Symbols symbols;
+  std::istringstream lines("0000000000000000 T first\n0000000000000000 T second\nnonsense\n\n");
+  symbols.read(lines);
+  EXPECT_FALSE(symbols.known());
+  EXPECT_EQ(symbols.name(0xffffffff81000100), "");
+}
+
+}  // namespace
+}  // namespace tracepkt::kernel

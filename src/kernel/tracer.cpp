@@ -1,0 +1,280 @@
+#include "kernel/tracer.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <fmt/format.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdarg>
+#include <cstdio>
+#include <cstring>
+#include <span>
+#include <string_view>
+
+#include "bpf/objects.h"
+#include "filter/patch.h"
+#include "kernel/kernel_btf.h"
+#include "kernel/libbpf_log.h"
+
+namespace tracepkt::kernel {
+namespace {
+
+struct CloseObject {
+  void operator()(bpf_object* object) const { bpf_object__close(object); }
+};
+using Object = std::unique_ptr<bpf_object, CloseObject>;
+
+struct DestroyLink {
+  void operator()(bpf_link* link) const { bpf_link__destroy(link); }
+};
+using Link = std::unique_ptr<bpf_link, DestroyLink>;
+
+// As in bpf/track.bpf.h; checked against the map when it is read.
+struct TrackedPacket {
+  std::uint64_t id;
+  std::uint64_t seen_ns;
+  std::uint64_t fingerprint;
+  std::uint32_t stage;
+  std::uint32_t pad;
+};
+
+template <typename T>
+T* variable_in(bpf_object* object, const char* section) {
+  bpf_map* map = bpf_object__find_map_by_name(object, section);
+  std::size_t size = 0;
+  // const until libbpf 1.4, though meant for writing before the load.
+  void* value =
+      map == nullptr
+          ? nullptr
+          : const_cast<void*>(static_cast<const void*>(bpf_map__initial_value(map, &size)));
+  return value != nullptr && size >= sizeof(T) ? static_cast<T*>(value) : nullptr;
+}
+
+std::string program_name(const bpf_program* program) {
+  // "on_net_dev_queue" -> "net_dev_queue"
+  return std::string(bpf_program__name(program)).substr(3);
+}
+
+}  // namespace
+
+struct Tracer::State {
+  Object object;
+  std::vector<Link> links;
+  std::vector<Probe> probes;
+  std::uint64_t busy = 0;                 // counted when the programs are taken down
+  std::int64_t* tracked_count = nullptr;  // shared with the programs; a page of its own
+
+  State() = default;
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+  ~State();
+  Status load(std::span<const std::byte> bytes, const TraceRequest& request,
+              const KernelBtf* kernel_btf);
+  void attach();
+  void map_tracked_count();
+  std::uint64_t count_busy() const;
+};
+
+Tracer::State::~State() {
+  if (tracked_count != nullptr) {
+    munmap(tracked_count, static_cast<std::size_t>(sysconf(_SC_PAGESIZE)));
+  }
+}
+
+// Without it packets whose end was not seen only stay longer in the kernel's table.
+void Tracer::State::map_tracked_count() {
+  const int fd = bpf_object__find_map_fd_by_name(object.get(), ".data.tracked");
+  void* page = mmap(nullptr, static_cast<std::size_t>(sysconf(_SC_PAGESIZE)),
+                    PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  if (page != MAP_FAILED) {
+    tracked_count = static_cast<std::int64_t*>(page);
+  }
+}
+
+Tracer::Tracer(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Tracer::Tracer(Tracer&&) noexcept = default;
+Tracer& Tracer::operator=(Tracer&&) noexcept = default;
+Tracer::~Tracer() = default;
+
+Result<Tracer> Tracer::start(const TraceRequest& request) {
+  auto bytes = filter::write_filter(bpf::tracepkt_object(), request.filter);
+  if (!bytes) {
+    return std::unexpected(bytes.error());
+  }
+  auto state = std::make_unique<State>();
+  Status loaded = state->load(*bytes, request, nullptr);
+  if (!loaded) {
+    // Perhaps for want of a tracepoint: what this kernel has is looked up only then, which takes
+    // time.
+    const auto kernel_btf = KernelBtf::load();
+    if (!kernel_btf) {
+      return std::unexpected(kernel_btf.error());
+    }
+    loaded = state->load(*bytes, request, &*kernel_btf);
+  }
+  if (!loaded) {
+    return std::unexpected(loaded.error());
+  }
+  state->map_tracked_count();
+  state->attach();
+  for (const HookName& hook : hook_names()) {
+    const auto probe = std::ranges::find(state->probes, "tp_btf:" + hook.name, &Probe::name);
+    if (hook.needed && probe != state->probes.end() && !probe->attached) {
+      return failure(fmt::format("cannot follow packets: {}: {}", probe->name, probe->why),
+                     "see what this kernel offers: tracepkt doctor");
+    }
+  }
+  return Tracer(std::move(state));
+}
+
+// With `kernel_btf`, without the tracepoints that it does not know.
+Status Tracer::State::load(std::span<const std::byte> bytes, const TraceRequest& request,
+                           const KernelBtf* kernel_btf) {
+  const LibbpfLog log;
+  LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = "tracepkt");
+  object.reset(bpf_object__open_mem(bytes.data(), bytes.size(), &options));
+  if (!object) {
+    return errno_failure(errno, "cannot open the BPF object", log.last_warning());
+  }
+  auto* config = variable_in<probe_config>(object.get(), ".rodata.config");
+  bpf_map* events = bpf_object__find_map_by_name(object.get(), "events");
+  if (config == nullptr || events == nullptr) {
+    return failure("the BPF object lacks its configuration", "rebuild tracepkt");
+  }
+  config->mode = request.mode;
+  config->filter_has_l3 = request.filter.l3.has_value();
+  config->echo = request.echo;
+  bpf_map__set_max_entries(events, static_cast<std::uint32_t>(request.ring_bytes));
+
+  probes.clear();
+  bpf_program* program = nullptr;
+  bpf_object__for_each_program(program, object.get()) {
+    const std::string name = program_name(program);
+    const bool exists = kernel_btf == nullptr || kernel_btf->tracepoint_arguments(name) >= 0;
+    bpf_program__set_autoload(program, exists);
+    probes.push_back(
+        {.name = "tp_btf:" + name, .why = exists ? "" : "this kernel has no such tracepoint"});
+  }
+  if (const int error = bpf_object__load(object.get()); error != 0) {
+    return errno_failure(-error, "the kernel refuses the tracing programs", log.last_warning());
+  }
+  return {};
+}
+
+void Tracer::State::attach() {
+  const LibbpfLog quiet;
+  std::size_t index = 0;
+  bpf_program* program = nullptr;
+  bpf_object__for_each_program(program, object.get()) {
+    Probe& probe = probes[index++];
+    if (!bpf_program__autoload(program)) {
+      continue;
+    }
+    Link link(bpf_program__attach(program));
+    if (!link) {
+      probe.why = fmt::format("refused: {}", std::strerror(errno));
+      continue;
+    }
+    probe.attached = true;
+    links.push_back(std::move(link));
+  }
+}
+
+int Tracer::ring_fd() const {
+  return bpf_object__find_map_fd_by_name(state_->object.get(), "events");
+}
+
+std::uint64_t Tracer::State::count_busy() const {
+  std::uint64_t misses = 0;
+  bpf_program* program = nullptr;
+  bpf_object__for_each_program(program, object.get()) {
+    const int fd = bpf_program__fd(program);
+    bpf_prog_info info = {};
+    __u32 size = sizeof(info);
+    if (fd >= 0 && bpf_obj_get_info_by_fd(fd, &info, &size) == 0) {
+      misses += info.recursion_misses;
+    }
+  }
+  return misses;
+}
+
+void Tracer::stop() {
+  state_->links.clear();
+  state_->busy = state_->count_busy();
+}
+
+const std::vector<Probe>& Tracer::probes() const { return state_->probes; }
+
+std::vector<Loss> Tracer::losses() const {
+  static constexpr std::array<std::pair<std::string_view, std::string_view>, LOSS_COUNT> kCauses = {
+      {
+#define LOSS(id, cause, words) {#cause, words},
+#include "wire/losses.def"
+#undef LOSS
+      }};
+  const int fd = bpf_object__find_map_fd_by_name(state_->object.get(), "losses");
+  const int cpus = libbpf_num_possible_cpus();
+  std::vector<std::uint64_t> values(static_cast<std::size_t>(std::max(cpus, 1)));
+  std::vector<Loss> losses;
+  for (std::uint32_t id = 0; id < LOSS_COUNT; ++id) {
+    std::uint64_t sum = 0;
+    if (bpf_map_lookup_elem(fd, &id, values.data()) == 0) {
+      for (const std::uint64_t value : values) {
+        sum += value;
+      }
+    }
+    losses.push_back({.name = std::string(kCauses[id].first),
+                      .says = std::string(kCauses[id].second),
+                      .count = sum});
+  }
+  losses.push_back({.name = "program_busy",
+                    .says = "events in an interrupt of the same program, which the kernel does not "
+                            "run twice at once",
+                    .count = state_->links.empty() ? state_->busy : state_->count_busy()});
+  return losses;
+}
+
+void Tracer::forget_packets(std::uint64_t before_ns) {
+  const bpf_map* map = bpf_object__find_map_by_name(state_->object.get(), "tracked_packets");
+  if (map == nullptr || state_->tracked_count == nullptr ||
+      bpf_map__value_size(map) != sizeof(TrackedPacket)) {
+    return;
+  }
+  const int fd = bpf_map__fd(map);
+  std::vector<std::uint64_t> stale;
+  std::uint64_t key = 0;
+  const std::uint64_t* previous = nullptr;
+  while (bpf_map_get_next_key(fd, previous, &key) == 0) {
+    TrackedPacket packet = {};
+    if (bpf_map_lookup_elem(fd, &key, &packet) == 0 && packet.seen_ns < before_ns) {
+      stale.push_back(key);
+    }
+    previous = &key;
+  }
+  for (const std::uint64_t stale_key : stale) {
+    if (bpf_map_delete_elem(fd, &stale_key) == 0) {
+      __atomic_fetch_sub(state_->tracked_count, 1, __ATOMIC_RELAXED);
+    }
+  }
+}
+
+std::vector<HookName> hook_names() {
+  return {
+#define HOOK(id, hook, stage, view, words) \
+  {.name = #hook, .needed = (id) == 1 || (id) == 3, .says = words},
+#include "wire/hooks.def"
+#undef HOOK
+      {.name = "netif_receive_skb", .needed = false, .says = "taken in by the IP layer"},
+      {.name = "skb_copy_datagram_iovec",
+       .needed = false,
+       .says = "read from a socket by a process"},
+      {.name = "kfree_skb", .needed = true, .says = "dropped, with the kernel's reason"},
+      {.name = "consume_skb", .needed = true, .says = "freed after use"},
+  };
+}
+
+}  // namespace tracepkt::kernel

@@ -1,0 +1,78 @@
+// Tracer loads the kernel side, attaches it to what this kernel offers, and takes it down again:
+// nothing is pinned, so nothing stays when the process ends, however it ends.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "filter/filter.h"
+#include "wire/record.h"
+
+struct bpf_object;
+
+namespace tracepkt::kernel {
+
+struct TraceRequest {
+  // What to match on first sight: the filter, or one sender's echo messages.
+  match_mode mode = MATCH_FILTER;
+  filter::Filter filter;
+  echo_identity echo = {};
+  std::size_t ring_bytes = 8u << 20;
+};
+
+struct Probe {
+  std::string name;  // "tp_btf:net_dev_queue"
+  bool attached = false;
+  std::string why;  // why not
+};
+
+struct Loss {
+  std::string name;  // as in wire/losses.def, or "program_busy"
+  std::string says;
+  std::uint64_t count = 0;
+};
+
+class Tracer {
+ public:
+  // Programs run from the return on. Fails where none of this can be had, saying what is missing;
+  // a tracepoint that this kernel lacks only shows in probes().
+  static Result<Tracer> start(const TraceRequest& request);
+
+  Tracer(Tracer&&) noexcept;
+  Tracer& operator=(Tracer&&) noexcept;
+  ~Tracer();
+
+  // The ring buffer's map; owned by the tracer.
+  int ring_fd() const;
+
+  // Detaches: no event comes after this, those in the ring can still be read.
+  void stop();
+
+  const std::vector<Probe>& probes() const;
+
+  // Every cause, also those that counted nothing. Right after stop(), too.
+  std::vector<Loss> losses() const;
+
+  // Forgets packets in the kernel's table whose end no hook saw and that were last seen before
+  // `before_ns` (CLOCK_MONOTONIC).
+  void forget_packets(std::uint64_t before_ns);
+
+ private:
+  struct State;
+  explicit Tracer(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+// Names of the tracepoints without which a ping cannot be followed, and of all others.
+struct HookName {
+  std::string name;
+  bool needed = false;
+  std::string says;
+};
+std::vector<HookName> hook_names();
+
+}  // namespace tracepkt::kernel

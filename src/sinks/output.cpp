@@ -1,0 +1,66 @@
+#include "sinks/output.h"
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+
+namespace tracepkt::sinks {
+namespace {
+
+constexpr std::size_t kBufferBytes = 64 << 10;
+
+bool wants_no_color() {
+  const char* value = std::getenv("NO_COLOR");
+  return value != nullptr && *value != '\0';
+}
+
+}  // namespace
+
+Output::Output(int fd, ColorMode color) : fd_(fd) {
+  const bool terminal = isatty(fd) == 1;
+  const char* term = std::getenv("TERM");
+  const bool dumb = term == nullptr || std::string_view(term) == "dumb";
+  color_ = color == ColorMode::kAlways ||
+           (color == ColorMode::kAuto && terminal && !dumb && !wants_no_color());
+  winsize size = {};
+  if (terminal && ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) {
+    width_ = std::clamp<std::size_t>(size.ws_col, 60, 160);
+  }
+}
+
+void Output::write(std::string_view text) {
+  if (closed()) {
+    return;
+  }
+  buffer_ += text;
+  if (buffer_.size() > kBufferBytes) {
+    flush();
+  }
+}
+
+void Output::flush() {
+  std::string_view rest = buffer_;
+  while (!rest.empty() && !closed()) {
+    const ssize_t written = ::write(fd_, rest.data(), rest.size());
+    if (written >= 0) {
+      rest.remove_prefix(static_cast<std::size_t>(written));
+    } else if (errno == EAGAIN) {
+      pollfd ready = {.fd = fd_, .events = POLLOUT, .revents = 0};
+      poll(&ready, 1, -1);
+    } else if (errno != EINTR) {
+      error_ = errno;
+    }
+  }
+  buffer_.clear();
+}
+
+std::string Output::styled(std::string_view code, std::string_view text) const {
+  return color_ && !text.empty() ? fmt::format("\x1b[{}m{}\x1b[0m", code, text) : std::string(text);
+}
+
+}  // namespace tracepkt::sinks

@@ -1,0 +1,46 @@
+// A stream of output that notices when its reader goes away, and knows what a terminal it is.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace tracepkt::sinks {
+
+enum class ColorMode { kAuto, kAlways, kNever };
+
+class Output {
+ public:
+  // Writes to `fd`, which stays the caller's. With kAuto there is colour if `fd` is a terminal and
+  // the environment variable NO_COLOR is empty or not set (no-color.org).
+  Output(int fd, ColorMode color);
+
+  void write(std::string_view text);
+  // Hands what was written over to the system. After a failure all output is dropped.
+  void flush();
+
+  // The reader has gone (EPIPE), or nothing can be written any more (a full disk): see error().
+  bool closed() const { return error_ != 0; }
+  int error() const { return error_; }
+
+  // Columns; 80 where it is no terminal.
+  std::size_t width() const { return width_; }
+
+  // Text in a colour, or as it is where there is none.
+  std::string bold(std::string_view text) const { return styled("1", text); }
+  std::string dim(std::string_view text) const { return styled("2", text); }
+  std::string green(std::string_view text) const { return styled("32", text); }
+  std::string red(std::string_view text) const { return styled("1;31", text); }
+  std::string cyan(std::string_view text) const { return styled("36", text); }
+
+ private:
+  std::string styled(std::string_view code, std::string_view text) const;
+
+  int fd_;
+  int error_ = 0;
+  bool color_ = false;
+  std::size_t width_ = 80;
+  std::string buffer_;
+};
+
+}  // namespace tracepkt::sinks

@@ -1,0 +1,95 @@
+// What a traced session is shown by. One sink per format; all get the same things in the same
+// order.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "journey/journey.h"
+#include "sinks/output.h"
+
+namespace tracepkt::sinks {
+
+// An echo request and what came of it.
+struct PingExchange {
+  std::uint64_t seq = 0;
+  std::string host;    // as the user typed it
+  std::string target;  // its address
+  std::size_t payload_bytes = 0;
+  std::optional<std::uint64_t> rtt_ns;  // answered
+  int ttl = -1;                         // with which the reply arrived
+  std::string trouble;                  // why it was not sent, or the ICMP error that came back
+  std::span<const journey::Journey> journeys;  // in order of first sight
+};
+
+struct PingStatistics {
+  std::string host;
+  std::uint64_t sent = 0;
+  std::uint64_t received = 0;
+  std::uint64_t duplicates = 0;
+  std::uint64_t errors = 0;
+  double loss_percent = 0;
+  std::uint64_t rtt_min_ns = 0;
+  double rtt_avg_ns = 0;
+  std::uint64_t rtt_max_ns = 0;
+  double rtt_mdev_ns = 0;
+  std::string packets_line;  // as ping prints it
+  std::string rtt_line;      // empty where nothing came back
+};
+
+struct LossCount {
+  std::string name;
+  std::string says;
+  std::uint64_t count = 0;
+};
+
+struct ProbeCount {
+  std::vector<std::string> attached;
+  struct Unavailable {
+    std::string name;
+    std::string why;
+  };
+  std::vector<Unavailable> unavailable;
+};
+
+struct Summary {
+  std::uint64_t journeys = 0;
+  std::uint64_t delivered = 0;
+  std::uint64_t dropped = 0;
+  std::uint64_t left = 0;
+  std::uint64_t consumed = 0;
+  std::uint64_t lost_sight = 0;
+  std::uint64_t events = 0;
+  std::uint64_t not_shown = 0;    // journeys that the output was too slow for
+  std::vector<LossCount> losses;  // every cause, also those of 0
+  std::string kernel;
+  ProbeCount probes;
+  std::optional<PingStatistics> ping;
+
+  std::uint64_t lost_events() const;
+};
+
+// How time is told: events carry CLOCK_MONOTONIC, people and JSON want the wall clock.
+struct Clock {
+  std::int64_t wall_minus_monotonic_ns = 0;
+};
+
+class Sink {
+ public:
+  virtual ~Sink() = default;
+  // The caller flushes the output, after a batch; only summary() does it itself.
+  virtual void journey(const journey::Journey& journey) = 0;
+  virtual void exchange(const PingExchange& exchange) = 0;
+  virtual void summary(const Summary& summary) = 0;
+};
+
+enum class Format : std::uint8_t { kTable, kClassic, kJson };
+
+// `out` takes data, `err` the rest; both must outlive the sink.
+std::unique_ptr<Sink> make_sink(Format format, Output& out, Output& err, const Clock& clock);
+
+}  // namespace tracepkt::sinks

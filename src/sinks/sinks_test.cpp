@@ -1,0 +1,218 @@
+// The three formats, byte for byte, over one and the same exchange with hostile names in it.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+
+#include "base/fd.h"
+#include "sinks/sink.h"
+
+namespace tracepkt::sinks {
+namespace {
+
+using journey::Direction;
+using journey::Hop;
+using journey::Journey;
+using journey::OutcomeKind;
+
+decode::Packet echo(bool reply) {
+  decode::Packet packet{.ethertype = 0x0800, .protocol = 1, .ttl = 64, .len = 84};
+  packet.src = {.family = 4, .bytes = {172, 17, 0, static_cast<std::uint8_t>(reply ? 2 : 1)}};
+  packet.dst = {.family = 4, .bytes = {172, 17, 0, static_cast<std::uint8_t>(reply ? 1 : 2)}};
+  packet.icmp =
+      decode::Icmp{.type = static_cast<std::uint8_t>(reply ? 0 : 8), .code = 0, .id = 7, .seq = 1};
+  return packet;
+}
+
+Hop hop(std::uint64_t time_ns, std::uint32_t inode, const char* netns, const char* device,
+        stage_id stage, bool reply) {
+  Hop hop{.time_ns = time_ns,
+          .netns = {.inode = inode, .name = netns},
+          .device = {.index = 3},
+          .stage = stage,
+          .packet = echo(reply)};
+  std::memcpy(hop.device.name.bytes.data(), device, std::min<std::size_t>(std::strlen(device), 15));
+  return hop;
+}
+
+// docker0 -> vethX -> eth0 of a namespace whose name would steer a terminal.
+std::array<Journey, 2> journeys() {
+  constexpr const char* kHostile = "w\x1b[31meb";
+  Journey request{.id = 1, .exchange = 1, .direction = Direction::kRequest, .packet = echo(false)};
+  request.hops = {hop(1000, 4026531992, "host", "docker0", STAGE_tx, false),
+                  hop(3200, 4026531992, "host", "veth61528aa", STAGE_tx, false),
+                  hop(7000, 4026533448, kHostile, "e<u>%s0", STAGE_rx, false)};
+  Hop answered = hop(9000, 4026533448, kHostile, "e<u>%s0", STAGE_deliver, false);
+  answered.answered = true;
+  request.hops.push_back(answered);
+  request.outcome = {
+      .kind = OutcomeKind::kDelivered, .netns = answered.netns, .device = answered.device};
+  Journey reply{.id = 2, .exchange = 1, .direction = Direction::kReply, .packet = echo(true)};
+  reply.hops = {hop(9000, 4026533448, kHostile, "e<u>%s0", STAGE_tx, true)};
+  Hop dropped = hop(9500, 4026531992, "host", "veth61528aa", STAGE_drop, true);
+  dropped.drop = journey::DropInfo{.reason = "NETFILTER_DROP", .function = "nf_hook_slow+0x9a"};
+  reply.hops.push_back(dropped);
+  reply.outcome = {.kind = OutcomeKind::kDropped,
+                   .netns = dropped.netns,
+                   .device = dropped.device,
+                   .drop = dropped.drop};
+  return {request, reply};
+}
+
+// What a sink writes to its output and to its error output.
+struct Written {
+  std::string out;
+  std::string err;
+};
+
+std::string drain(int fd) {
+  std::string text;
+  std::array<char, 4096> buffer;
+  for (ssize_t size = 0; (size = ::read(fd, buffer.data(), buffer.size())) > 0;) {
+    text.append(buffer.data(), static_cast<std::size_t>(size));
+  }
+  return text;
+}
+
+template <typename Show>
+Written written(Format format, ColorMode color, Show show) {
+  std::array<int, 2> out_pipe;
+  std::array<int, 2> err_pipe;
+  EXPECT_EQ(pipe(out_pipe.data()), 0);
+  EXPECT_EQ(pipe(err_pipe.data()), 0);
+  const Fd out_end(out_pipe[0]);
+  const Fd err_end(err_pipe[0]);
+  {
+    const Fd out_fd(out_pipe[1]);
+    const Fd err_fd(err_pipe[1]);
+    Output out(out_fd.get(), color);
+    Output err(err_fd.get(), ColorMode::kNever);
+    const auto sink = make_sink(format, out, err, {.wall_minus_monotonic_ns = 1'000'000});
+    show(*sink);
+    out.flush();
+    err.flush();
+  }
+  return {.out = drain(out_end.get()), .err = drain(err_end.get())};
+}
+
+Written exchange(Format format, ColorMode color = ColorMode::kNever) {
+  return written(format, color, [](Sink& sink) {
+    const auto both = journeys();
+    sink.exchange(
+        {.seq = 1, .host = "web", .target = "172.17.0.2", .payload_bytes = 56, .journeys = both});
+  });
+}
+
+Summary a_summary() {
+  Summary summary{.journeys = 2, .delivered = 1, .dropped = 1, .events = 6, .kernel = "6.12"};
+  summary.losses = {
+      {.name = "ring_full", .says = "events that found the ring buffer full", .count = 3}};
+  summary.probes.attached = {"tp_btf:netif_rx"};
+  summary.probes.unavailable = {{.name = "tp_btf:x", .why = "this kernel has no such tracepoint"}};
+  summary.ping = PingStatistics{.host = "web",
+                                .sent = 1,
+                                .loss_percent = 100,
+                                .packets_line = "1 packets transmitted, 0 received"};
+  return summary;
+}
+
+TEST(Classic, IsTheFirstTracepktsOutput) {
+  EXPECT_EQ(exchange(Format::kClassic).out,
+            "    NETWORK NS        INTERFACE    TYPE ADDRESSES                          IPTABLES\n"
+            "[  4026531992]          docker0 request 172.17.0.1 -> 172.17.0.2          \n"
+            "[  4026531992]      veth61528aa request 172.17.0.1 -> 172.17.0.2          \n"
+            "[  4026533448]          e<u>%s0 request 172.17.0.1 -> 172.17.0.2          \n"
+            "[  4026533448]          e<u>%s0   reply 172.17.0.2 -> 172.17.0.1          \n");
+}
+
+TEST(Classic, StatisticsGoElsewhere) {
+  const Written text =
+      written(Format::kClassic, ColorMode::kNever, [](Sink& sink) { sink.summary(a_summary()); });
+  EXPECT_EQ(
+      text.out,
+      "    NETWORK NS        INTERFACE    TYPE ADDRESSES                          IPTABLES\n");
+  EXPECT_THAT(text.err, ::testing::HasSubstr("1 packets transmitted, 0 received"));
+}
+
+TEST(Table, IsReadByPeople) {
+  EXPECT_EQ(exchange(Format::kTable).out,
+            "ping web (172.17.0.2), 56 bytes, seq 1       NOT ANSWERED: reply DROPPED in host\n"
+            "  NAMESPACE     INTERFACE     STAGE                                           us\n"
+            "  host          docker0       tx                                             0.0\n"
+            "  host          veth61528aa   tx                                             2.2\n"
+            "  w\\x1b[31meb   e<u>%s0       rx                                             3.8\n"
+            "  w\\x1b[31meb   e<u>%s0       deliver   answered by the kernel               2.0\n"
+            "  <- reply\n"
+            "  w\\x1b[31meb   e<u>%s0       tx                                             0.0\n"
+            "  host          veth61528aa   drop      NETFILTER_DROP                       0.5\n"
+            "  Dropped by the kernel in namespace host at interface veth61528aa, reason "
+            "NETFILTER_DROP, in nf_hook_slow+0x9a.\n"
+            "\n");
+}
+
+TEST(Table, ColourOnlyWhereAsked) {
+  EXPECT_THAT(exchange(Format::kTable, ColorMode::kAuto).out,
+              ::testing::Not(::testing::HasSubstr("\x1b")));  // a pipe
+  EXPECT_THAT(exchange(Format::kTable, ColorMode::kAlways).out, ::testing::HasSubstr("\x1b[1;31m"));
+}
+
+TEST(Table, EveryLossIsSaid) {
+  const Written text =
+      written(Format::kTable, ColorMode::kNever, [](Sink& sink) { sink.summary(a_summary()); });
+  EXPECT_EQ(text.out,
+            "--- web ping statistics ---\n"
+            "1 packets transmitted, 0 received\n"
+            "traced 2 packets: 1 delivered, 1 dropped; 6 events, 3 LOST\n"
+            "  lost 3 events that found the ring buffer full (ring_full)\n"
+            "  not seen: tp_btf:x (this kernel has no such tracepoint)\n");
+}
+
+TEST(Json, HoldsTheNamesAsTheyAre) {
+  const std::string text = exchange(Format::kJson).out;
+  EXPECT_EQ(
+      text.substr(0, text.find(",\"hops\"")),
+      R"({"type":"journey","id":1,"exchange":1,"direction":"request","begin_ns":1001000,"duration_ns":8000,)"
+      R"("packet":{"proto":"icmp","src":"172.17.0.1","dst":"172.17.0.2","icmp":{"type":8,"code":0,"id":7,"seq":1},"len":84,"ttl":64})");
+  EXPECT_THAT(
+      text,
+      ::testing::HasSubstr(
+          R"("netns":{"inode":4026533448,"name":"w\u001b[31meb"},"dev":{"index":3,"name":"e<u>%s0"})"));
+  EXPECT_THAT(
+      text,
+      ::testing::HasSubstr(
+          R"("outcome":{"kind":"dropped","netns":{"inode":4026531992,"name":"host"},"reason":"NETFILTER_DROP","function":"nf_hook_slow+0x9a")"));
+}
+
+TEST(Json, SummaryCountsEveryCause) {
+  const Written text =
+      written(Format::kJson, ColorMode::kNever, [](Sink& sink) { sink.summary(a_summary()); });
+  EXPECT_EQ(
+      text.out,
+      R"({"type":"summary","journeys":2,"delivered":1,"dropped":1,"left":0,"consumed":0,"lost_sight":0,"events":6,)"
+      R"("lost":{"ring_full":3},"not_shown":0,"kernel":"6.12","probes":{"attached":["tp_btf:netif_rx"],)"
+      R"("unavailable":[{"name":"tp_btf:x","why":"this kernel has no such tracepoint"}]},)"
+      R"("ping":{"host":"web","transmitted":1,"received":0,"duplicates":0,"errors":0,"loss_percent":100}})"
+      "\n");
+}
+
+TEST(Output, AReaderThatGoesAwayEndsItQuietly) {
+  std::array<int, 2> ends;
+  ASSERT_EQ(pipe(ends.data()), 0);
+  const Fd writer(ends[1]);
+  ::close(ends[0]);
+  std::signal(SIGPIPE, SIG_IGN);
+  Output out(writer.get(), ColorMode::kNever);
+  out.write("x");
+  EXPECT_FALSE(out.closed());
+  out.flush();
+  EXPECT_TRUE(out.closed());
+  EXPECT_EQ(out.error(), EPIPE);
+}
+
+}  // namespace
+}  // namespace tracepkt::sinks

@@ -1,0 +1,62 @@
+#include "sinks/summary_words.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <utility>
+#include <vector>
+
+#include "base/text.h"
+
+namespace tracepkt::sinks {
+namespace {
+
+std::string ping_words(const PingStatistics& ping) {
+  std::string words =
+      fmt::format("--- {} ping statistics ---\n{}\n", printable(ping.host), ping.packets_line);
+  return ping.rtt_line.empty() ? words : words + ping.rtt_line + '\n';
+}
+
+std::string journeys_words(const Summary& summary) {
+  const std::pair<std::uint64_t, const char*> kinds[] = {{summary.delivered, "delivered"},
+                                                         {summary.dropped, "dropped"},
+                                                         {summary.left, "left this machine"},
+                                                         {summary.consumed, "consumed"},
+                                                         {summary.lost_sight, "lost sight of"}};
+  std::vector<std::string> parts;
+  for (const auto& [count, name] : kinds) {
+    if (count > 0) {
+      parts.push_back(fmt::format("{} {}", count, name));
+    }
+  }
+  return fmt::format("{} {}{}{}", summary.journeys, summary.journeys == 1 ? "packet" : "packets",
+                     parts.empty() ? "" : ": ", fmt::join(parts, ", "));
+}
+
+}  // namespace
+
+std::string summary_words(const Summary& summary) {
+  std::string words;
+  if (summary.ping) {
+    words += ping_words(*summary.ping);
+  }
+  const std::uint64_t lost = summary.lost_events();
+  words += fmt::format("traced {}; {} events, {}\n", journeys_words(summary), summary.events,
+                       lost == 0 ? "none lost" : fmt::format("{} LOST", lost));
+  for (const LossCount& loss : summary.losses) {
+    if (loss.count > 0) {
+      words += fmt::format("  lost {} {} ({})\n", loss.count, loss.says, loss.name);
+    }
+  }
+  if (summary.not_shown > 0) {
+    words += fmt::format(
+        "  {} packets were traced but not shown, because the output was too slow for them\n",
+        summary.not_shown);
+  }
+  for (const ProbeCount::Unavailable& probe : summary.probes.unavailable) {
+    words += fmt::format("  not seen: {} ({})\n", probe.name, probe.why);
+  }
+  return words;
+}
+
+}  // namespace tracepkt::sinks

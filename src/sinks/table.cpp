@@ -1,0 +1,174 @@
+#include "sinks/table.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "explain/words.h"
+#include "sinks/summary_words.h"
+
+namespace tracepkt::sinks {
+namespace {
+
+using journey::Hop;
+using journey::Journey;
+
+constexpr std::size_t kStageWidth = 8;
+constexpr std::size_t kTimeWidth = 10;
+// A namespace's name may be a file name of 255 bytes: the table shows this much of it.
+constexpr std::size_t kLongestNetns = 28;
+
+std::string device_text(const decode::Device& device) {
+  if (device.index == 0) {
+    return "-";
+  }
+  return device.name.view().empty() ? fmt::format("ifindex {}", device.index)
+                                    : printable(device.name.view());
+}
+
+std::string shortened(const std::string& text, std::size_t width) {
+  if (display_width(text) <= width) {
+    return text;
+  }
+  std::string cut = text;
+  while (!cut.empty() && display_width(cut) > width - 2) {
+    // A whole character at a time: continuation bytes go with their first.
+    do {
+      cut.pop_back();
+    } while (!cut.empty() && (static_cast<unsigned char>(cut.back()) & 0xc0) == 0x80);
+  }
+  return cut + "..";
+}
+
+bool ended_well(const Journey& journey) {
+  using journey::OutcomeKind;
+  return journey.outcome.kind != OutcomeKind::kDropped &&
+         journey.outcome.kind != OutcomeKind::kLost;
+}
+
+}  // namespace
+
+TableSink::Columns TableSink::columns_for(std::span<const Journey> journeys) const {
+  Columns columns{.netns = 12, .device = 12};
+  for (const Journey& journey : journeys) {
+    for (const Hop& hop : journey.hops) {
+      columns.netns = std::max(columns.netns, display_width(printable(hop.netns.label())));
+      columns.device = std::max(columns.device, display_width(device_text(hop.device)));
+    }
+  }
+  columns.netns = std::min(columns.netns, kLongestNetns);
+  return columns;
+}
+
+void TableSink::headline(const std::string& what, const std::string& result, bool good) {
+  const std::size_t used = display_width(what) + display_width(result);
+  const std::size_t gap = used + 2 < out_.width() ? out_.width() - used : 2;
+  out_.write(out_.bold(what) + std::string(gap, ' ') +
+             (good ? out_.green(result) : out_.red(result)) + "\n");
+}
+
+void TableSink::column_names(const Columns& columns) {
+  const std::string names = "  " + pad_right("NAMESPACE", columns.netns) + "  " +
+                            pad_right("INTERFACE", columns.device) + "  " +
+                            pad_right("STAGE", kStageWidth);
+  const std::size_t gap = out_.width() > names.size() + 2 ? out_.width() - names.size() - 2 : 2;
+  out_.write(out_.dim(names + std::string(gap, ' ') + "us") + "\n");
+}
+
+void TableSink::rows(const Journey& journey, const Columns& columns, std::uint64_t since_ns) {
+  const Hop* before = nullptr;
+  for (const Hop& hop : journey.hops) {
+    const std::string netns = shortened(printable(hop.netns.label()), kLongestNetns);
+    const std::string left = "  " + pad_right(netns, columns.netns) + "  " +
+                             pad_right(device_text(hop.device), columns.device) + "  " +
+                             pad_right(decode::stage_name(hop.stage), kStageWidth);
+    const std::string words = explain::hop_words(hop, before);
+    const double us = static_cast<double>(hop.time_ns - std::min(hop.time_ns, since_ns)) / 1000;
+    const std::string time = fmt::format("{:.1f}", us);
+    const std::size_t used = display_width(left) + 2 + display_width(words);
+    // Words too long for the row go on below it, so that the times stay in their column.
+    const bool fits = used + kTimeWidth <= out_.width();
+    const std::size_t gap = fits ? out_.width() - used : out_.width() - display_width(left) - 2;
+    const std::string shown = hop.stage == STAGE_drop ? out_.red(words) : words;
+    out_.write(left + "  " + (fits ? shown : "") + pad_left(time, gap) + "\n");
+    if (!fits) {
+      out_.write("      " + shown + "\n");
+    }
+    since_ns = hop.time_ns;
+    before = &hop;
+  }
+}
+
+void TableSink::cause(const Journey& journey) {
+  const std::string words = explain::cause_words(journey);
+  if (!words.empty()) {
+    out_.write("  " + (ended_well(journey) ? words : out_.red(words)) + "\n");
+  }
+}
+
+void TableSink::journey(const Journey& journey) {
+  const Columns columns = columns_for({&journey, 1});
+  headline(explain::packet_words(journey.packet),
+           fmt::format("{} after {}", explain::outcome_words(journey.outcome),
+                       explain::duration_words(journey.duration_ns())),
+           ended_well(journey));
+  column_names(columns);
+  rows(journey, columns, journey.begin_ns());
+  cause(journey);
+  out_.write("\n");
+}
+
+void TableSink::exchange(const PingExchange& exchange) {
+  const std::string address =
+      exchange.host == exchange.target ? "" : fmt::format(" ({})", exchange.target);
+  const std::string what = fmt::format("ping {}{}, {} bytes, seq {}", printable(exchange.host),
+                                       address, exchange.payload_bytes, exchange.seq);
+  std::string result = "NOT ANSWERED";
+  if (exchange.rtt_ns) {
+    result = fmt::format("answered in {}, ttl {}", explain::duration_words(*exchange.rtt_ns),
+                         exchange.ttl);
+  } else if (!exchange.journeys.empty()) {
+    // What became of the request; a reply that got lost on its way back has the last word.
+    const auto reply = std::ranges::find_if(exchange.journeys, [](const Journey& one) {
+      return one.direction == journey::Direction::kReply &&
+             one.packet.echo_kind() == decode::EchoKind::kReply;
+    });
+    const Journey& told = reply != exchange.journeys.end() ? *reply : exchange.journeys.front();
+    result += (reply != exchange.journeys.end() ? ": reply " : ": ") +
+              explain::outcome_words(told.outcome);
+  }
+  headline(what, result, exchange.rtt_ns.has_value());
+  if (exchange.journeys.empty()) {
+    out_.write(exchange.trouble.empty() ? "  It was not seen on any interface of this machine.\n"
+                                        : "");
+  } else {
+    const Columns columns = columns_for(exchange.journeys);
+    column_names(columns);
+    std::uint64_t since_ns = exchange.journeys.front().begin_ns();
+    for (const Journey& one : exchange.journeys) {
+      if (one.direction == journey::Direction::kReply) {
+        const bool error = one.packet.echo_kind() == decode::EchoKind::kError;
+        out_.write(out_.cyan(error ? "  <- " + explain::packet_words(one.packet) : "  <- reply") +
+                   "\n");
+      }
+      rows(one, columns, since_ns);
+      cause(one);
+      if (!one.hops.empty()) {
+        // The answer sets out while the request is still being cleared away.
+        since_ns = std::max(since_ns, one.hops.back().time_ns);
+      }
+    }
+  }
+  if (!exchange.trouble.empty()) {
+    out_.write("  " + out_.red(exchange.trouble) + "\n");
+  }
+  out_.write("\n");
+}
+
+void TableSink::summary(const Summary& summary) {
+  out_.write(summary_words(summary));
+  out_.flush();
+}
+
+}  // namespace tracepkt::sinks

@@ -1,0 +1,30 @@
+// For people: a block per packet or per ping, a headline and a row per hop, fit for 80 columns.
+#pragma once
+
+#include "sinks/sink.h"
+
+namespace tracepkt::sinks {
+
+class TableSink : public Sink {
+ public:
+  explicit TableSink(Output& out) : out_(out) {}
+  void journey(const journey::Journey& journey) override;
+  void exchange(const PingExchange& exchange) override;
+  void summary(const Summary& summary) override;
+
+ private:
+  struct Columns {
+    std::size_t netns = 0;
+    std::size_t device = 0;
+  };
+
+  void headline(const std::string& what, const std::string& result, bool good);
+  void column_names(const Columns& columns);
+  void rows(const journey::Journey& journey, const Columns& columns, std::uint64_t since_ns);
+  void cause(const journey::Journey& journey);
+  Columns columns_for(std::span<const journey::Journey> journeys) const;
+
+  Output& out_;
+};
+
+}  // namespace tracepkt::sinks

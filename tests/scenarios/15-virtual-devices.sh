@@ -1,0 +1,154 @@
+# shellcheck shell=bash
+# Devices upon devices: macvlan, VLAN, bond, and tunnels. The packet is followed through all of them.
+. "$(dirname "$0")/lib.sh"
+
+base=${net4%.*}
+n=0
+
+# there: the way of the request; back: the reply's. No tracepoint tells that a macvlan or VLAN interface passes a
+# packet on to the IP layer, so that is not asked for; its arrival at the interface may be inferred, but is told.
+follows() { # what netns target there back
+	wait_for "$1: the way to be open" at "$2" ping -c1 -W2 "$3"
+	tp ping -c1 --netns "$2" --format json "$3"
+	expect_status 0
+	expect_json "$1: the way of the request" "$4" 'requests | map(travel) | join(" | ")'
+	expect_json "$1: the way of the reply" "$5" 'replies | map(travel) | join(" | ")'
+	expect_json "$1: outcomes" delivered 'journeys | map(.outcome.kind) | unique | join(" ")'
+}
+
+# Two namespaces with a cable between them, eth0 to eth0, new ones each time.
+pair() {
+	n=$((n + 1))
+	l=l$n r=r$n
+	netns $l $r
+	cable $l eth0 $r eth0
+	address $l eth0 "$base.$n.1/24"
+	address $r eth0 "$base.$n.2/24"
+}
+# A device of this kind in both, with addresses on it.
+both() { # device
+	address $l "$1" "$base.$((n + 100)).1/24" "$net6:$n::1/64"
+	address $r "$1" "$base.$((n + 100)).2/24" "$net6:$n::2/64"
+	ip -n $l link set dev "$1" up
+	ip -n $r link set dev "$1" up
+}
+targets() { echo "$base.$((n + 100)).2" "$net6:$n::2"; }
+
+missing() { # what
+	without "$1: $(head -1 "$work/has_device" | tr -dc '[:print:]')"
+}
+
+echo '== macvlan'
+if netns far m1 m2 && cable outer up0 far eth0 &&
+	ip link add link up0 name mv1 type macvlan mode bridge 2>"$work/has_device"; then
+	ip link set dev mv1 netns m1 name eth0
+	ip link add link up0 name mv2 netns m2 type macvlan mode bridge
+	ip -n m2 link set dev mv2 name eth0
+	number=1
+	for one in far m1 m2; do
+		address $one eth0 "$base.50.$number/24" "$net6:50::$number/64"
+		ip -n $one link set dev eth0 up
+		number=$((number + 1))
+	done
+	for target in "$base.50.1" "$net6:50::1"; do
+		follows "macvlan to the wire, $target" m1 "$target" \
+			'm1 eth0 tx, outer up0 tx, far eth0 rx, far eth0 deliver' \
+			'far eth0 tx, outer up0 rx, m1 eth0 rx, m1 eth0 deliver'
+	done
+	# By the interface below, so that its taps see it: macvlan_queue_xmit.
+	for target in "$base.50.3" "$net6:50::3"; do
+		follows "macvlan to macvlan, $target" m1 "$target" \
+			'm1 eth0 tx, outer up0 rx, m2 eth0 rx, m2 eth0 deliver' \
+			'm2 eth0 tx, outer up0 rx, m1 eth0 rx, m1 eth0 deliver'
+	done
+else
+	missing macvlan
+fi
+
+echo '== ipvlan'
+if modprobe -q ipvlan 2>/dev/null; netns ifar i1 && cable outer up1 ifar eth0 &&
+	ip link add link up1 name iv1 netns i1 type ipvlan mode l2 2>"$work/has_device"; then
+	ip -n i1 link set dev iv1 name eth0
+	ip -n i1 link set dev eth0 up
+	address ifar eth0 "$base.60.1/24"
+	address i1 eth0 "$base.60.2/24"
+	follows ipvlan i1 "$base.60.1" \
+		'i1 eth0 tx, outer up1 tx, ifar eth0 rx, ifar eth0 deliver' \
+		'ifar eth0 tx, outer up1 rx, i1 eth0 rx, i1 eth0 deliver'
+else
+	missing ipvlan
+fi
+
+echo '== VLAN'
+pair
+modprobe -q 8021q 2>/dev/null || true
+if ip -n $l link add link eth0 name eth0.5 type vlan id 5 2>"$work/has_device"; then
+	ip -n $r link add link eth0 name eth0.5 type vlan id 5
+	both eth0.5
+	for target in $(targets); do
+		follows "VLAN, $target" $l "$target" \
+			"$l eth0.5 tx, $l eth0 tx, $r eth0 rx, $r eth0.5 rx, $r eth0.5 deliver" \
+			"$r eth0.5 tx, $r eth0 tx, $l eth0 rx, $l eth0.5 rx, $l eth0.5 deliver"
+	done
+	# VLAN upon VLAN
+	ip -n $l link add link eth0.5 name qq type vlan id 6
+	ip -n $r link add link eth0.5 name qq type vlan id 6
+	ip -n $l addr flush dev eth0.5
+	ip -n $r addr flush dev eth0.5
+	both qq
+	for target in $(targets); do
+		follows "VLAN in VLAN, $target" $l "$target" \
+			"$l qq tx, $l eth0.5 tx, $l eth0 tx, $r eth0 rx, $r qq rx, $r qq deliver" \
+			"$r qq tx, $r eth0.5 tx, $r eth0 tx, $l eth0 rx, $l qq rx, $l qq deliver"
+	done
+else
+	missing VLAN
+fi
+
+echo '== bond'
+pair
+modprobe -q bonding max_bonds=0 2>/dev/null || true
+if ip -n $l link add name bond0 type bond mode active-backup miimon 100 2>"$work/has_device"; then
+	ip -n $l addr flush dev eth0
+	ip -n $l link set dev eth0 down
+	ip -n $l link set dev eth0 master bond0
+	ip -n $l link set dev eth0 up
+	ip -n $l link set dev bond0 up
+	address $l bond0 "$base.$n.1/24"
+	follows bond $l "$base.$n.2" \
+		"$l bond0 tx, $l eth0 tx, $r eth0 rx, $r eth0 deliver" \
+		"$r eth0 tx, $l eth0 rx, $l bond0 rx, $l bond0 deliver"
+else
+	missing bond
+fi
+
+# Tunnels: the packet goes in by the tunnel's device, out by eth0 with a header more, and at the far end the outer
+# packet is for that machine's IP layer before the inner one comes out of the tunnel's device.
+tunnel() { # what type local-remote-args...
+	local what=$1 type=$2 target
+	echo "== $what"
+	pair
+	modprobe -q "$type" 2>/dev/null || true
+	if ! ip -n $l link add name tun type "${@:2}" local "$base.$n.1" remote "$base.$n.2" 2>"$work/has_device"; then
+		missing "$what"
+		return 0
+	fi
+	ip -n $r link add name tun type "${@:2}" local "$base.$n.2" remote "$base.$n.1"
+	both tun
+	for target in $(targets); do
+		case $type$target in
+			ipip*:*) continue ;;
+			sit*.*) continue ;;
+		esac
+		follows "$what, $target" $l "$target" \
+			"$l tun tx, $l eth0 tx, $r eth0 rx, $r tun rx, $r tun deliver" \
+			"$r tun tx, $r eth0 tx, $l eth0 rx, $l tun rx, $l tun deliver"
+		expect_json "$what, $target: what is asked for is the inner packet" "$target" 'requests[0].packet.dst'
+	done
+}
+
+tunnel VXLAN vxlan id 7 dstport 4789
+tunnel IPIP ipip
+tunnel GRE gre
+tunnel 'GRE, Ethernet in it' gretap
+tunnel 'IPv6 in IPv4' sit

@@ -1,0 +1,47 @@
+# shellcheck shell=bash
+# A bridge that does not know where an address is sends to all: the journey forks, and who took it is told.
+. "$(dirname "$0")/lib.sh"
+
+bridge_network web db cache
+# It learns nothing any more, so it floods everything.
+ip link set dev br0 type bridge ageing_time 0
+ip link set dev br0 type bridge mcast_snooping 0 2>/dev/null || true
+
+crossings='.hops | map(select(.stage | IN("tx", "rx")) | words) | sort | join(", ")'
+for target in "$net4.2" "$net6::2"; do
+	echo "== $target"
+	ping -q -c1 "$target" >/dev/null
+	ip link set dev br0 type bridge fdb_flush
+	tp ping -c1 --format json "$target"
+	expect_status 0
+	expect_json 'journeys' 'request reply' 'journeys | map(.direction) | join(" ")'
+	expect_json 'the request goes to all of them, once each' \
+		'cache eth0 rx, db eth0 rx, outer br0 tx, outer v-cache tx, outer v-db tx, outer v-web tx, web eth0 rx' \
+		"requests[0] | $crossings"
+	expect_json 'it begins at the bridge' 'outer br0 tx' 'requests[0].hops[0] | words'
+	expect_json 'it is delivered to the right one' 'delivered in web' 'requests[0] | outcome_words'
+	expect_json 'and to no other' 'web' '[requests[0].hops[] | select(.stage == "deliver") | .netns.name] | join(" ")'
+	expect_json 'the reply comes back' 'delivered in outer' 'replies[0] | outcome_words'
+	expect_json 'the summary: both delivered, none dropped' '2 0' 'summary | "\(.delivered) \(.dropped)"'
+
+	# From one port to another: the bridge itself gets a copy when it floods.
+	tp ping -c1 --netns db --format json "$target"
+	expect_status 0
+	expect_json 'from db: the request goes to the others, once each' \
+		'cache eth0 rx, db eth0 tx, outer v-cache tx, outer v-db rx, outer v-web tx, web eth0 rx' \
+		"requests[0] | $crossings"
+	expect_json 'from db: delivered' 'delivered in web' 'requests[0] | outcome_words'
+	expect_json 'from db: and back' 'delivered in db' 'replies[0] | outcome_words'
+done
+
+echo '== a multicast'
+ip link set dev br0 type bridge ageing_time 30000
+tp_trace --format json "icmp6 and host ff02::1 and src $net6::2"
+at web ping -q -c1 -W2 -I "$net6::2" ff02::1%eth0 >/dev/null || true
+wait_for_journeys 1
+tp_end INT
+# To its own namespace as well: multicasts loop.
+expect_json 'to all, once each' \
+	'cache eth0 rx, db eth0 rx, outer br0 rx, outer v-cache tx, outer v-db tx, outer v-web rx, web eth0 rx, web eth0 tx' \
+	"journeys | map(select(.packet.icmp.type == 128)) | .[0] | $crossings"
+expect_json 'it is delivered' delivered 'journeys | map(select(.packet.icmp.type == 128)) | .[0].outcome.kind'

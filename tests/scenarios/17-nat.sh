@@ -1,0 +1,86 @@
+# shellcheck shell=bash
+# Out through a router that masquerades, and in through one that forwards: addresses change on the way, the exchange
+# stays one.
+. "$(dirname "$0")/lib.sh"
+
+line_network left router right
+base=${net4%.*}
+target=$base.1.2
+wait_for 'IPv4 to be open' at left ping -c1 -W2 "$target"
+wait_for 'IPv6 to be open' at left ping -c1 -W2 "$net6:1::2"
+
+nat() { # chain-type hook priority rule
+	at router nft -f - 2>"$work/nft" <<-END
+		table inet translate {
+			chain $2 {
+				type nat hook $2 priority $3;
+				$4
+			}
+		}
+	END
+}
+
+sources='.hops | map(select(.stage | IN("tx", "rx")) | .src) | join(" ")'
+destinations='.hops | map(select(.stage | IN("tx", "rx")) | .dst) | join(" ")'
+
+nat nat postrouting 100 'oifname eth1 masquerade' || skip "no NAT by nftables here: $(head -1 "$work/nft")"
+
+check() { # left router right
+	expect_json 'the way of the request' 'left eth0 tx, router eth0 rx, router eth1 tx, right eth0 rx' 'requests[0] | crossings'
+	expect_json 'the way of the reply' 'right eth0 tx, router eth1 rx, router eth0 tx, left eth0 rx' 'replies[0] | crossings'
+	expect_json 'the source becomes the router' "$1 $1 $2 $2" "requests[0] | $sources"
+	expect_json 'and in the reply, the destination ours again' "$2 $2 $1 $1" "replies[0] | $destinations"
+	expect_json 'one exchange' '1 1' '"\(requests | length) \(journeys | map(.exchange) | unique | length)"'
+	expect_json 'outcomes' 'delivered in right, delivered in left' \
+		'[requests[0], replies[0]] | map(outcome_words) | join(", ")'
+}
+
+for family in 4 6; do
+	if [ $family = 4 ]; then
+		a=$base.0.1 b=$base.1.1 c=$target
+	else
+		a=$net6:0::1 b=$net6:1::1 c=$net6:1::2
+		a=${a/:0::/::} # as it is written
+	fi
+	echo "== masquerade, ping, $c"
+	tp ping -c1 --netns left --format json "$c"
+	expect_status 0
+	check "$a" "$b"
+	echo "== masquerade, trace, $c"
+	tp_trace --format json "(icmp or icmp6) and host $c"
+	at left ping -q -c1 "$c" >/dev/null
+	wait_for_journeys 2 '.packet.icmp.type | IN(0, 8, 128, 129)'
+	tp_end INT
+	check "$a" "$b"
+done
+
+echo '== payloads too short for more than the id'
+for size in 0 4; do
+	tp ping -c1 -s $size --netns left --format json "$target"
+	expect_status 0
+	check "$base.0.1" "$base.1.1"
+done
+
+echo '== another id on the way: two that have the same'
+if ping -e 77 -c1 -q 127.0.0.1 >/dev/null 2>&1; then
+	tp_start ping -c1000 -i 0.05 --netns left --format json "$target"
+	wait_for_journeys 2
+	id=$(head -1 "$out" | jq .packet.icmp.id)
+	at right ping -q -c3 -i 0.05 -e "$id" "$base.0.1" >/dev/null || true
+	at left ping -q -c3 -i 0.05 -e "$id" -I "$base.0.1" "$target" >/dev/null || true
+	tp_end INT
+	expect_status 0
+	expect_json 'every ping has its answer' true 'summary.ping | .transmitted - .received <= 1'
+	expect_json 'all that is shown is ours' "$id" 'requests | map(.packet.icmp.id) | unique | join(" ")'
+fi
+at router nft delete table inet translate
+
+echo '== DNAT'
+ip -n router addr add "$base.0.50/24" dev eth0
+nat nat prerouting -100 "ip daddr $base.0.50 dnat ip to $target"
+tp ping -c1 --netns left --format json "$base.0.50"
+expect_status 0
+expect_json 'the destination becomes the real one' "$base.0.50 $base.0.50 $target $target" "requests[0] | $destinations"
+expect_json 'and in the reply, the source the other again' "$target $target $base.0.50 $base.0.50" "replies[0] | $sources"
+expect_json 'one exchange' 1 'journeys | map(.exchange) | unique | length'
+expect_json 'outcomes' 'delivered in right, delivered in left' '[requests[0], replies[0]] | map(outcome_words) | join(", ")'

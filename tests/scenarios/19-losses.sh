@@ -1,0 +1,71 @@
+# shellcheck shell=bash
+# What is lost is counted and told; with room and a moderate load nothing is lost.
+. "$(dirname "$0")/lib.sh"
+
+bridge_network web
+
+# Small packets from one namespace to another, so many.
+flood() { # count
+	at web python3 - "$net4.1" "$1" <<-'END'
+		import socket, sys
+		s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+		for i in range(int(sys.argv[2])):
+		    try: s.sendto(b"x" * 20, (sys.argv[1], 6002))
+		    except ConnectionRefusedError: pass
+	END
+}
+
+for format in json table; do
+	echo "== a reader that stops, $format"
+	mkfifo "$work/pipe"
+	busybox cat <"$work/pipe" >"$work/read" &
+	reader=$!
+	tp_command="tracepkt trace --buffer 64K --format $format | stopped"
+	: >"$err"
+	env --default-signal=INT "$TRACEPKT" trace --buffer 64K --format $format "udp and net $net4.0/24" >"$work/pipe" 2>"$err" &
+	tp_pid=$!
+	wait_for 'tracepkt trace to be ready' grep -q 'Ctrl-C ends' "$err"
+	kill -STOP "$reader"
+	flood 5000
+	kill -INT "$tp_pid"
+	kill -CONT "$reader"
+	tp_wait
+	wait "$reader"
+	mv "$work/read" "$out"
+	rm "$work/pipe"
+	expect_status 0
+	if [ $format = json ]; then
+		expect_json 'the loss is counted' true 'summary.lost.ring_full > 0'
+		expect_json 'what was lost and what was not is all there was' true \
+			'summary | .events > 0 and .journeys > 0'
+		expect_json 'no line is cut' true 'length == (journeys | length) + 1'
+		expect_json 'journeys as the summary says' true 'summary.journeys - summary.not_shown == (journeys | length)'
+	else
+		expect_line 'the summary says so' '[0-9]+ (events, )?[0-9]* ?LOST' "$out"
+		expect_line 'and which, how many' 'lost [0-9]+ .*ring_full' "$out"
+	fi
+done
+
+echo '== a moderate load'
+tp_trace --format json "icmp and net $net4.0/24"
+at web ping -q -c300 -i 0.005 "$net4.1" >"$work/ping"
+tp_end INT
+expect_status 0
+expect_json 'nothing lost' 0 'summary.lost | add'
+expect_json 'nothing left out' 0 'summary.not_shown'
+answered=$(sed -n 's/.* \([0-9]*\) received.*/\1/p' "$work/ping")
+expect_json 'every one of them, there and back' "$answered $answered" '"\(requests | length) \(replies | length)"'
+
+echo '== many at once, with room'
+tp_trace --format json "udp and net $net4.0/24"
+flood 2000
+tp_end INT
+expect_status 0
+expect_json 'none lost, none left out' '0 0' '"\(summary.lost | add) \(summary.not_shown)"'
+expect_json 'all of them' 2000 'journeys | length'
+
+echo '== a bad size'
+for size in 0 -1 x 1G64 99999999T; do
+	tp trace --buffer $size icmp
+	expect_status 2
+done

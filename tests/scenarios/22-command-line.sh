@@ -1,0 +1,43 @@
+# shellcheck shell=bash
+# What cannot be done is said in a line, and the exit status is 2.
+. "$(dirname "$0")/lib.sh"
+
+echo '== hosts'
+for host in no-such-host.invalid 256.1.1.1 1::2::3 ''; do
+	tp ping -c1 "$host"
+	expect_status 2
+	expect "one line says why for host '$host'" 1 "$(count_lines '^tracepkt: ' "$err")"
+	expect "nothing on stdout for host '$host'" '' "$(cat "$out")"
+done
+
+echo '== options'
+expect_usage_error() { # args...
+	tp "$@"
+	expect_status 2
+	expect "nothing on stdout of $*" '' "$(cat "$out")"
+	expect_line "why, of $*" '^tracepkt: ' "$err"
+}
+expect_usage_error ping --no-such-option 127.0.0.1
+expect_usage_error ping
+expect_usage_error ping 127.0.0.1 127.0.0.2
+expect_usage_error ping -c 0 127.0.0.1
+expect_usage_error ping -c x 127.0.0.1
+expect_usage_error ping -c -1 127.0.0.1
+expect_usage_error ping -s -1 127.0.0.1
+expect_usage_error ping -s 65508 -c1 127.0.0.1
+expect_usage_error ping -t 256 -c1 127.0.0.1
+expect_usage_error ping -i -1 -c1 127.0.0.1
+expect_usage_error ping -W x -c1 127.0.0.1
+expect_usage_error ping -4 -6 -c1 localhost
+expect_usage_error ping -4 -c1 ::1
+expect_usage_error ping -6 -c1 127.0.0.1
+expect_usage_error ping -I no-such-if -c1 127.0.0.1
+expect_usage_error ping -m x -c1 127.0.0.1
+expect_usage_error ping --format xml -c1 127.0.0.1
+expect_usage_error ping --color sometimes -c1 127.0.0.1
+expect_usage_error ping --buffer x -c1 127.0.0.1
+expect_usage_error
+expect_usage_error trace --count 0
+expect_usage_error trace --duration -1
+expect_usage_error trace --duration x
+expect_usage_error no-such-command --option

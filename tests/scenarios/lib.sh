@@ -1,0 +1,316 @@
+# shellcheck shell=bash
+# What the scenarios have in common: networks to trace in, the program run and watched, and what is expected of it.
+#
+# tests/scenarios/run starts a scenario in a mount and a network namespace of its own; the latter is called "outer"
+# here, and is where tracepkt runs unless told otherwise. What the scenario mounts, makes and names is gone with it.
+set -eEuo pipefail
+export LC_ALL=C.UTF-8
+unset NO_COLOR
+
+: "${TRACEPKT:?run me by tests/scenarios/run}" "${TRACEPKT_SCENARIO:?}" "${TRACEPKT_SCRATCH:?}" "${TRACEPKT_RUNNER:?}"
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+patience=60 # seconds that anything may take; generous, for an emulated machine
+work=$(mktemp -d "$TRACEPKT_SCRATCH/XXXXXX")
+chmod 755 "$work"
+out=$work/out err=$work/err status='' tp_pid=''
+failures=0
+
+### What is expected
+
+# Said in the output, and the scenario fails at its end.
+fail() { # text
+	echo "FAILED: $1"
+	failures=$((failures + 1))
+}
+
+# The same, when nothing more can be done.
+give_up() { # text
+	fail "$1"
+	exit 1
+}
+
+skip() { # reason
+	echo "skip: $1"
+	exit 77
+}
+
+# A part of a scenario that this kernel or machine cannot have.
+without() { # part: reason
+	echo "without $1"
+}
+
+show() { # file...
+	local file
+	for file; do
+		[ ! -s "$file" ] || { echo "--- $(basename "$file"):" && cat -v "$file"; }
+	done
+}
+
+expect() { # what expected actual
+	[ "$2" != "$3" ] || return 0
+	fail "$1"
+	printf '  expected: %s\n       got: %s\n' "$2" "$3"
+}
+
+expect_match() { # what regex actual
+	[[ ! $3 =~ $2 ]] || return 0
+	fail "$1"
+	printf '  expected: (like) %s\n       got: %s\n' "$2" "$3"
+}
+
+# What tracepkt ended with; if it is not what is expected, what it said is shown.
+expect_status() { # expected
+	[ "$1" != "$status" ] || return 0
+	fail "exit status of: $tp_command"
+	printf '  expected: %s\n       got: %s\n' "$1" "$status"
+	show "$out" "$err"
+}
+
+query() { # filter [file]
+	jq -rs -L "$here" "include \"journeys\"; $1" "${2:-$out}" 2>&1 | head -c 4000
+}
+
+expect_json() { # what expected filter
+	local got
+	got=$(query "$3") || true
+	[ "$2" != "$got" ] || return 0
+	fail "$1"
+	printf '  expected: %s\n       got: %s\n     of jq: %s\n        in: %s\n' "$2" "$got" "$3" "$tp_command"
+	cp "$out" "$work/failed"
+	# All of it once, the first time.
+	[ -e "$work/shown" ] || { show "$out" "$err" && touch "$work/shown"; }
+}
+
+# A line of a file, as a whole or a part of one.
+expect_line() { # what regex file
+	grep -qE -- "$2" "$3" && return 0
+	fail "$1"
+	printf '  expected: a line like %s in %s of: %s\n' "$2" "$(basename "$3")" "$tp_command"
+	show "$3"
+}
+
+expect_no_line() { # what regex file
+	grep -qE -- "$2" "$3" || return 0
+	fail "$1"
+	printf '  expected: no line like %s in %s of: %s\n' "$2" "$(basename "$3")" "$tp_command"
+	show "$3"
+}
+
+# How many lines of a file are like that.
+count_lines() { # regex file
+	grep -cE -- "$1" "$2" || true
+}
+
+### Waiting
+
+exec {idle}<> <(:)
+pause() { read -rt 0.05 -u "$idle" || true; }
+
+wait_for() { # what command...
+	local what=$1 deadline=$((SECONDS + patience))
+	shift
+	until "$@" >/dev/null 2>&1; do
+		if [ $SECONDS -ge $deadline ]; then
+			show "$out" "$err"
+			give_up "waited $patience s for $what"
+		fi
+		pause
+	done
+}
+
+is_running() { [ "$(readlink "/proc/$1/exe")" = "$TRACEPKT" ]; }
+is_gone() { ! readlink "/proc/$1/exe" >/dev/null; }
+
+### The program
+
+# Runs it to its end.
+tp() { # args...
+	tp_command="tracepkt $*"
+	status=0
+	timeout -k 5 "$patience" "$TRACEPKT" "$@" >"$out" 2>"$err" || status=$?
+	case $status in 126 | 127) give_up "it cannot be run: $(cat "$err")" ;; esac
+}
+
+# Starts it, with the signals that a terminal's foreground program has. Its output is in $out and $err.
+tp_start() { # args...
+	tp_command="tracepkt $*"
+	: >"$out"
+	: >"$err"
+	env --default-signal=INT,QUIT "$TRACEPKT" "$@" >"$out" 2>"$err" &
+	tp_pid=$!
+}
+
+# Starts `trace` and waits until it traces.
+tp_trace() { # args...
+	tp_start trace "$@"
+	wait_for "tracepkt trace to be ready" grep -q 'Ctrl-C ends' "$err"
+}
+
+# Waits for the end of what was started.
+tp_wait() {
+	wait_for "the end of $tp_command" is_gone "$tp_pid"
+	status=0
+	wait "$tp_pid" || status=$?
+	tp_pid=''
+}
+
+tp_end() { # signal
+	kill -"$1" "$tp_pid" || fail "it had ended already: $tp_command"
+	tp_wait
+}
+
+# So many journeys are in the output by now: filter says which.
+wait_for_journeys() { # number [filter]
+	wait_for "$1 journeys ${2:+with $2}" has_journeys "$@"
+}
+has_journeys() {
+	if [ $# = 1 ]; then
+		[ "$(grep -c '^{"type":"journey"' "$out")" -ge "$1" ]
+		return
+	fi
+	[ "$(jq -nr "[inputs | select(.type == \"journey\") | select($2)] | length" "$out" 2>/dev/null)" -ge "$1" ]
+}
+
+### The network
+
+# A network of this run's own among 10.0.0.0/8 and fd00::/8, so that filters can leave out what else goes on in this
+# machine: $net4.x and $net6::x
+net4=10.$((RANDOM % 156 + 100)).$((RANDOM % 250 + 1))
+net6=$(printf 'fd%02x:%x:%x' $((RANDOM % 256)) $((RANDOM + 1)) $((RANDOM + 1)))
+
+mkdir -p /run/netns
+mount -t tmpfs -o mode=755 scenario /run/netns
+# Where the tests were started from.
+# shellcheck disable=SC2034 # for the scenarios
+initial_netns=/proc/$TRACEPKT_RUNNER/ns/net
+touch /run/netns/outer
+mount --bind /proc/self/ns/net /run/netns/outer
+ip link set lo up
+
+cleanup_commands=()
+at_exit() { # command, as one string
+	cleanup_commands+=("$1")
+}
+# shellcheck disable=SC2317 # called by a trap
+end_scenario() {
+	local code=$? job command
+	set +e
+	trap - ERR
+	trap '' TERM INT
+	for job in $(jobs -p); do
+		kill -CONT "$job" 2>/dev/null
+		kill -KILL "$job" 2>/dev/null
+		wait "$job" 2>/dev/null # bash would tell who killed it
+	done
+	for command in "${cleanup_commands[@]}"; do eval "$command"; done >/dev/null 2>&1
+	rm -rf "$work"
+	if [ $code = 0 ] && [ $failures -gt 0 ]; then code=1; fi
+	[ $code != 77 ] || [ $failures = 0 ] || code=1
+	exit $code
+}
+trap end_scenario EXIT
+trap 'echo "FAILED: ended from outside"; exit 143' TERM
+# shellcheck disable=SC2317 # called by a trap
+command_failed() { # status command
+	local i
+	{
+		echo "FAILED: status $1 of: $2"
+		for ((i = 1; i < ${#BASH_LINENO[@]}; i++)); do
+			echo "  at ${BASH_SOURCE[i]##*/} line ${BASH_LINENO[i - 1]}"
+		done
+	} >&2
+}
+trap 'command_failed $? "$BASH_COMMAND"' ERR
+
+netns() { # name...
+	local name
+	for name; do
+		ip netns add "$name"
+		ip -n "$name" link set lo up
+	done
+}
+
+netns_inode() { stat -L -c %i "/run/netns/$1"; }
+
+# Runs a command in a namespace.
+at() { # netns command...
+	nsenter --net="/run/netns/$1" "${@:2}"
+}
+
+# A veth pair.
+cable() { # netns device netns device
+	ip -n "$1" link add name "$2" type veth peer name "$4" netns "$3"
+	ip -n "$1" link set dev "$2" up
+	ip -n "$3" link set dev "$4" up
+}
+
+# Can this kernel make such a device? Leaves nothing behind.
+has_device() { # type [args...]
+	modprobe -q "$1" 2>/dev/null || true
+	ip link add name probe-device type "$@" 2>"$work/has_device" && ip link del dev probe-device
+}
+
+address() { # netns device address/length...
+	local one
+	for one in "${@:3}"; do
+		case $one in
+			*:*) ip -n "$1" addr add "$one" dev "$2" nodad ;;
+			*) ip -n "$1" addr add "$one" dev "$2" ;;
+		esac
+	done
+}
+
+route() { # netns route...
+	ip -n "$1" route add "${@:2}"
+}
+
+forward() { # netns
+	at "$1" sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
+}
+
+# Containers as Docker makes them: a bridge br0 in "outer" with .1, and each namespace at it with a veth whose end
+# in there is eth0.
+bridge_network() { # netns...
+	local name number=2
+	ip link add br0 type bridge forward_delay 0
+	ip link set br0 up
+	address outer br0 "$net4.1/24" "$net6::1/64"
+	for name; do
+		netns "$name"
+		cable outer "v-$name" "$name" eth0
+		ip link set "v-$name" master br0
+		address "$name" eth0 "$net4.$number/24" "$net6::$number/64"
+		route "$name" default via "$net4.1"
+		route "$name" default via "$net6::1"
+		number=$((number + 1))
+	done
+	wait_for 'IPv6 through the bridge' ping -c1 -W2 "$net6::2"
+}
+
+# a - r1 - r2 - ... - z: from namespace to namespace by eth0 and eth1, addresses .N.1 and .N.2 on the Nth cable,
+# every namespace but the ends a router.
+line_network() { # netns...
+	local names=("$@") i last=$(($# - 1))
+	local base=${net4%.*}
+	netns "$@"
+	for ((i = 0; i < last; i++)); do
+		local left=eth1 right=eth0
+		[ $i -gt 0 ] || left=eth0
+		cable "${names[i]}" $left "${names[i + 1]}" $right
+		address "${names[i]}" $left "$base.$i.1/24" "$net6:$i::1/64"
+		address "${names[i + 1]}" $right "$base.$i.2/24" "$net6:$i::2/64"
+	done
+	for ((i = 0; i <= last; i++)); do
+		if [ $i -gt 0 ]; then
+			[ $i = $last ] || forward "${names[i]}"
+			if [ $i = $last ]; then
+				route "${names[i]}" default via "$base.$((i - 1)).1"
+				route "${names[i]}" default via "$net6:$((i - 1))::1"
+			fi
+		else
+			route "${names[i]}" default via "$base.0.2"
+			route "${names[i]}" default via "$net6:0::2"
+		fi
+	done
+	[ $last -le 2 ] || give_up "line_network: routes for more than one router are to be written"
+}
