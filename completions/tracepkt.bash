@@ -1,0 +1,63 @@
+# bash completion for tracepkt                                     -*- shell-script -*-
+# Works without the bash-completion package as well, so nothing of it is used.
+
+_tracepkt() {
+	local current=${COMP_WORDS[COMP_CWORD]} previous='' command='' word words=()
+	COMPREPLY=()
+	[ "$COMP_CWORD" -lt 2 ] || previous=${COMP_WORDS[COMP_CWORD - 1]}
+	# readline takes "=" for a word of its own: --format=json is three.
+	if [ "$previous" = = ] && [ "$COMP_CWORD" -gt 2 ]; then
+		previous=${COMP_WORDS[COMP_CWORD - 2]}
+	elif [ "$current" = = ]; then
+		current=''
+	fi
+	if [ "$COMP_CWORD" -gt 1 ]; then
+		case ${COMP_WORDS[1]} in
+			ping | trace | doctor) command=${COMP_WORDS[1]} ;;
+			*) command=ping ;; # tracepkt HOST
+		esac
+	fi
+
+	case $previous in
+		--format) words=(table classic json) ;;
+		--color) words=(auto always never) ;;
+		--buffer) words=(1M 8M 64M 256M) ;;
+		--netns)
+			if [[ $current == */* ]]; then
+				compopt -o filenames 2>/dev/null
+				mapfile -t COMPREPLY < <(compgen -f -- "$current")
+				return
+			fi
+			words=(host)
+			for word in /run/netns/*; do
+				[ ! -e "$word" ] || words+=("${word##*/}")
+			done
+			;;
+		-I)
+			for word in /sys/class/net/*; do
+				[ ! -d "$word" ] || words+=("${word##*/}")
+			done
+			;;
+		-c | -i | -s | -t | -W | -m | --count | --duration) return ;;
+		*)
+			case $command in
+				'') words=(ping trace doctor --help --version) ;;
+				ping) words=(-4 -6 -c --count -i -s -t -W -I -m --netns --duration --buffer) ;;
+				trace) words=(--count --duration --buffer) ;;
+			esac
+			[ -z "$command" ] || words+=(--format --color -n --help)
+			if [[ $current == -* ]]; then
+				:
+			elif [ "$command" = trace ]; then
+				# The words that a filter begins with; pcap-filter(7) has more.
+				words+=(icmp icmp6 tcp udp arp ip ip6 host net port and or not)
+			elif [ "$command" != doctor ]; then
+				mapfile -t -O "${#words[@]}" words < <(compgen -A hostname -- "$current")
+			fi
+			;;
+	esac
+	# Not by compgen -W, which would execute what the name of an interface may contain: $(...).
+	for word in "${words[@]}"; do
+		[[ $word != "$current"* ]] || COMPREPLY+=("$(printf %q "$word")")
+	done
+} && complete -F _tracepkt tracepkt
