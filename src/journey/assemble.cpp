@@ -155,7 +155,16 @@ void name_drop(DropInfo& drop, Names& names) {
   drop.function = names.symbol(drop.raw.location);
 }
 
-Outcome judge(const Journey& journey, const AssembleContext& context) {
+// Was a copy freed after it had come to the IP layer here? Other copies may have ended unseen.
+bool ended_at(const Hop& taken, const std::vector<Event>& events) {
+  return std::ranges::any_of(events, [&](const Event& event) {
+    return event.stage == STAGE_end && event.time_ns >= taken.time_ns &&
+           event.netns.inode == taken.netns.inode;
+  });
+}
+
+Outcome judge(const Journey& journey, const std::vector<Event>& events,
+              const AssembleContext& context) {
   const std::vector<Hop>& hops = journey.hops;
   if (const Hop* delivered = last_of(hops, STAGE_deliver)) {
     Outcome outcome = outcome_at(OutcomeKind::kDelivered, *delivered);
@@ -181,7 +190,8 @@ Outcome judge(const Journey& journey, const AssembleContext& context) {
   if (crossing == reversed.end()) {
     return hops.empty() ? Outcome{} : outcome_at(OutcomeKind::kLost, hops.back());
   }
-  const bool seen = context.ending == Ending::kSeen;
+  const bool seen =
+      context.ending == Ending::kSeen || (taken != nullptr && ended_at(*taken, events));
   // The kernel itself never takes a packet silently; a socket may.
   const bool for_a_socket = journey.packet.has_ports;
   Outcome outcome;
@@ -220,7 +230,7 @@ void assemble(std::vector<Event>& events, const AssembleContext& context, Journe
       list.add(event);
     }
   }
-  journey.outcome = judge(journey, context);
+  journey.outcome = judge(journey, events, context);
 
   // A raw socket gets a copy, and the kernel then looks for somebody else who wants the packet:
   // that it finds nobody (icmp_rcv says NO_SOCKET) is no loss.

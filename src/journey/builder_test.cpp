@@ -117,5 +117,19 @@ TEST_F(BuilderTest, ACopyThatEndsDoesNotEndTheOthers) {
   EXPECT_EQ(ended_.size(), 1u);
 }
 
+TEST_F(BuilderTest, OneOfManyCopiesThatIsSeenToBeTakenIsDelivered) {
+  Builder builder = make();
+  // A multicast that loops: the copy for its own machine ends unseen, the one for another is taken.
+  builder.add(event({.packet_id = 1, .time_ns = 1, .stage = STAGE_in}, echo(false, 1, 2, 7, 1)));
+  builder.add(event({.packet_id = 2, .time_ns = 2}, echo(false, 1, 2, 7, 1)));
+  builder.add(event({.packet_id = 2, .time_ns = 3, .stage = STAGE_in, .netns = 2},
+                    echo(false, 1, 2, 7, 1)));
+  builder.add(event({.packet_id = 2, .time_ns = 4, .stage = STAGE_end, .netns = 2, .last = true}));
+  builder.finish();
+  ASSERT_EQ(ended_.size(), 1u);
+  EXPECT_EQ(ended_[0].outcome.kind, OutcomeKind::kDelivered);
+  EXPECT_EQ(ended_[0].outcome.netns.name, "ns2");
+}
+
 }  // namespace
 }  // namespace tracepkt::journey
