@@ -1,4 +1,4 @@
-# bpf_object(NAME FILE.bpf.c): compiles one BPF program file and embeds the object in a C++ library
+# bpf_object(NAME FILE.bpf.c [FLAG...]): compiles one BPF program file and embeds the object in a C++ library
 # bpf_NAME, which offers it as the symbols tracepkt_bpf_NAME_{begin,end} (see bpf/objects.h).
 # The object is embedded whole, not as a libbpf skeleton: the packet filter is written into it
 # before libbpf opens it (filter/).
@@ -13,7 +13,7 @@ function(bpf_object name source)
   get_filename_component(source ${source} ABSOLUTE)
   add_custom_command(
     OUTPUT ${object}
-    COMMAND ${CLANG} -target bpf -mcpu=v3 -O2 -g -std=gnu11 -Wall -Wextra -Werror -Wno-unused-parameter
+    COMMAND ${CLANG} -target bpf -mcpu=v3 -O2 -g -std=gnu11 ${ARGN} -Wall -Wextra -Werror -Wno-unused-parameter
             -D__TARGET_ARCH_x86 -I${CMAKE_SOURCE_DIR}/src -I/usr/include/${CMAKE_LIBRARY_ARCHITECTURE}
             -MD -MF ${depfile} -MT ${object} -c ${source} -o ${object}
     COMMAND ${LLVM_STRIP} -g ${object}

@@ -9,6 +9,10 @@
 
 #include "wire/filter.h"
 
+#ifndef FILTER_STUB_INSNS
+#define FILTER_STUB_INSNS FILTER_INSNS
+#endif
+
 #define FILTER_TEXT_(text) #text
 #define FILTER_TEXT(text) FILTER_TEXT_(text)
 
@@ -16,7 +20,7 @@
  * As long as the code that takes its place. The branch is never taken, but makes the padding
  * reachable; the kernel removes both. The compiler appends two instructions more, which return.
  */
-#define FILTER_PADDING (FILTER_INSNS - 5)
+#define FILTER_PADDING (FILTER_STUB_INSNS - 5)
 #define FILTER_STUB_BODY                                                                           \
 	"r0 = 1\n"                                                                                 \
 	"if r0 != 1 goto +1\n"                                                                     \

@@ -5,8 +5,10 @@
 #include <span>
 
 extern "C" {
-extern const std::byte tracepkt_bpf_tracepkt_begin[];
-extern const std::byte tracepkt_bpf_tracepkt_end[];
+extern const std::byte tracepkt_bpf_tracepkt_short_begin[];
+extern const std::byte tracepkt_bpf_tracepkt_short_end[];
+extern const std::byte tracepkt_bpf_tracepkt_long_begin[];
+extern const std::byte tracepkt_bpf_tracepkt_long_end[];
 extern const std::byte tracepkt_bpf_trial_begin[];
 extern const std::byte tracepkt_bpf_trial_end[];
 }
@@ -14,10 +16,16 @@ extern const std::byte tracepkt_bpf_trial_end[];
 namespace tracepkt::bpf
 {
 
-// The programs that trace (tracepkt.bpf.c).
-inline std::span<const std::byte> tracepkt_object()
+// The programs that trace (tracepkt.bpf.c), with stubs that nearly every filter fits.
+inline std::span<const std::byte> tracepkt_short_object()
 {
-	return {tracepkt_bpf_tracepkt_begin, tracepkt_bpf_tracepkt_end};
+	return {tracepkt_bpf_tracepkt_short_begin, tracepkt_bpf_tracepkt_short_end};
+}
+
+// The same with the longest stubs there are.
+inline std::span<const std::byte> tracepkt_long_object()
+{
+	return {tracepkt_bpf_tracepkt_long_begin, tracepkt_bpf_tracepkt_long_end};
 }
 
 // One empty program per kind of probe (trial.bpf.c), to see which kinds this kernel takes.

@@ -163,6 +163,10 @@ Diagnosis diagnose() {
     diagnosis.capabilities.emplace_back(kernel::capability_name(capability),
                                         rights.has(capability));
   }
+  if (rights.locked_memory_limited) {
+    diagnosis.capabilities.emplace_back(kernel::capability_name(CAP_SYS_RESOURCE),
+                                        rights.has(CAP_SYS_RESOURCE));
+  }
   const auto btf = kernel::KernelBtf::load();
   diagnosis.has_btf = btf.has_value();
   if (btf) {

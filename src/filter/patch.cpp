@@ -66,11 +66,10 @@ Result<std::optional<Place>> find_stub(Elf* elf, std::size_t file_size, std::str
       }
       GElf_Shdr holder;
       if (gelf_getshdr(elf_getscn(elf, symbol.st_shndx), &holder) == nullptr ||
-          symbol.st_size < FILTER_INSNS * sizeof(Insn) || symbol.st_size % sizeof(Insn) != 0 ||
+          symbol.st_size == 0 || symbol.st_size % sizeof(Insn) != 0 ||
           holder.sh_size < symbol.st_size || symbol.st_value > holder.sh_size - symbol.st_size ||
           holder.sh_offset > file_size || holder.sh_size > file_size - holder.sh_offset) {
-        return failure(fmt::format("{} in the BPF object is no filter stub of {} instructions",
-                                   name, FILTER_INSNS));
+        return failure(fmt::format("{} in the BPF object is no filter stub", name));
       }
       return Place{holder.sh_offset + symbol.st_value, symbol.st_size};
     }
@@ -107,7 +106,12 @@ Result<std::vector<std::byte>> write_filter(std::span<const std::byte> object,
     if (!code) {
       return std::unexpected(code.error());
     }
-    const Code stub = stub_of(*code, (*place)->size / sizeof(Insn));
+    const std::size_t size = (*place)->size / sizeof(Insn);
+    if (code->size() + kStubInsns > size) {
+      return failure(fmt::format("a filter of {} instructions is too long for a stub of {}",
+                                 code->size(), size));
+    }
+    const Code stub = stub_of(*code, size);
     std::memcpy(copy.data() + (*place)->offset, stub.data(), (*place)->size);
     found = true;
   }

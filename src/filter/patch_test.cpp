@@ -72,6 +72,17 @@ TEST(Patch, TheLongestCodeFits) {
   EXPECT_TRUE(write_filter(trial_object(), filter));
 }
 
+TEST(Patch, RefusesCodeThatIsLongerThanTheStub) {
+  Filter filter;
+  filter.l3 = ClassicProgram(FILTER_INSNS_SHORT, {BPF_ALU | BPF_XOR | BPF_K, 0, 0, 1});
+  filter.l3->push_back({BPF_RET | BPF_K, 0, 0, 1});
+  const auto refused = write_filter(testing::short_trial_object(), filter);
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().what, HasSubstr("too long for a stub of 192"));
+  EXPECT_TRUE(write_filter(testing::short_trial_object(), Filter{}));
+  EXPECT_TRUE(write_filter(trial_object(), filter));
+}
+
 TEST(Patch, RefusesObjectsWithoutStubs) {
   const auto refusal = [](std::span<const std::byte> object) {
     const auto result = write_filter(object, Filter{});

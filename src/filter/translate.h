@@ -10,8 +10,11 @@
 
 namespace tracepkt::filter {
 
-// Instructions a translated filter may have; the rest of a stub is what makes its padding valid.
-inline constexpr std::size_t kMaxCode = FILTER_INSNS - 3;
+// What of a stub is not the filter: it makes the padding valid.
+inline constexpr std::size_t kStubInsns = 3;
+
+// Instructions a translated filter may have.
+inline constexpr std::size_t kMaxCode = FILTER_INSNS - kStubInsns;
 
 // The code runs with the arguments that bpf/filter.bpf.h describes and returns a filter_verdict; it
 // means what libpcap's bpf_filter() means: a load behind the packet's end and a division by zero

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <linux/capability.h>
+#include <sys/resource.h>
 #include <sys/utsname.h>
 
 #include <charconv>
@@ -44,6 +45,14 @@ bool in_initial_user_namespace() {
          count == 0xffffffff;
 }
 
+// Since 5.11 maps are accounted to the process's memory cgroup instead (97306be45fbe and before).
+bool is_locked_memory_limited() {
+  const auto version = parse_version(kernel_release());
+  rlimit limit = {};
+  return version && *version < KernelVersion{5, 11} && getrlimit(RLIMIT_MEMLOCK, &limit) == 0 &&
+         limit.rlim_max != RLIM_INFINITY;
+}
+
 }  // namespace
 
 bool Rights::may_trace() const { return has(CAP_SYS_ADMIN) || (has(CAP_BPF) && has(CAP_PERFMON)); }
@@ -51,6 +60,7 @@ bool Rights::may_trace() const { return has(CAP_SYS_ADMIN) || (has(CAP_BPF) && h
 Rights read_rights() {
   return {.effective = effective_capabilities(),
           .initial_user_namespace = in_initial_user_namespace(),
+          .locked_memory_limited = is_locked_memory_limited(),
           .lockdown = lockdown_mode()};
 }
 
@@ -66,6 +76,8 @@ std::string_view capability_name(int capability) {
       return "CAP_NET_RAW";
     case CAP_SYS_ADMIN:
       return "CAP_SYS_ADMIN";
+    case CAP_SYS_RESOURCE:
+      return "CAP_SYS_RESOURCE";
     case CAP_SYSLOG:
       return "CAP_SYSLOG";
     default:
@@ -81,6 +93,9 @@ Status require(const Rights& rights, const std::vector<int>& also, std::string_v
         missing.push_back(capability_name(capability));
       }
     }
+  }
+  if (rights.locked_memory_limited && !rights.has(CAP_SYS_RESOURCE)) {
+    missing.push_back(capability_name(CAP_SYS_RESOURCE));
   }
   for (const int capability : also) {
     if (!rights.has(capability)) {

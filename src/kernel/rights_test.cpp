@@ -23,6 +23,17 @@ TEST(Require, SysAdminHoldsTheTracingCapabilities) {
   EXPECT_TRUE(require({.effective = bit(CAP_BPF) | bit(CAP_PERFMON)}, {}, "tracing"));
 }
 
+TEST(Require, WhereMapsCountAsLockedMemoryItsLimitMustBeLifted) {
+  const std::uint64_t tracing = bit(CAP_BPF) | bit(CAP_PERFMON);
+  const Status limited =
+      require({.effective = tracing, .locked_memory_limited = true}, {}, "tracing");
+  ASSERT_FALSE(limited);
+  EXPECT_EQ(limited.error().what,
+            "tracing needs CAP_SYS_RESOURCE, which this process does not have");
+  EXPECT_TRUE(require({.effective = tracing | bit(CAP_SYS_RESOURCE), .locked_memory_limited = true},
+                      {}, "tracing"));
+}
+
 TEST(Require, AUserNamespacesRootIsNotEnough) {
   const Status status =
       require({.effective = ~std::uint64_t{0}, .initial_user_namespace = false}, {}, "tracing");

@@ -101,7 +101,10 @@ Tracer& Tracer::operator=(Tracer&&) noexcept = default;
 Tracer::~Tracer() = default;
 
 Result<Tracer> Tracer::start(const TraceRequest& request) {
-  auto bytes = filter::write_filter(bpf::tracepkt_object(), request.filter);
+  auto bytes = filter::write_filter(bpf::tracepkt_short_object(), request.filter);
+  if (!bytes) {
+    bytes = filter::write_filter(bpf::tracepkt_long_object(), request.filter);
+  }
   if (!bytes) {
     return std::unexpected(bytes.error());
   }
