@@ -235,8 +235,8 @@ std::vector<Loss> Tracer::losses() const {
                       .count = sum});
   }
   losses.push_back({.name = "program_busy",
-                    .says = "events in an interrupt of the same program, which the kernel does not "
-                            "run twice at once",
+                    .says = "events that came while the same program ran on that CPU, which the "
+                            "kernel does not run twice at once",
                     .count = state_->links.empty() ? state_->busy : state_->count_busy()});
   return losses;
 }

@@ -11,12 +11,18 @@ only_ours() { # what count file
 	expect "$1: requests and replies" "$2 $2" "$(query '"\(requests | length) \(replies | length)"' "$3")"
 	expect "$1: an id" 1 "$(query 'journeys | map(.packet.icmp.id) | unique | length' "$3")"
 	expect "$1: sequence numbers" "$(seq -s ' ' "$2")" "$(query 'requests | map(.packet.icmp.seq) | join(" ")' "$3")"
-	expect "$1: crossings of each" 3 "$(query "journeys | map($crossings) | unique | join(\" \")" "$3")"
+	# The kernel does not run a program that it has just interrupted: such an event is lost, ours or another ping's, and told.
+	local busy missing
+	busy=$(query 'summary.lost.program_busy' "$3")
+	missing=$(query "journeys | map(3 - $crossings) | add" "$3")
+	if [ "$missing" -lt 0 ] || [ "$missing" -gt "$busy" ]; then
+		expect "$1: crossings, but for $busy events lost" "$busy missing at most" "$missing missing"
+	fi
 	expect "$1: outcomes" delivered "$(query 'journeys | map(.outcome.kind) | unique | join(" ")' "$3")"
 	expect "$1: exchanges" "$2" "$(query 'journeys | map(.exchange) | unique | length' "$3")"
 	expect "$1: received" "$2 $2 0 0" \
 		"$(query 'summary.ping | "\(.transmitted) \(.received) \(.duplicates) \(.errors)"' "$3")"
-	expect "$1: nothing lost" 0 "$(query 'summary.lost | add' "$3")"
+	expect "$1: nothing else lost" 0 "$(query 'summary.lost | del(.program_busy) | add' "$3")"
 }
 
 echo '== 200 other pings'
