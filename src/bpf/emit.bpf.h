@@ -4,7 +4,10 @@
 
 #include "bpf/track.bpf.h"
 
-/* The reader looks by itself every few milliseconds; it is woken when this much waits for it. */
+/*
+ * The reader looks by itself every few milliseconds; it is woken each time so much more waits for
+ * it, which takes an interrupt: as dear as several records.
+ */
 #define WAKE_BYTES (256 << 10)
 
 static __always_inline void fill_header(struct record_header *header, struct sk_buff *skb,
@@ -77,7 +80,7 @@ static __always_inline void emit(void *record, __u64 size, __u32 max_size)
 	__u64 waiting = bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA);
 	__u64 flags = BPF_RB_NO_WAKEUP;
 
-	if (waiting >= WAKE_BYTES && waiting < WAKE_BYTES + 4096)
+	if (waiting / WAKE_BYTES != (waiting + size) / WAKE_BYTES)
 		flags = BPF_RB_FORCE_WAKEUP;
 	/* The compiler knows that size fits; the verifier of 5.10 does not, and wants to see it. */
 	asm volatile("" : "+r"(size));

@@ -144,27 +144,31 @@ static __always_inline struct sighting sight(struct sk_buff *skb, struct sock *s
 	__u64 head = (__u64)skb->head;
 	struct sighting sighting = {};
 	struct tracked fresh = {};
-	bool matched = matches(skb, sk, view, window);
 	struct tracked *known = find_tracked(head);
 
-	if (!matched && !known)
+	if (known) {
+		sighting.now_ns = bpf_ktime_get_ns();
+		fresh.fingerprint = fingerprint(window);
+		if (!is_another(skb, known, fresh.fingerprint, stage, sighting.now_ns)) {
+			/* Whatever it was turned into, it is still the packet that was matched. */
+			known->fingerprint = fresh.fingerprint;
+			known->seen_ns = sighting.now_ns;
+			known->stage = stage;
+			sighting.id = known->id;
+			return sighting;
+		}
+	}
+	if (!matches(skb, sk, view, window)) {
+		if (known)
+			forget(head);
 		return sighting;
-	sighting.now_ns = bpf_ktime_get_ns();
-	fresh.fingerprint = fingerprint(window);
+	}
+	if (!known) {
+		sighting.now_ns = bpf_ktime_get_ns();
+		fresh.fingerprint = fingerprint(window);
+	}
 	fresh.seen_ns = sighting.now_ns;
 	fresh.stage = stage;
-	if (known && !is_another(skb, known, fresh.fingerprint, stage, sighting.now_ns)) {
-		/* Whatever it was turned into, it is still the packet that was matched. */
-		known->fingerprint = fresh.fingerprint;
-		known->seen_ns = sighting.now_ns;
-		known->stage = stage;
-		sighting.id = known->id;
-		return sighting;
-	}
-	if (!matched) {
-		forget(head);
-		return sighting;
-	}
 	sighting.first = true;
 	sighting.id = fresh.id = new_id(sighting.now_ns);
 	if (known) {

@@ -21,6 +21,8 @@ namespace {
 constexpr std::uint64_t kForgetAfterNs = 30'000'000'000;
 constexpr std::uint64_t kForgetEveryNs = 5'000'000'000;
 constexpr std::uint64_t kExpireEveryNs = 100'000'000;
+// Some hundred records.
+constexpr std::size_t kBusyBytes = 64 << 10;
 
 std::int64_t clock_ns(clockid_t clock) {
   timespec now = {};
@@ -162,6 +164,10 @@ void Live::read() {
   }
 }
 
+bool Live::is_busy() const {
+  return state_->bytes_this_time > kBusyBytes &&
+         state_->bytes_this_time < state_->buffer_bytes / 8;
+}
 bool Live::is_behind() const { return state_->behind; }
 void Live::skip_journey() { ++state_->counts.not_shown; }
 

@@ -37,6 +37,10 @@ class Live {
   // Takes in what the kernel has for us now.
   void read();
 
+  // So much came that it is better to look again in a while than at once: whoever takes each record
+  // as it comes slows down the CPU that writes them.
+  bool is_busy() const;
+
   // More comes from the kernel than can be shown: what is not shown is counted.
   bool is_behind() const;
   void skip_journey();

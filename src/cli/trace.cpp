@@ -14,8 +14,9 @@
 namespace tracepkt::cli {
 namespace {
 
-// How long an event may wait in the ring for company.
+// How long an event may wait in the ring for company, and how long when there is plenty.
 constexpr int kPollMs = 20;
+constexpr int kBusyPollMs = 2;
 
 Status trace(const TraceOptions& options) {
   auto filter = filter::compile(options.filter);
@@ -62,9 +63,13 @@ Status trace(const TraceOptions& options) {
           ? monotonic_ns() + static_cast<std::uint64_t>(*options.common.duration_s * 1e9)
           : UINT64_MAX;
   while (wanted_more() && !session->out().closed() && monotonic_ns() < end_ns) {
-    pollfd fds[] = {{.fd = session->ring_fd(), .events = POLLIN, .revents = 0},
-                    {.fd = signals->fd(), .events = POLLIN, .revents = 0}};
-    poll(fds, 2, kPollMs);
+    pollfd fds[] = {{.fd = signals->fd(), .events = POLLIN, .revents = 0},
+                    {.fd = session->ring_fd(), .events = POLLIN, .revents = 0}};
+    if (session->is_busy()) {
+      poll(fds, 1, kBusyPollMs);
+    } else {
+      poll(fds, 2, kPollMs);
+    }
     session->read();
     session->out().flush();
     if (signals->arrived()) {

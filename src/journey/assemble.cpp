@@ -91,6 +91,14 @@ class HopList {
   Names& names_;
 };
 
+// Before 5.17, which brought the reasons (c504e5c2f964), icmpv6_rcv frees what it has taken in just
+// as what it drops, and only a bad checksum makes it drop: taken in, then.
+bool is_taken_by_icmpv6(const Event& event, Names& names) {
+  return event.stage == STAGE_drop && event.drop && !event.drop->has_reason && event.packet &&
+         event.packet->protocol == IPPROTO_ICMPV6 &&
+         names.symbol(event.drop->location).starts_with("icmpv6_rcv+");
+}
+
 bool same_place(const Hop& hop, const Event& event) {
   return hop.netns.inode == event.netns.inode && hop.device == event.device;
 }
@@ -223,7 +231,10 @@ void assemble(std::vector<Event>& events, const AssembleContext& context, Journe
   if (described != events.end()) {
     journey.packet = *described->packet;
   }
-  for (const Event& event : events) {
+  for (Event& event : events) {
+    if (is_taken_by_icmpv6(event, context.names)) {
+      event.stage = STAGE_end;
+    }
     list.infer_arrival(event);
     // The end adds no hop of its own: it is where the last hop was.
     if (event.stage != STAGE_end && !is_repetition(journey.hops, list, event)) {

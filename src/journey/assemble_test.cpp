@@ -114,6 +114,24 @@ TEST_F(Assemble, DropTellsReasonAndFunction) {
   EXPECT_EQ(run({drop}).outcome.drop->reason, "");
 }
 
+TEST_F(Assemble, Before517Icmpv6FreesWhatItTookAsIfItWereDropped) {
+  names_.symbols[0x1234] = "icmpv6_rcv+0x25d";
+  decode::Packet packet = echo(false, 1, 2, 7, 1);
+  packet.protocol = 58;
+  auto freed = event({.time_ns = 5, .stage = STAGE_drop, .netns = 2, .last = true}, packet);
+  freed.drop = decode::Drop{.reason = 0, .has_reason = false, .location = 0x1234};
+  const auto events = [&] {
+    return std::vector{event({.time_ns = 1, .stage = STAGE_rx, .netns = 2}, packet),
+                       event({.time_ns = 3, .stage = STAGE_in, .netns = 2}, packet), freed};
+  };
+  const Journey taken = run(events());
+  EXPECT_EQ(way(taken), "ns2 eth0 rx | ns2 eth0 in | ns2 eth0 deliver");
+  EXPECT_EQ(taken.outcome.kind, OutcomeKind::kDelivered);
+  // Where there are reasons, they are believed.
+  freed.drop->has_reason = true;
+  EXPECT_EQ(run(events()).outcome.kind, OutcomeKind::kDropped);
+}
+
 TEST_F(Assemble, ARawSocketsCopyIsNoDrop) {
   auto refused = event({.time_ns = 4, .stage = STAGE_drop}, packet_);
   refused.drop = decode::Drop{.reason = 3, .has_reason = true, .location = 1};

@@ -87,7 +87,7 @@ Builder::OpenList::iterator Builder::create(const Event& event) {
     end(open_.begin(), Ending::kSilent);
   }
   if (spare_.empty()) {
-    open_.emplace_back().events.reserve(8);
+    open_.emplace_back().events.reserve(6);
   } else {
     open_.splice(open_.end(), spare_, spare_.begin());
   }

@@ -23,7 +23,7 @@ struct BuilderOptions {
   std::uint64_t silence_ns = 4'000'000'000;
   // Journeys under way at the same time; beyond it the one silent for longest is ended, and counted
   // as given up, unless all that can be seen of it was seen: a socket took it.
-  std::size_t max_open = 65536;
+  std::size_t max_open = 8192;
 };
 
 class Builder {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstring>
+#include <map>
 #include <string>
 
 #include "journey/journey.h"
@@ -16,7 +17,11 @@ class FakeNames : public Names {
   std::string drop_reason(std::uint32_t reason) override {
     return "REASON_" + std::to_string(reason);
   }
-  std::string symbol(std::uint64_t address) override { return address == 0 ? "" : "function+0x1"; }
+  std::string symbol(std::uint64_t address) override {
+    return symbols.contains(address) ? symbols[address] : address == 0 ? "" : "function+0x1";
+  }
+
+  std::map<std::uint64_t, std::string> symbols;
 };
 
 struct At {
