@@ -9,6 +9,8 @@ extern const std::byte tracepkt_bpf_tracepkt_short_begin[];
 extern const std::byte tracepkt_bpf_tracepkt_short_end[];
 extern const std::byte tracepkt_bpf_tracepkt_long_begin[];
 extern const std::byte tracepkt_bpf_tracepkt_long_end[];
+extern const std::byte tracepkt_bpf_tracepkt_without_kfuncs_begin[];
+extern const std::byte tracepkt_bpf_tracepkt_without_kfuncs_end[];
 extern const std::byte tracepkt_bpf_trial_begin[];
 extern const std::byte tracepkt_bpf_trial_end[];
 }
@@ -26,6 +28,14 @@ inline std::span<const std::byte> tracepkt_short_object()
 inline std::span<const std::byte> tracepkt_long_object()
 {
 	return {tracepkt_bpf_tracepkt_long_begin, tracepkt_bpf_tracepkt_long_end};
+}
+
+// The same for kernels without bpf_rdonly_cast (6.2), where CAP_SYS_ADMIN is missing as well:
+// without it libbpf cannot search the modules for a kfunc, and fails.
+inline std::span<const std::byte> tracepkt_without_kfuncs_object()
+{
+	return {tracepkt_bpf_tracepkt_without_kfuncs_begin,
+		tracepkt_bpf_tracepkt_without_kfuncs_end};
 }
 
 // One empty program per kind of probe (trial.bpf.c), to see which kinds this kernel takes.

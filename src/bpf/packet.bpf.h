@@ -6,7 +6,9 @@
 #include "bpf/kernel_types.bpf.h"
 #include "wire/filter.h"
 
+#ifndef WITHOUT_KFUNCS
 extern void *bpf_rdonly_cast(const void *object, __u32 btf_id) __ksym __weak;
+#endif
 
 /* Where the packet is. */
 struct place {
@@ -24,8 +26,10 @@ static __always_inline struct place find_place(struct sk_buff *skb)
 {
 	struct place place;
 
+#ifndef WITHOUT_KFUNCS
 	if (bpf_rdonly_cast)
 		skb = bpf_rdonly_cast(skb, bpf_core_type_id_kernel(struct sk_buff));
+#endif
 	place.dev = skb->dev;
 	place.sk = skb->sk;
 	/*

@@ -111,11 +111,17 @@ Result<Tracer> Tracer::start(const TraceRequest& request) {
   auto state = std::make_unique<State>();
   Status loaded = state->load(*bytes, request, nullptr);
   if (!loaded) {
-    // Perhaps for want of a tracepoint: what this kernel has is looked up only then, which takes
-    // time.
+    // Perhaps for want of a tracepoint or a kfunc: what this kernel has is looked up only then,
+    // which takes time.
     const auto kernel_btf = KernelBtf::load();
     if (!kernel_btf) {
       return std::unexpected(kernel_btf.error());
+    }
+    if (!kernel_btf->has_function("bpf_rdonly_cast")) {
+      bytes = filter::write_filter(bpf::tracepkt_without_kfuncs_object(), request.filter);
+      if (!bytes) {
+        return std::unexpected(bytes.error());
+      }
     }
     loaded = state->load(*bytes, request, &*kernel_btf);
   }
