@@ -91,12 +91,13 @@ class HopList {
   Names& names_;
 };
 
-// Before 5.17, which brought the reasons (c504e5c2f964), icmpv6_rcv frees what it has taken in just
-// as what it drops, and only a bad checksum makes it drop: taken in, then.
+// Older kernels (5.10 and 6.1 do, 6.12 does not) free in icmpv6_rcv what they have taken in just as
+// what they drop, which is little: taken in, then, unless there is a reason.
 bool is_taken_by_icmpv6(const Event& event, Names& names) {
-  return event.stage == STAGE_drop && event.drop && !event.drop->has_reason && event.packet &&
+  return event.stage == STAGE_drop && event.drop && event.packet &&
          event.packet->protocol == IPPROTO_ICMPV6 &&
-         names.symbol(event.drop->location).starts_with("icmpv6_rcv+");
+         names.symbol(event.drop->location).starts_with("icmpv6_rcv+") &&
+         (!event.drop->has_reason || names.drop_reason(event.drop->reason) == "NOT_SPECIFIED");
 }
 
 bool same_place(const Hop& hop, const Event& event) {

@@ -114,7 +114,7 @@ TEST_F(Assemble, DropTellsReasonAndFunction) {
   EXPECT_EQ(run({drop}).outcome.drop->reason, "");
 }
 
-TEST_F(Assemble, Before517Icmpv6FreesWhatItTookAsIfItWereDropped) {
+TEST_F(Assemble, OlderKernelsFreeWhatIcmpv6TookAsIfItWereDropped) {
   names_.symbols[0x1234] = "icmpv6_rcv+0x25d";
   decode::Packet packet = echo(false, 1, 2, 7, 1);
   packet.protocol = 58;
@@ -127,9 +127,11 @@ TEST_F(Assemble, Before517Icmpv6FreesWhatItTookAsIfItWereDropped) {
   const Journey taken = run(events());
   EXPECT_EQ(way(taken), "ns2 eth0 rx | ns2 eth0 in | ns2 eth0 deliver");
   EXPECT_EQ(taken.outcome.kind, OutcomeKind::kDelivered);
-  // Where there are reasons, they are believed.
+  // Where there is a reason, it is believed.
   freed.drop->has_reason = true;
   EXPECT_EQ(run(events()).outcome.kind, OutcomeKind::kDropped);
+  names_.reasons[0] = "NOT_SPECIFIED";
+  EXPECT_EQ(run(events()).outcome.kind, OutcomeKind::kDelivered);
 }
 
 TEST_F(Assemble, ARawSocketsCopyIsNoDrop) {

@@ -15,13 +15,14 @@ class FakeNames : public Names {
     return id.inode == 1 ? "host" : "ns" + std::to_string(id.inode);
   }
   std::string drop_reason(std::uint32_t reason) override {
-    return "REASON_" + std::to_string(reason);
+    return reasons.contains(reason) ? reasons[reason] : "REASON_" + std::to_string(reason);
   }
   std::string symbol(std::uint64_t address) override {
     return symbols.contains(address) ? symbols[address] : address == 0 ? "" : "function+0x1";
   }
 
   std::map<std::uint64_t, std::string> symbols;
+  std::map<std::uint32_t, std::string> reasons;
 };
 
 struct At {

@@ -18,7 +18,7 @@ constexpr auto kTrust = 1s;
 // A better name is looked for after this long, then after twice as long, and so on up to the cap.
 constexpr NetnsNames::Clock::duration kFirstRetry = 100ms;
 constexpr NetnsNames::Clock::duration kLastRetry = 5s;
-// Scans may take this part of all time, and this much at once.
+// Scans of a kind may take this part of all time, and this much at once.
 constexpr int kBudgetShare = 20;
 constexpr NetnsNames::Clock::duration kBudgetBurst = 500ms;
 // Namespaces ever seen, not those that live: forget all when it gets silly.
@@ -29,9 +29,7 @@ constexpr std::size_t kMaxEntries = 65536;
 NetnsNames::NetnsNames(bool numeric, World world)
     : numeric_(numeric),
       world_(std::move(world)),
-      initial_(initial_netns(world_.root)),
-      budget_(kBudgetBurst),
-      budget_as_of_(world_.now()) {}
+      initial_(initial_netns(world_.root)) {}
 
 std::string NetnsNames::name(NetnsId id) {
   if (numeric_) {
@@ -158,19 +156,23 @@ NetnsNames::Entry NetnsNames::find(Snapshot<T>& snapshot, std::uint32_t inode,
     return entry;
   }
   const auto now = world_.now();
-  if (!can_afford_scan(now)) {
+  if (!snapshot.budget.can_afford(now)) {
     return entry;
   }
   snapshot.by_inode = scan();
   snapshot.taken = now;
-  budget_ -= world_.now() - now;
+  snapshot.budget.spend(world_.now() - now);
   return known();
 }
 
-bool NetnsNames::can_afford_scan(Clock::time_point now) {
-  budget_ = std::min(kBudgetBurst, budget_ + (now - budget_as_of_) / kBudgetShare);
-  budget_as_of_ = now;
-  return budget_ > Clock::duration::zero();
+bool NetnsNames::Budget::can_afford(Clock::time_point now) {
+  left_ = left_ ? std::min(kBudgetBurst, *left_ + (now - as_of_) / kBudgetShare) : kBudgetBurst;
+  as_of_ = now;
+  return *left_ > Clock::duration::zero();
+}
+
+void NetnsNames::Budget::spend(Clock::duration time) {
+  left_ = left_.value_or(kBudgetBurst) - time;
 }
 
 }  // namespace tracepkt::kernel

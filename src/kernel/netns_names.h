@@ -71,10 +71,23 @@ class NetnsNames {
     bool retired = false;  // its inode has gone to another namespace: nothing is to be learned
   };
 
+  // How long the scans of a kind may take, which differ in it by far: a dear kind leaves the others
+  // theirs.
+  class Budget {
+   public:
+    bool can_afford(Clock::time_point now);
+    void spend(Clock::duration time);
+
+   private:
+    std::optional<Clock::duration> left_;  // as of that time; all of it at first
+    Clock::time_point as_of_ = {};
+  };
+
   template <typename T>
   struct Snapshot {
     T by_inode;
     std::optional<Clock::time_point> taken;
+    Budget budget;
   };
 
   // The best name there is now; none if there is none, or none can be afforded. Where the last scan
@@ -87,7 +100,6 @@ class NetnsNames {
   template <typename T, typename Scan, typename Name>
   Entry find(Snapshot<T>& snapshot, std::uint32_t inode, Clock::time_point no_older_than, Scan scan,
              Name name);
-  bool can_afford_scan(Clock::time_point now);
 
   bool numeric_;
   World world_;
@@ -98,8 +110,6 @@ class NetnsNames {
   Snapshot<NetnsPaths> named_;
   Snapshot<NetnsProcesses> processes_;
   Snapshot<NetnsPaths> mounts_;
-  Clock::duration budget_;  // how long scans may take, as of that time
-  Clock::time_point budget_as_of_;
 };
 
 }  // namespace tracepkt::kernel

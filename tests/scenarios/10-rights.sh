@@ -11,6 +11,7 @@ tp_as() { # command... -- args...
 	local as=()
 	while [ "$1" != -- ]; do as+=("$1") && shift; done
 	shift
+	check_json
 	tp_command="${as[*]} tracepkt $*"
 	status=0
 	timeout -k 5 "$patience" "${as[@]}" "$TRACEPKT" "$@" >"$out" 2>"$err" || status=$?

@@ -44,6 +44,7 @@ for format in json table; do
 		expect_line 'the summary says so' '[0-9]+ (events, )?[0-9]* ?LOST' "$out"
 		expect_line 'and which, how many' 'lost [0-9]+ .*ring_full' "$out"
 	fi
+	check_json
 done
 
 echo '== a moderate load'
