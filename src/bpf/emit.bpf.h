@@ -1,14 +1,8 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0 */
-/* Fills records and hands them to the reader, who is woken by the batch, not by the record. */
+/* Fills records and hands them to the reader, who looks by itself and is never woken. */
 #pragma once
 
 #include "bpf/track.bpf.h"
-
-/*
- * The reader looks by itself every few milliseconds; it is woken each time so much more waits for
- * it, which takes an interrupt: as dear as several records.
- */
-#define WAKE_BYTES (256 << 10)
 
 static __always_inline void fill_header(struct record_header *header, struct sk_buff *skb,
 					const struct place *place, enum hook_id hook,
@@ -77,15 +71,10 @@ static __always_inline __u32 fill_packet(struct packet_section *packet, struct s
 /* The packet's section is the record's last, so that the record ends where its bytes end. */
 static __always_inline void emit(void *record, __u64 size, __u32 max_size)
 {
-	__u64 waiting = bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA);
-	__u64 flags = BPF_RB_NO_WAKEUP;
-
-	if (waiting / WAKE_BYTES != (waiting + size) / WAKE_BYTES)
-		flags = BPF_RB_FORCE_WAKEUP;
 	/* The compiler knows that size fits; the verifier of 5.10 does not, and wants to see it. */
 	asm volatile("" : "+r"(size));
 	if (size > max_size)
 		return;
-	if (bpf_ringbuf_output(&events, record, size, flags))
+	if (bpf_ringbuf_output(&events, record, size, BPF_RB_NO_WAKEUP))
 		count_loss(LOSS_ring_full);
 }

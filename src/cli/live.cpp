@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <ctime>
 #include <optional>
 #include <unordered_map>
@@ -21,8 +22,12 @@ namespace {
 constexpr std::uint64_t kForgetAfterNs = 30'000'000'000;
 constexpr std::uint64_t kForgetEveryNs = 5'000'000'000;
 constexpr std::uint64_t kExpireEveryNs = 100'000'000;
-// Some hundred records.
+// How long a record may wait for company; and in a busy time, when some hundred came at once.
+constexpr int kPauseMs = 20;
+constexpr int kBusyPauseMs = 2;
 constexpr std::size_t kBusyBytes = 64 << 10;
+// The most that was ever seen to come is a third of this.
+constexpr std::size_t kBytesPerMs = 1 << 20;
 
 std::int64_t clock_ns(clockid_t clock) {
   timespec now = {};
@@ -145,7 +150,6 @@ Result<std::unique_ptr<Live>> Live::start(const CommonOptions& options,
 sinks::Sink& Live::sink() { return *state_->sink; }
 sinks::Output& Live::out() { return state_->out; }
 journey::Builder& Live::builder() { return state_->builder; }
-int Live::ring_fd() const { return state_->ring->fd(); }
 
 void Live::read() {
   State& state = *state_;
@@ -164,10 +168,15 @@ void Live::read() {
   }
 }
 
-bool Live::is_busy() const {
-  return state_->bytes_this_time > kBusyBytes &&
-         state_->bytes_this_time < state_->buffer_bytes / 8;
+int Live::pause_ms() const {
+  const std::size_t taken = state_->bytes_this_time;
+  if (taken > state_->buffer_bytes / 4) {
+    return 0;
+  }
+  const auto room_ms = static_cast<int>(state_->buffer_bytes / 2 / kBytesPerMs);
+  return std::clamp(room_ms, 1, taken > kBusyBytes ? kBusyPauseMs : kPauseMs);
 }
+
 bool Live::is_behind() const { return state_->behind; }
 void Live::skip_journey() { ++state_->counts.not_shown; }
 

@@ -31,15 +31,12 @@ class Live {
   sinks::Output& out();
   journey::Builder& builder();
 
-  // The ring's, for poll(): readable when a batch waits.
-  int ring_fd() const;
-
   // Takes in what the kernel has for us now.
   void read();
 
-  // So much came that it is better to look again in a while than at once: whoever takes each record
-  // as it comes slows down the CPU that writes them.
-  bool is_busy() const;
+  // How long to do something else before the next read(). Not 0 as long as the ring has room: who
+  // takes each record as it comes slows down the CPU that writes them.
+  int pause_ms() const;
 
   // More comes from the kernel than can be shown: what is not shown is counted.
   bool is_behind() const;

@@ -254,15 +254,14 @@ Status PingSession::run() {
       next_send_ns = std::max(next_send_ns + interval_ns, now_ns);
       status = send();
     }
-    // While an answer is awaited, its events are too, and they wake nobody.
+    // While an answer is awaited, its events are too, and nothing tells when they come.
     const std::uint64_t idle_ns = all_sent() || next_send_ns < now_ns ? 0 : next_send_ns - now_ns;
     const std::uint64_t wait_ns =
         pending_.empty() ? std::min(idle_ns, 1000 * kMs)
                          : std::min<std::uint64_t>(idle_ns == 0 ? 5 * kMs : idle_ns, 5 * kMs);
     pollfd fds[] = {{.fd = socket_.fd(), .events = POLLIN, .revents = 0},
-                    {.fd = live_->ring_fd(), .events = POLLIN, .revents = 0},
                     {.fd = signals->fd(), .events = POLLIN, .revents = 0}};
-    poll(fds, 3, static_cast<int>(wait_ns / kMs) + (wait_ns > 0 ? 1 : 0));
+    poll(fds, 2, static_cast<int>(wait_ns / kMs) + (wait_ns > 0 ? 1 : 0));
     if (signals->arrived()) {
       break;
     }

@@ -14,10 +14,6 @@
 namespace tracepkt::cli {
 namespace {
 
-// How long an event may wait in the ring for company, and how long when there is plenty.
-constexpr int kPollMs = 20;
-constexpr int kBusyPollMs = 2;
-
 Status trace(const TraceOptions& options) {
   auto filter = filter::compile(options.filter);
   if (!filter) {
@@ -63,13 +59,8 @@ Status trace(const TraceOptions& options) {
           ? monotonic_ns() + static_cast<std::uint64_t>(*options.common.duration_s * 1e9)
           : UINT64_MAX;
   while (wanted_more() && !session->out().closed() && monotonic_ns() < end_ns) {
-    pollfd fds[] = {{.fd = signals->fd(), .events = POLLIN, .revents = 0},
-                    {.fd = session->ring_fd(), .events = POLLIN, .revents = 0}};
-    if (session->is_busy()) {
-      poll(fds, 1, kBusyPollMs);
-    } else {
-      poll(fds, 2, kPollMs);
-    }
+    pollfd interrupted = {.fd = signals->fd(), .events = POLLIN, .revents = 0};
+    poll(&interrupted, 1, session->pause_ms());
     session->read();
     session->out().flush();
     if (signals->arrived()) {

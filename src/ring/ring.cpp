@@ -26,8 +26,6 @@ Result<Ring> Ring::open(int map_fd, Handler handler) {
   return ring;
 }
 
-int Ring::fd() const { return ring_buffer__epoll_fd(ring_.get()); }
-
 std::size_t Ring::read() {
   context_->count = 0;
   ring_buffer__consume(ring_.get());

@@ -20,12 +20,10 @@ class Ring {
   // `map_fd` is a BPF_MAP_TYPE_RINGBUF; it must stay open while the Ring lives.
   static Result<Ring> open(int map_fd, Handler handler);
 
-  // Readable when a batch of records waits. Records are there before that: read() takes them.
-  int fd() const;
-
   // Hands the records that are in the buffer to the handler, kMaxBatch at most: a kernel that
   // writes faster than they can be taken must not keep its reader from everything else. Never
-  // blocks. Returns how many there were.
+  // blocks, and nothing tells when there are records: to be woken for them would cost the kernel
+  // side more than to write them. Returns how many there were.
   std::size_t read();
 
   static constexpr std::size_t kMaxBatch = 32768;
