@@ -3,22 +3,26 @@
 
 #include <cstddef>
 #include <functional>
-#include <memory>
 #include <span>
 
 #include "base/result.h"
 
-struct ring_buffer;
-
 namespace tracepkt::ring {
 
+// Not libbpf's ring_buffer, because that gives back the room of each record by itself: the position
+// that it writes for that is read for each record by the CPU that writes them, and the two CPUs
+// then pass it to and fro. Here the room of many records is given back at once.
 class Ring {
  public:
   // The bytes of a record are valid during the call only.
   using Handler = std::function<void(std::span<const std::byte>)>;
 
-  // `map_fd` is a BPF_MAP_TYPE_RINGBUF; it must stay open while the Ring lives.
+  // `map_fd` is a BPF_MAP_TYPE_RINGBUF; it need not stay open.
   static Result<Ring> open(int map_fd, Handler handler);
+
+  Ring(Ring&& other) noexcept;
+  Ring& operator=(Ring&& other) noexcept;
+  ~Ring();
 
   // Hands the records that are in the buffer to the handler, kMaxBatch at most: a kernel that
   // writes faster than they can be taken must not keep its reader from everything else. Never
@@ -26,22 +30,20 @@ class Ring {
   // side more than to write them. Returns how many there were.
   std::size_t read();
 
+  // Bytes that wait to be read, those of the record that the handler has in hand included.
+  std::size_t waiting() const;
+
   static constexpr std::size_t kMaxBatch = 32768;
 
  private:
-  struct Close {
-    void operator()(ring_buffer* ring) const;
-  };
   Ring() = default;
 
-  struct Context {
-    Handler handler;
-    std::size_t count = 0;
-  };
-  static int on_sample(void* context, void* data, std::size_t size);
-
-  std::unique_ptr<Context> context_;
-  std::unique_ptr<ring_buffer, Close> ring_;
+  Handler handler_;
+  std::size_t size_ = 0;  // bytes, a power of two
+  // Shared with the kernel, each in a page of its own; the records follow the second, twice.
+  unsigned long* consumed_ = nullptr;
+  const unsigned long* produced_ = nullptr;
+  unsigned long position_ = 0;  // of the next record; *consumed_ follows it
 };
 
 }  // namespace tracepkt::ring
