@@ -74,6 +74,15 @@ struct sk_buff {
 	unsigned char *data;
 };
 
+struct iphdr {
+	__u8 version : 4;
+	__u8 protocol;
+};
+
+struct ipv6hdr {
+	__u8 nexthdr;
+};
+
 #pragma clang attribute pop
 
 /* Only asked whether it exists. */

@@ -179,6 +179,35 @@ static __always_inline bool may_be_icmp(const __u8 *window)
 	return window[0] >> 4 == 6 && window[6] != 6 && window[6] != 17;
 }
 
+static __always_inline bool is_in(const volatile __u64 *set, __u8 protocol)
+{
+	return set[protocol >> 6] >> (protocol & 63) & 1;
+}
+
+/*
+ * The cheapest question, asked before anything is copied: could it match, by its protocol? Where
+ * that cannot be seen for next to nothing (without kfuncs, since 6.2), yes.
+ */
+static __always_inline bool may_match(const struct view *view)
+{
+#ifndef WITHOUT_KFUNCS
+	if (bpf_rdonly_cast && (config.filter_has_l3 || config.mode == MATCH_ECHO) &&
+	    is_ip(view->protocol) && view->linear >= IPV6_HEADER_BYTES) {
+		struct iphdr *ip =
+		    bpf_rdonly_cast((void *)view->start, bpf_core_type_id_kernel(struct iphdr));
+		struct ipv6hdr *ip6 =
+		    bpf_rdonly_cast((void *)view->start, bpf_core_type_id_kernel(struct ipv6hdr));
+		__u8 version = BPF_CORE_READ_BITFIELD(ip, version);
+
+		if (version == 4)
+			return is_in(config.protocols.v4, ip->protocol);
+		if (version == 6)
+			return is_in(config.protocols.v6, ip6->nexthdr);
+	}
+#endif
+	return true;
+}
+
 static __always_inline bool matches_filter(struct sk_buff *skb, const struct view *view,
 					   __u8 *window)
 {

@@ -30,13 +30,15 @@ static __always_inline struct sighting look(struct sk_buff *skb, struct sock *sk
 					    enum stage_id stage, enum view_kind kind, bool keep,
 					    struct view *view, struct packet_section *packet)
 {
-	__builtin_memset(packet->bytes, 0, FILTER_WINDOW);
 	view->len = 0;
 	view->linear = 0;
 	view->protocol = 0;
 	view->start = 0;
 	if (!find_packet(skb, kind, view))
 		return sight_again(skb, NULL, stage);
+	if (!may_match(view) && !find_tracked((__u64)skb->head))
+		return (struct sighting){};
+	__builtin_memset(packet->bytes, 0, FILTER_WINDOW);
 	if (!read_window(packet->bytes, view->start, view->linear)) {
 		count_loss(LOSS_unreadable);
 		view->linear = 0;

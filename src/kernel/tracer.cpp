@@ -3,6 +3,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <fmt/format.h>
+#include <netinet/in.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -17,6 +18,7 @@
 
 #include "bpf/objects.h"
 #include "filter/patch.h"
+#include "filter/protocols.h"
 #include "kernel/kernel_btf.h"
 #include "kernel/libbpf_log.h"
 
@@ -52,6 +54,17 @@ T* variable_in(bpf_object* object, const char* section) {
           ? nullptr
           : const_cast<void*>(static_cast<const void*>(bpf_map__initial_value(map, &size)));
   return value != nullptr && size >= sizeof(T) ? static_cast<T*>(value) : nullptr;
+}
+
+// Of packets that can hold an ICMP message; in IPv6 behind the extensions that find_icmp() knows.
+protocol_sets icmp_protocols() {
+  protocol_sets sets = {};
+  sets.v4[0] = 1u << IPPROTO_ICMP;
+  for (const int next :
+       {IPPROTO_ICMPV6, IPPROTO_HOPOPTS, IPPROTO_ROUTING, IPPROTO_FRAGMENT, IPPROTO_DSTOPTS}) {
+    sets.v6[0] |= std::uint64_t{1} << next;
+  }
+  return sets;
 }
 
 std::string program_name(const bpf_program* program) {
@@ -157,6 +170,11 @@ Status Tracer::State::load(std::span<const std::byte> bytes, const TraceRequest&
   config->mode = request.mode;
   config->filter_has_l3 = request.filter.l3.has_value();
   config->echo = request.echo;
+  if (request.mode == MATCH_ECHO) {
+    config->protocols = icmp_protocols();
+  } else if (request.filter.l3) {
+    config->protocols = filter::possible_protocols(*request.filter.l3);
+  }
   bpf_map__set_max_entries(events, static_cast<std::uint32_t>(request.ring_bytes));
 
   probes.clear();

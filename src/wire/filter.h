@@ -4,6 +4,8 @@
  */
 #pragma once
 
+#include <linux/types.h>
+
 /* Bytes of the packet that a caller hands over, all of them readable. */
 #define FILTER_WINDOW 64
 
@@ -14,6 +16,15 @@
  */
 #define FILTER_INSNS 2048
 #define FILTER_INSNS_SHORT 192
+
+/*
+ * Protocols of IP packets that a filter can match: bit p % 64 of word p / 64 (filter/protocols.h).
+ * A packet with none of them is turned away before a byte of it is copied.
+ */
+struct protocol_sets {
+  __u64 v4[4];
+  __u64 v6[4];
+};
 
 /* What a stub answers. */
 enum filter_verdict {

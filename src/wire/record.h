@@ -7,6 +7,8 @@
 
 #include <linux/types.h>
 
+#include "wire/filter.h"
+
 /* Bytes of the packet, from its IP header on, that one record carries at most. */
 #define WINDOW_BYTES 128
 
@@ -113,7 +115,8 @@ struct echo_identity {
 
 /* Read-only while programs run; written before they are loaded. */
 struct probe_config {
-  __u32 mode;          /* enum match_mode */
-  __u32 filter_has_l3; /* the filter can be asked about a bare IP packet */
+  __u32 mode;                     /* enum match_mode */
+  __u32 filter_has_l3;            /* the filter can be asked about a bare IP packet */
+  struct protocol_sets protocols; /* of bare IP packets that can be asked for */
   struct echo_identity echo;
 };
