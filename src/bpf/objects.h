@@ -5,12 +5,12 @@
 #include <span>
 
 extern "C" {
-extern const std::byte tracepkt_bpf_tracepkt_short_begin[];
-extern const std::byte tracepkt_bpf_tracepkt_short_end[];
-extern const std::byte tracepkt_bpf_tracepkt_long_begin[];
-extern const std::byte tracepkt_bpf_tracepkt_long_end[];
-extern const std::byte tracepkt_bpf_tracepkt_without_kfuncs_begin[];
-extern const std::byte tracepkt_bpf_tracepkt_without_kfuncs_end[];
+extern const std::byte tracepkt_bpf_trace_short_begin[];
+extern const std::byte tracepkt_bpf_trace_short_end[];
+extern const std::byte tracepkt_bpf_trace_long_begin[];
+extern const std::byte tracepkt_bpf_trace_long_end[];
+extern const std::byte tracepkt_bpf_trace_without_kfuncs_begin[];
+extern const std::byte tracepkt_bpf_trace_without_kfuncs_end[];
 extern const std::byte tracepkt_bpf_trial_begin[];
 extern const std::byte tracepkt_bpf_trial_end[];
 }
@@ -19,23 +19,22 @@ namespace tracepkt::bpf
 {
 
 // The programs that trace (tracepkt.bpf.c), with stubs that nearly every filter fits.
-inline std::span<const std::byte> tracepkt_short_object()
+inline std::span<const std::byte> short_trace_object()
 {
-	return {tracepkt_bpf_tracepkt_short_begin, tracepkt_bpf_tracepkt_short_end};
+	return {tracepkt_bpf_trace_short_begin, tracepkt_bpf_trace_short_end};
 }
 
 // The same with the longest stubs there are.
-inline std::span<const std::byte> tracepkt_long_object()
+inline std::span<const std::byte> long_trace_object()
 {
-	return {tracepkt_bpf_tracepkt_long_begin, tracepkt_bpf_tracepkt_long_end};
+	return {tracepkt_bpf_trace_long_begin, tracepkt_bpf_trace_long_end};
 }
 
 // The same for kernels without bpf_rdonly_cast (6.2), where CAP_SYS_ADMIN is missing as well:
 // without it libbpf cannot search the modules for a kfunc, and fails.
-inline std::span<const std::byte> tracepkt_without_kfuncs_object()
+inline std::span<const std::byte> without_kfuncs_trace_object()
 {
-	return {tracepkt_bpf_tracepkt_without_kfuncs_begin,
-		tracepkt_bpf_tracepkt_without_kfuncs_end};
+	return {tracepkt_bpf_trace_without_kfuncs_begin, tracepkt_bpf_trace_without_kfuncs_end};
 }
 
 // One empty program per kind of probe (trial.bpf.c), to see which kinds this kernel takes.

@@ -98,7 +98,7 @@ std::string HostFiles::read(const std::string& path) {
     return {};
   }
   const Fd fd(::open(found->c_str(), O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC));
-  struct stat status {};
+  struct stat status{};
   if (!fd.valid() || ::fstat(fd.get(), &status) != 0 || !S_ISREG(status.st_mode)) {
     return {};
   }

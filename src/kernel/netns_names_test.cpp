@@ -227,7 +227,8 @@ TEST_F(NetnsNamesTest, ScansTakeATwentiethOfTheTime) {
   for (std::uint32_t i = 0; now - begin < 100s; ++i) {
     names.name({kWeb + i, i + 1});  // always a new one, and none has a name
   }
-  // Each kind of scan: 5 s of 100 s and the first half second, at 5 ms a scan; one kind looks at a file.
+  // Each kind of scan: 5 s of 100 s and the first half second, at 5 ms a scan; one kind looks at a
+  // file.
   EXPECT_LE(files_looked_at, 5500 / 5);
   EXPECT_GE(files_looked_at, 100);
 }

@@ -64,7 +64,7 @@ Result<std::uint32_t> netns_inode(int fd) {
   if (const char* what = not_netns(fd)) {
     return failure(fmt::format("descriptor {} is {}", fd, what));
   }
-  struct stat status {};
+  struct stat status{};
   if (::fstat(fd, &status) != 0) {
     return errno_failure(errno, "cannot read the inode of a network namespace");
   }

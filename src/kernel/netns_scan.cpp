@@ -87,10 +87,10 @@ void keep_first(NetnsPaths& paths, std::uint32_t inode, const std::string& path)
 std::uint32_t netns_inode_of_file(const std::string& path) {
   // Any file of nsfs has this device, and no other file does.
   static const dev_t kNsfs = [] {
-    struct stat own {};
+    struct stat own{};
     return ::stat("/proc/self/ns/net", &own) == 0 ? own.st_dev : dev_t{0};
   }();
-  struct stat status {};
+  struct stat status{};
   if (::fstatat(AT_FDCWD, path.c_str(), &status, AT_NO_AUTOMOUNT) != 0 || status.st_dev != kNsfs) {
     return 0;
   }

@@ -14,7 +14,8 @@ namespace tracepkt::kernel {
 struct Rights {
   std::uint64_t effective = 0;         // bit CAP_x set: we have it
   bool initial_user_namespace = true;  // capabilities of another one count for nothing here
-  // Before 5.11 maps count as locked memory (RLIMIT_MEMLOCK), and ours are more than its usual limit.
+  // Before 5.11 maps count as locked memory (RLIMIT_MEMLOCK), and ours are more than its usual
+  // limit.
   bool locked_memory_limited = false;
   std::string lockdown;  // "none", "integrity", "confidentiality"; empty: not built in
 

@@ -114,9 +114,9 @@ Tracer& Tracer::operator=(Tracer&&) noexcept = default;
 Tracer::~Tracer() = default;
 
 Result<Tracer> Tracer::start(const TraceRequest& request) {
-  auto bytes = filter::write_filter(bpf::tracepkt_short_object(), request.filter);
+  auto bytes = filter::write_filter(bpf::short_trace_object(), request.filter);
   if (!bytes) {
-    bytes = filter::write_filter(bpf::tracepkt_long_object(), request.filter);
+    bytes = filter::write_filter(bpf::long_trace_object(), request.filter);
   }
   if (!bytes) {
     return std::unexpected(bytes.error());
@@ -131,7 +131,7 @@ Result<Tracer> Tracer::start(const TraceRequest& request) {
       return std::unexpected(kernel_btf.error());
     }
     if (!kernel_btf->has_function("bpf_rdonly_cast")) {
-      bytes = filter::write_filter(bpf::tracepkt_without_kfuncs_object(), request.filter);
+      bytes = filter::write_filter(bpf::without_kfuncs_trace_object(), request.filter);
       if (!bytes) {
         return std::unexpected(bytes.error());
       }

@@ -11,7 +11,7 @@ namespace tracepkt::ring {
 
 // Not libbpf's ring_buffer, because that gives back the room of each record by itself: the position
 // that it writes for that is read for each record by the CPU that writes them, and the two CPUs
-// then pass it to and fro. Here the room of many records is given back at once.
+// pass it back and forth. Here the room of many records is given back at once.
 class Ring {
  public:
   // The bytes of a record are valid during the call only.

@@ -7,11 +7,8 @@
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
-#define EMPTY(name)                                                                                \
-	SEC("tp_btf/" #name) int on_##name(void *ctx)                                              \
-	{                                                                                          \
-		return 0;                                                                          \
-	}
+#define EMPTY(name) \
+  SEC("tp_btf/" #name) int on_##name(void* ctx) { return 0; }
 
 #define HOOK(id, name, stage, view, says) EMPTY(name)
 #include "wire/hooks.def"
