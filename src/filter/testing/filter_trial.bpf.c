@@ -3,9 +3,10 @@
  * Asks the filter stubs about a packet that user space put into a map, and once as a program that
  * traces packets would, so that a test can see what the kernel makes of a filter.
  */
+#include <linux/bpf.h>
+
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
-#include <linux/bpf.h>
 
 #include "bpf/filter.bpf.h"
 #include "filter/testing/trial.h"
