@@ -19,7 +19,7 @@ struct tracked {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 65536);
+	__uint(max_entries, 16384);
 	__type(key, __u64);
 	__type(value, struct tracked);
 } tracked_packets SEC(".maps");
