@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "cli/exit_status.h"
 #include "cli/options.h"
+#include "cli/standard_files.h"
 
 namespace tracepkt::cli {
 namespace {
@@ -158,6 +159,9 @@ int report(const Error& error) {
 }
 
 int run(std::vector<std::string> arguments) {
+  if (const auto opened = open_standard_files(); !opened) {
+    return report(opened.error());
+  }
   arguments = expand_short_form(std::move(arguments));
   CLI::App app(
       "Follows packets through the Linux kernel, hop by hop, and says where they went and why.",

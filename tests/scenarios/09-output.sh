@@ -44,6 +44,13 @@ echo '== closed standard output'
 status=0
 timeout -k 5 "$patience" "$TRACEPKT" ping -c1 "$target" >&- 2>"$err" || status=$?
 expect 'exit status with stdout closed' 2 "$status"
+expect 'and why' 'tracepkt: the standard output is closed' "$(head -1 "$err")"
+status=0
+timeout -k 5 "$patience" "$TRACEPKT" ping -c1 "$target" <&- >&- 2>&- || status=$?
+expect 'exit status with all closed' 2 "$status"
+status=0
+timeout -k 5 "$patience" "$TRACEPKT" ping -c1 "$target" <&- >"$out" 2>&- || status=$?
+expect 'exit status with the other two closed' 0 "$status"
 
 echo '== colour'
 escape=$'\e'
