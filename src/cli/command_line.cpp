@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -148,6 +149,14 @@ std::vector<std::string> expand_short_form(std::vector<std::string> arguments) {
   return arguments;
 }
 
+int print(const std::string& text) {
+  sinks::Output out(STDOUT_FILENO, sinks::ColorMode::kNever);
+  out.write(text + '\n');
+  out.flush();
+  const Status written = check_written(out);
+  return written ? kOk : report(written.error());
+}
+
 }  // namespace
 
 int report(const Error& error) {
@@ -189,11 +198,9 @@ int run(std::vector<std::string> arguments) {
     std::vector<std::string> reversed(arguments.rbegin(), arguments.rend() - 1);
     app.parse(std::move(reversed));
   } catch (const CLI::CallForHelp&) {
-    fmt::print("{}\n", app.help());
-    return kOk;
+    return print(app.help());
   } catch (const CLI::CallForVersion& version) {
-    fmt::print("{}\n", version.what());
-    return kOk;
+    return print(version.what());
   } catch (const CLI::ParseError& error) {
     if (arguments.size() < 2) {
       return report({.what = "nothing to do: give a HOST to ping, or a command",

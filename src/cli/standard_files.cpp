@@ -21,4 +21,11 @@ Status open_standard_files() {
   return {};
 }
 
+Status check_written(const sinks::Output& out) {
+  if (out.closed() && out.error() != EPIPE) {
+    return errno_failure(out.error(), "cannot write the output");
+  }
+  return {};
+}
+
 }  // namespace tracepkt::cli
