@@ -14,6 +14,7 @@ echo '== options'
 expect_usage_error() { # args...
 	tp "$@"
 	expect_status 2
+	expect "lines of $*" 2 "$(wc -l <"$err")"
 	expect "nothing on stdout of $*" '' "$(cat "$out")"
 	expect_line "why, of $*" '^tracepkt: ' "$err"
 }
@@ -24,6 +25,7 @@ expect_usage_error ping -c 0 127.0.0.1
 expect_usage_error ping -c x 127.0.0.1
 expect_usage_error ping -c -1 127.0.0.1
 expect_usage_error ping -s -1 127.0.0.1
+expect_line 'the range' '^tracepkt: -s: give a whole number from 0 to 65527$' "$err"
 expect_usage_error ping -s 65508 -c1 127.0.0.1
 expect_usage_error ping -t 256 -c1 127.0.0.1
 expect_usage_error ping -i -1 -c1 127.0.0.1
@@ -34,10 +36,12 @@ expect_usage_error ping -6 -c1 127.0.0.1
 expect_usage_error ping -I no-such-if -c1 127.0.0.1
 expect_usage_error ping -m x -c1 127.0.0.1
 expect_usage_error ping --format xml -c1 127.0.0.1
+expect_line 'which there are' '^tracepkt: --format: there is no format xml; there are table, classic, json$' "$err"
 expect_usage_error ping --color sometimes -c1 127.0.0.1
 expect_usage_error ping --buffer x -c1 127.0.0.1
 expect_usage_error
 expect_usage_error trace --count 0
+expect_line 'the range' '^tracepkt: --count: give a whole number from 1 to 281474976710656$' "$err"
 expect_usage_error trace --duration -1
 expect_usage_error trace --duration x
 expect_usage_error no-such-command --option
