@@ -10,6 +10,7 @@
 #include <array>
 #include <cstdint>
 #include <cstdio>
+#include <optional>
 #include <ranges>
 
 #include "base/text.h"
@@ -24,16 +25,35 @@ namespace {
 
 constexpr std::array<std::string_view, 3> kCommands = {"ping", "trace", "doctor"};
 
+// What the design has and this version does not: better said than taken for a host or a typing
+// error.
+constexpr std::array<std::string_view, 5> kLaterCommands = {"mtr", "drops", "report", "probes",
+                                                            "demo"};
+constexpr std::array<std::string_view, 6> kLaterOptions = {"-v", "-vv",     "-w",
+                                                           "-r", "--rules", "--snaplen"};
+
 constexpr const char* kFooter = R"(
 Examples:
   tracepkt 172.17.0.2                  ping once, show the way there and back
   tracepkt ping -c 3 web.example       three times, with statistics
-  tracepkt ping --netns web 10.0.0.1   from inside a namespace or container
   tracepkt trace icmp or icmp6         every ping on this machine, also from outside
   tracepkt doctor                      what this kernel lets tracepkt see
 
+tracepkt COMMAND --help shows the options of each.
 Exit status: ping: 0 answered, 1 not answered; others: 0; all: 2 error,
 3 what was asked for by name cannot be had on this kernel.)";
+
+constexpr const char* kPingFooter = R"(
+Examples:
+  tracepkt ping -c 3 web.example       three times, with statistics
+  tracepkt ping --netns web 10.0.0.1   from inside a namespace or container
+
+Exit status: 0 answered, 1 not answered, 2 error.)";
+
+constexpr const char* kTraceFooter = R"(
+Examples:
+  tracepkt trace icmp or icmp6         every ping on this machine, also from outside
+  tracepkt trace --count 10 host 10.0.0.2 and tcp port 443)";
 
 // An option whose value `parse` reads; a value that it refuses is refused in its words.
 template <typename Target, typename Parse>
@@ -94,6 +114,7 @@ void add_session(CLI::App& command, CommonOptions& common) {
 void add_ping(CLI::App& app, PingOptions& options) {
   CLI::App* command =
       app.add_subcommand("ping", "Ping a host and show the way of every packet, there and back");
+  command->footer(kPingFooter);
   command->option_defaults()->take_last();
   command->add_option("HOST", options.host, "name or address")->required()->type_name("");
   auto* v4 = command->add_flag_callback(
@@ -125,6 +146,7 @@ void add_ping(CLI::App& app, PingOptions& options) {
 void add_trace(CLI::App& app, std::vector<std::string>& filter, TraceOptions& options) {
   CLI::App* command =
       app.add_subcommand("trace", "Show the way of every packet that matches a pcap-filter(7)");
+  command->footer(kTraceFooter);
   command->option_defaults()->take_last();
   command->add_option("FILTER", filter, "such as: icmp or icmp6; none: every packet")
       ->take_all()
@@ -141,18 +163,44 @@ void add_doctor(CLI::App& app, DoctorOptions& options) {
   add_common(*command, options.common);
 }
 
-// As the first tracepkt was called: tracepkt HOST, which pings once.
+template <typename List>
+bool contains(const List& list, std::string_view word) {
+  return std::ranges::find(list, word) != list.end();
+}
+
+// `tracepkt help [COMMAND]` is --help; and as the first tracepkt was called: tracepkt HOST, which
+// pings once.
 std::vector<std::string> expand_short_form(std::vector<std::string> arguments) {
   if (arguments.size() < 2) {
     return arguments;
   }
+  if (arguments[1] == "help") {
+    arguments.erase(arguments.begin() + 1);
+    arguments.emplace_back("--help");
+  }
   const std::string& first = arguments[1];
-  const bool is_command = std::ranges::find(kCommands, first) != kCommands.end();
   const bool is_general = first == "--help" || first == "-h" || first == "--version";
-  if (!is_command && !is_general) {
+  if (!contains(kCommands, first) && !is_general) {
     arguments.insert(arguments.begin() + 1, {"ping", "-c1"});
   }
   return arguments;
+}
+
+// Of what could not be parsed, the option that there is not, if it was that.
+std::optional<Error> unknown_option(const CLI::App& app, const std::string& command) {
+  for (const std::string& word : app.remaining(true)) {
+    const std::string option = word.substr(0, word.find('='));
+    if (!option.starts_with('-') || option.find_first_not_of('-') == std::string::npos) {
+      continue;
+    }
+    if (contains(kLaterOptions, option)) {
+      return Error{.what = fmt::format("{} is not there yet, in this version of tracepkt", option),
+                   .hint = fmt::format("tracepkt {} --help shows what there is", command)};
+    }
+    return Error{.what = fmt::format("unknown option {}", printable(option)),
+                 .hint = fmt::format("tracepkt {} --help shows those that there are", command)};
+  }
+  return std::nullopt;
 }
 
 int print(const std::string& text) {
@@ -177,12 +225,10 @@ int run(std::vector<std::string> arguments) {
   if (const auto opened = open_standard_files(); !opened) {
     return report(opened.error());
   }
-  arguments = expand_short_form(std::move(arguments));
   CLI::App app(
       "Follows packets through the Linux kernel, hop by hop, and says where they went and why.",
       "tracepkt");
   app.set_version_flag("--version", "tracepkt " TRACEPKT_VERSION);
-  app.footer(kFooter);
   app.require_subcommand(1);
   app.get_formatter()->column_width(28);
 
@@ -193,7 +239,13 @@ int run(std::vector<std::string> arguments) {
   add_ping(app, ping_options);
   add_trace(app, filter, trace_options);
   add_doctor(app, doctor_options);
+  app.footer(kFooter);  // not before: subcommands inherit it
 
+  if (arguments.size() > 1 && contains(kLaterCommands, arguments[1])) {
+    return report({.what = fmt::format("tracepkt {} is not built yet", arguments[1]),
+                   .hint = fmt::format("a host of that name: tracepkt ping {}", arguments[1])});
+  }
+  arguments = expand_short_form(std::move(arguments));
   if (arguments.size() > 1 && arguments[1] == "trace" &&
       std::ranges::find(arguments, "--") != arguments.end()) {
     return report(
@@ -211,6 +263,9 @@ int run(std::vector<std::string> arguments) {
     if (arguments.size() < 2) {
       return report({.what = "nothing to do: give a HOST to ping, or a command",
                      .hint = "tracepkt --help shows them"});
+    }
+    if (const auto unknown = unknown_option(app, arguments[1])) {
+      return report(*unknown);
     }
     return report({.what = printable(error.what()),
                    .hint = fmt::format("tracepkt {} --help shows how it is used", arguments[1])});
