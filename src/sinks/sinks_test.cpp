@@ -187,6 +187,20 @@ TEST(Table, NoLineIsWiderThanTheTerminal) {
   }
 }
 
+TEST(Table, WhereNothingWasSeenTheLikelyCauseIsSaid) {
+  const auto shown = [](const PingExchange& exchange) {
+    return written(Format::kTable, ColorMode::kNever, [&](Sink& sink) { sink.exchange(exchange); })
+        .out;
+  };
+  PingExchange exchange{.seq = 1, .host = "web", .target = "web"};
+  EXPECT_THAT(shown(exchange), ::testing::HasSubstr("ip neigh"));
+  exchange.trouble = "From fd00::1: address unreachable";
+  EXPECT_THAT(shown(exchange), ::testing::Not(::testing::HasSubstr("ip neigh")));
+  exchange = {.seq = 1, .host = "web", .target = "web", .rtt_ns = 1000};
+  EXPECT_THAT(shown(exchange), ::testing::HasSubstr("tracepkt could not follow it"));
+  EXPECT_THAT(shown(exchange), ::testing::Not(::testing::HasSubstr("ip neigh")));
+}
+
 TEST(Table, ColourOnlyWhereAsked) {
   EXPECT_THAT(exchange(Format::kTable, ColorMode::kAuto).out,
               ::testing::Not(::testing::HasSubstr("\x1b")));  // a pipe

@@ -168,8 +168,14 @@ void TableSink::exchange(const PingExchange& exchange) {
   }
   headline(what, result, exchange.rtt_ns.has_value());
   if (exchange.journeys.empty()) {
-    out_.write(exchange.trouble.empty() ? "  It was not seen on any interface of this machine.\n"
-                                        : "");
+    if (exchange.rtt_ns) {
+      paragraph("It was answered, but tracepkt could not follow it.", &Output::plain);
+    } else if (exchange.trouble.empty()) {
+      paragraph(
+          "No interface was given it to send: it may be waiting for its neighbour's link address, "
+          "which `ip neigh` shows.",
+          &Output::plain);
+    }
   } else {
     const Columns columns = columns_for(exchange.journeys);
     column_names(columns);
