@@ -234,6 +234,36 @@ TEST(Json, HoldsTheNamesAsTheyAre) {
           R"("outcome":{"kind":"dropped","netns":{"inode":4026531992,"name":"host"},"reason":"NETFILTER_DROP","function":"nf_hook_slow+0x9a")"));
 }
 
+TEST(Json, WhatCameOfAPing) {
+  const std::string both = exchange(Format::kJson).out;
+  EXPECT_THAT(both, ::testing::EndsWith(
+                        "\n{\"type\":\"exchange\",\"exchange\":1,\"seq\":1,\"answered\":false}\n"));
+  EXPECT_THAT(both,
+              ::testing::HasSubstr(R"("stage":"deliver","src":"172.17.0.1","dst":"172.17.0.2",)"
+                                   R"("ttl":64,"proto":"icmp","answered":true})"));
+  const auto shown = [](const PingExchange& exchange) {
+    return written(Format::kJson, ColorMode::kNever, [&](Sink& sink) { sink.exchange(exchange); })
+        .out;
+  };
+  EXPECT_EQ(
+      shown({.seq = 70000, .host = "web", .trouble = "no route"}),
+      R"({"type":"exchange","exchange":null,"seq":70000,"answered":false,"trouble":"no route"})"
+      "\n");
+  EXPECT_EQ(shown({.seq = 2, .host = "web", .rtt_ns = 5, .ttl = 63}),
+            R"({"type":"exchange","exchange":null,"seq":2,"answered":true,"rtt_ns":5,"ttl":63})"
+            "\n");
+}
+
+TEST(Json, AnErrorHasNoIdAndNoSequenceNumber) {
+  Journey error{.id = 1, .packet = echo(false)};
+  error.packet.icmp = decode::Icmp{.type = 11, .code = 0, .id = 7, .seq = 8};
+  error.packet.quoted_echo = decode::Icmp{.type = 8, .code = 0, .id = 9, .seq = 1};
+  const std::string text =
+      written(Format::kJson, ColorMode::kNever, [&](Sink& sink) { sink.journey(error); }).out;
+  EXPECT_THAT(text, ::testing::HasSubstr(R"("icmp":{"type":11,"code":0},"about")"));
+  EXPECT_THAT(text, ::testing::HasSubstr(R"("icmp":{"type":8,"code":0,"id":9,"seq":1}})"));
+}
+
 TEST(Json, SummaryCountsEveryCause) {
   const Written text =
       written(Format::kJson, ColorMode::kNever, [](Sink& sink) { sink.summary(a_summary()); });
