@@ -41,7 +41,7 @@ _tracepkt() {
 		-c | -i | -s | -t | -W | -m | --count | --duration) return ;;
 		*)
 			case $command in
-				'') words=(ping trace doctor --help --version) ;;
+				'') words=(ping trace doctor help --help --version) ;;
 				ping) words=(-4 -6 -c --count -i -s -t -W -I -m --netns --duration --buffer) ;;
 				trace) words=(--count --duration --buffer) ;;
 			esac

@@ -131,6 +131,30 @@ std::string pad_left(std::string_view text, std::size_t width) {
   return out.append(text);
 }
 
+std::vector<std::string> wrapped(std::string_view text, std::size_t width) {
+  std::vector<std::string> lines;
+  while (display_width(text) > width) {
+    // Whole characters, and at least one: then there is an end.
+    std::size_t fits = 0;
+    do {
+      const auto character = decode_utf8(text.substr(fits));
+      const std::size_t next = fits + (character ? character->length : 1);
+      if (fits > 0 && display_width(text.substr(0, next)) > width) {
+        break;
+      }
+      fits = next;
+    } while (fits < text.size());
+    const std::size_t space = text.rfind(' ', fits);
+    const bool at_space = space != std::string_view::npos && space > 0;
+    lines.emplace_back(text.substr(0, at_space ? space : fits));
+    text.remove_prefix(at_space ? space + 1 : fits);
+  }
+  if (!text.empty() || lines.empty()) {
+    lines.emplace_back(text);
+  }
+  return lines;
+}
+
 void append_json_string(std::string& out, std::string_view raw) {
   out += '"';
   while (!raw.empty()) {

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace tracepkt {
 
@@ -18,6 +19,9 @@ std::size_t display_width(std::string_view text);
 // `text` padded with spaces to at least `width` columns.
 std::string pad_right(std::string_view text, std::size_t width);
 std::string pad_left(std::string_view text, std::size_t width);
+
+// `text` in lines of at most `width` columns, broken at spaces; a longer word is cut.
+std::vector<std::string> wrapped(std::string_view text, std::size_t width);
 
 // `raw` as a JSON string with its quotes. A byte that is not UTF-8 becomes U+FFFD.
 std::string json_string(std::string_view raw);

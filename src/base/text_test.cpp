@@ -46,5 +46,17 @@ TEST(JsonString, IsAlwaysAValidString) {
   EXPECT_EQ(json_string("\xc3\xa9"), "\"\xc3\xa9\"");
 }
 
+TEST(Text, LinesBreakAtSpaces) {
+  using Lines = std::vector<std::string>;
+  EXPECT_EQ(wrapped("", 10), Lines{""});
+  EXPECT_EQ(wrapped("one two", 7), Lines{"one two"});
+  EXPECT_EQ(wrapped("one two three", 7), (Lines{"one two", "three"}));
+  EXPECT_EQ(wrapped("one two three", 6), (Lines{"one", "two", "three"}));
+  EXPECT_EQ(wrapped("abcdefgh ij", 3), (Lines{"abc", "def", "gh", "ij"}));
+  EXPECT_EQ(wrapped("\u4e2d\u4e2d\u4e2d", 4), (Lines{"\u4e2d\u4e2d", "\u4e2d"}))
+      << "2 columns each";
+  EXPECT_EQ(wrapped("\u4e2d\u4e2d", 1), (Lines{"\u4e2d", "\u4e2d"}));
+}
+
 }  // namespace
 }  // namespace tracepkt

@@ -2,111 +2,139 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
-#include <bit>
-#include <charconv>
+#include <cstdint>
 #include <cstdio>
-#include <map>
+#include <optional>
+#include <ranges>
 
 #include "base/text.h"
 #include "cli/exit_status.h"
+#include "cli/option_values.h"
 #include "cli/options.h"
+#include "cli/standard_files.h"
+#include "ping/identity.h"
 
 namespace tracepkt::cli {
 namespace {
 
 constexpr std::array<std::string_view, 3> kCommands = {"ping", "trace", "doctor"};
 
+// What the design has and this version does not: better said than taken for a host or a typing
+// error.
+constexpr std::array<std::string_view, 5> kLaterCommands = {"mtr", "drops", "report", "probes",
+                                                            "demo"};
+constexpr std::array<std::string_view, 6> kLaterOptions = {"-v", "-vv",     "-w",
+                                                           "-r", "--rules", "--snaplen"};
+
 constexpr const char* kFooter = R"(
 Examples:
   tracepkt 172.17.0.2                  ping once, show the way there and back
   tracepkt ping -c 3 web.example       three times, with statistics
-  tracepkt ping --netns web 10.0.0.1   from inside a namespace or container
   tracepkt trace icmp or icmp6         every ping on this machine, also from outside
   tracepkt doctor                      what this kernel lets tracepkt see
 
+tracepkt COMMAND --help shows the options of each.
 Exit status: ping: 0 answered, 1 not answered; others: 0; all: 2 error,
 3 what was asked for by name cannot be had on this kernel.)";
 
-constexpr std::size_t kSmallestBuffer = 64u << 10;
-constexpr std::size_t kLargestBuffer = 1u << 30;
+constexpr const char* kPingFooter = R"(
+Examples:
+  tracepkt ping -c 3 web.example       three times, with statistics
+  tracepkt ping --netns web 10.0.0.1   from inside a namespace or container
 
-// "8M" -> bytes, up to the next power of two, which is what a ring buffer must be.
-std::size_t parse_buffer(const std::string& text) {
-  std::size_t bytes = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), bytes);
-  const std::string_view unit(end, static_cast<std::size_t>(text.data() + text.size() - end));
-  const unsigned shift = unit == "K" || unit == "k"   ? 10
-                         : unit == "M" || unit == "m" ? 20
-                         : unit == "G"                ? 30
-                                                      : 0;
-  if (error != std::errc() || (shift == 0 && !unit.empty()) || bytes > kLargestBuffer >> shift ||
-      bytes << shift < kSmallestBuffer) {
-    throw CLI::ValidationError("--buffer", "give a size from 64K to 1G, such as 16M");
-  }
-  return std::bit_ceil(bytes << shift);
+Exit status: 0 answered, 1 not answered, 2 error.)";
+
+constexpr const char* kTraceFooter = R"(
+Examples:
+  tracepkt trace icmp or icmp6         every ping on this machine, also from outside
+  tracepkt trace --count 10 host 10.0.0.2 and tcp port 443)";
+
+// An option whose value `parse` reads; a value that it refuses is refused in its words.
+template <typename Target, typename Parse>
+CLI::Option* add_value(CLI::App& command, const std::string& name, Target& target, Parse parse,
+                       const std::string& says, const std::string& value_name) {
+  const auto read = [name, &target, parse](const std::string& text) {
+    auto value = parse(text);
+    if (!value) {
+      throw CLI::ValidationError(name, value.error().what);
+    }
+    target = *value;
+  };
+  return command.add_option_function<std::string>(name, read, says)->type_name(value_name);
 }
 
+template <typename T, typename Target>
+void add_number(CLI::App& command, const std::string& name, Target& target, T least, T most,
+                const std::string& says, const std::string& value_name) {
+  const auto parse = [least, most](std::string_view text) {
+    return parse_number(text, least, most);
+  };
+  add_value(command, name, target, parse, says, value_name);
+}
+
+template <typename T>
+void add_choice(CLI::App& command, const std::string& name, T& target, const Choices<T>& choices,
+                const std::string& says) {
+  const auto parse = [what = name.substr(2), choices](std::string_view text) {
+    return parse_choice(text, what, choices);
+  };
+  add_value(command, name, target, parse, says,
+            fmt::format("{}", fmt::join(std::views::keys(choices), "|")));
+}
+
+constexpr std::uint64_t kMostPackets = std::uint64_t{1} << 48;
+
 void add_common(CLI::App& command, CommonOptions& common) {
-  const std::map<std::string, sinks::Format> formats = {{"table", sinks::Format::kTable},
-                                                        {"classic", sinks::Format::kClassic},
-                                                        {"json", sinks::Format::kJson}};
-  const std::map<std::string, sinks::ColorMode> colors = {{"auto", sinks::ColorMode::kAuto},
-                                                          {"always", sinks::ColorMode::kAlways},
-                                                          {"never", sinks::ColorMode::kNever}};
-  command
-      .add_option("--format", common.format,
-                  "table (for people), classic (the first tracepkt's lines) or json")
-      ->transform(CLI::CheckedTransformer(formats).description("table|classic|json"))
-      ->default_str("table");
-  command.add_option("--color", common.color, "auto: on a terminal, unless NO_COLOR is set")
-      ->transform(CLI::CheckedTransformer(colors).description("auto|always|never"))
-      ->default_str("auto");
+  add_choice<sinks::Format>(command, "--format", common.format,
+                            {{"table", sinks::Format::kTable},
+                             {"classic", sinks::Format::kClassic},
+                             {"json", sinks::Format::kJson}},
+                            "for people (the default), as the first tracepkt, for programs");
+  add_choice<sinks::ColorMode>(command, "--color", common.color,
+                               {{"auto", sinks::ColorMode::kAuto},
+                                {"always", sinks::ColorMode::kAlways},
+                                {"never", sinks::ColorMode::kNever}},
+                               "auto (the default): on a terminal, unless NO_COLOR is set");
   command.add_flag("-n", common.numeric, "no names: namespaces by their inode");
 }
 
 void add_session(CLI::App& command, CommonOptions& common) {
-  command.add_option("--duration", common.duration_s, "end after this many seconds")
-      ->check(CLI::Range(1e-3, 1e9).description(""))
-      ->type_name("S");
-  command
-      .add_option_function<std::string>(
-          "--buffer",
-          [&common](const std::string& text) { common.buffer_bytes = parse_buffer(text); },
-          "room for events between kernel and program (default 8M)")
-      ->type_name("SIZE");
+  add_number(command, "--duration", common.duration_s, 1e-3, 1e9, "end after this many seconds",
+             "S");
+  add_value(command, "--buffer", common.buffer_bytes, parse_buffer,
+            "room for events between kernel and program (default 8M)", "SIZE");
 }
 
 void add_ping(CLI::App& app, PingOptions& options) {
   CLI::App* command =
       app.add_subcommand("ping", "Ping a host and show the way of every packet, there and back");
+  command->footer(kPingFooter);
   command->option_defaults()->take_last();
-  command->add_option("HOST", options.host, "name or address")->required();
+  command->add_option("HOST", options.host, "name or address")->required()->type_name("");
   auto* v4 = command->add_flag_callback(
       "-4", [&options] { options.family = ping::Family::kIpv4; }, "IPv4 only");
   command
       ->add_flag_callback(
           "-6", [&options] { options.family = ping::Family::kIpv6; }, "IPv6 only")
       ->excludes(v4);
-  command->add_option("-c,--count", options.common.count, "send this many (default: until Ctrl-C)")
-      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 48).description(""))
-      ->type_name("N");
-  command->add_option("-i", options.interval_s, "seconds between two (default 1)")
-      ->check(CLI::Range(0.001, 3600.0).description(""))
-      ->type_name("S");
-  command->add_option("-s", options.payload_bytes, "bytes of payload (default 56)")
-      ->type_name("BYTES");
-  command->add_option("-t", options.ttl, "time to live, hop limit")
-      ->check(CLI::Range(1, 255).description(""))
-      ->type_name("TTL");
-  command->add_option("-W", options.wait_s, "seconds to wait for an answer (default 4)")
-      ->check(CLI::Range(0.01, 3600.0).description(""))
-      ->type_name("S");
+  add_number(*command, "-c,--count", options.common.count, std::uint64_t{1}, kMostPackets,
+             "send this many (default: until Ctrl-C)", "N");
+  add_number(*command, "-i", options.interval_s, 0.001, 3600.0, "seconds between two (default 1)",
+             "S");
+  add_number(*command, "-s", options.payload_bytes, std::size_t{0}, ping::max_payload(AF_INET6),
+             "bytes of payload (default 56)", "BYTES");
+  add_number(*command, "-t", options.ttl, 1, 255, "time to live, hop limit", "TTL");
+  add_number(*command, "-W", options.wait_s, 0.01, 3600.0,
+             "seconds to wait for an answer (default 4)", "S");
   command->add_option("-I", options.via, "interface, or source address")->type_name("IFACE");
-  command->add_option("-m", options.mark, "firewall mark of the packets")->type_name("MARK");
+  add_number(*command, "-m", options.mark, std::uint32_t{0}, UINT32_MAX,
+             "firewall mark of the packets", "MARK");
   command
       ->add_option("--netns", options.netns,
                    "send from there: a name from `ip netns`, a pid, a container, a path, an inode")
@@ -118,11 +146,13 @@ void add_ping(CLI::App& app, PingOptions& options) {
 void add_trace(CLI::App& app, std::vector<std::string>& filter, TraceOptions& options) {
   CLI::App* command =
       app.add_subcommand("trace", "Show the way of every packet that matches a pcap-filter(7)");
+  command->footer(kTraceFooter);
   command->option_defaults()->take_last();
-  command->add_option("FILTER", filter, "such as: icmp or icmp6; none: every packet")->take_all();
-  command->add_option("--count", options.common.count, "end after this many packets")
-      ->check(CLI::PositiveNumber)
-      ->type_name("N");
+  command->add_option("FILTER", filter, "such as: icmp or icmp6; none: every packet")
+      ->take_all()
+      ->type_name("");
+  add_number(*command, "--count", options.common.count, std::uint64_t{1}, kMostPackets,
+             "end after this many packets", "N");
   add_common(*command, options.common);
   add_session(*command, options.common);
 }
@@ -133,18 +163,52 @@ void add_doctor(CLI::App& app, DoctorOptions& options) {
   add_common(*command, options.common);
 }
 
-// As the first tracepkt was called: tracepkt HOST, which pings once.
+template <typename List>
+bool contains(const List& list, std::string_view word) {
+  return std::ranges::find(list, word) != list.end();
+}
+
+// `tracepkt help [COMMAND]` is --help; and as the first tracepkt was called: tracepkt HOST, which
+// pings once.
 std::vector<std::string> expand_short_form(std::vector<std::string> arguments) {
   if (arguments.size() < 2) {
     return arguments;
   }
+  if (arguments[1] == "help") {
+    arguments.erase(arguments.begin() + 1);
+    arguments.emplace_back("--help");
+  }
   const std::string& first = arguments[1];
-  const bool is_command = std::ranges::find(kCommands, first) != kCommands.end();
   const bool is_general = first == "--help" || first == "-h" || first == "--version";
-  if (!is_command && !is_general) {
+  if (!contains(kCommands, first) && !is_general) {
     arguments.insert(arguments.begin() + 1, {"ping", "-c1"});
   }
   return arguments;
+}
+
+// Of what could not be parsed, the option that there is not, if it was that.
+std::optional<Error> unknown_option(const CLI::App& app, const std::string& command) {
+  for (const std::string& word : app.remaining(true)) {
+    const std::string option = word.substr(0, word.find('='));
+    if (!option.starts_with('-') || option.find_first_not_of('-') == std::string::npos) {
+      continue;
+    }
+    if (contains(kLaterOptions, option)) {
+      return Error{.what = fmt::format("{} is not there yet, in this version of tracepkt", option),
+                   .hint = fmt::format("tracepkt {} --help shows what there is", command)};
+    }
+    return Error{.what = fmt::format("unknown option {}", printable(option)),
+                 .hint = fmt::format("tracepkt {} --help shows those that there are", command)};
+  }
+  return std::nullopt;
+}
+
+int print(const std::string& text) {
+  sinks::Output out(STDOUT_FILENO, sinks::ColorMode::kNever);
+  out.write(text + '\n');
+  out.flush();
+  const Status written = check_written(out);
+  return written ? kOk : report(written.error());
 }
 
 }  // namespace
@@ -158,12 +222,13 @@ int report(const Error& error) {
 }
 
 int run(std::vector<std::string> arguments) {
-  arguments = expand_short_form(std::move(arguments));
+  if (const auto opened = open_standard_files(); !opened) {
+    return report(opened.error());
+  }
   CLI::App app(
       "Follows packets through the Linux kernel, hop by hop, and says where they went and why.",
       "tracepkt");
   app.set_version_flag("--version", "tracepkt " TRACEPKT_VERSION);
-  app.footer(kFooter);
   app.require_subcommand(1);
   app.get_formatter()->column_width(28);
 
@@ -174,7 +239,13 @@ int run(std::vector<std::string> arguments) {
   add_ping(app, ping_options);
   add_trace(app, filter, trace_options);
   add_doctor(app, doctor_options);
+  app.footer(kFooter);  // not before: subcommands inherit it
 
+  if (arguments.size() > 1 && contains(kLaterCommands, arguments[1])) {
+    return report({.what = fmt::format("tracepkt {} is not built yet", arguments[1]),
+                   .hint = fmt::format("a host of that name: tracepkt ping {}", arguments[1])});
+  }
+  arguments = expand_short_form(std::move(arguments));
   if (arguments.size() > 1 && arguments[1] == "trace" &&
       std::ranges::find(arguments, "--") != arguments.end()) {
     return report(
@@ -185,15 +256,16 @@ int run(std::vector<std::string> arguments) {
     std::vector<std::string> reversed(arguments.rbegin(), arguments.rend() - 1);
     app.parse(std::move(reversed));
   } catch (const CLI::CallForHelp&) {
-    fmt::print("{}\n", app.help());
-    return kOk;
+    return print(app.help());
   } catch (const CLI::CallForVersion& version) {
-    fmt::print("{}\n", version.what());
-    return kOk;
+    return print(version.what());
   } catch (const CLI::ParseError& error) {
     if (arguments.size() < 2) {
       return report({.what = "nothing to do: give a HOST to ping, or a command",
                      .hint = "tracepkt --help shows them"});
+    }
+    if (const auto unknown = unknown_option(app, arguments[1])) {
+      return report(*unknown);
     }
     return report({.what = printable(error.what()),
                    .hint = fmt::format("tracepkt {} --help shows how it is used", arguments[1])});

@@ -14,6 +14,7 @@
 #include "base/json_writer.h"
 #include "cli/exit_status.h"
 #include "cli/options.h"
+#include "cli/standard_files.h"
 #include "filter/filter.h"
 #include "kernel/kernel_btf.h"
 #include "kernel/rights.h"
@@ -278,6 +279,9 @@ int run_doctor(const DoctorOptions& options) {
   const Diagnosis diagnosis = diagnose();
   options.common.format == sinks::Format::kJson ? print_json(diagnosis, out)
                                                 : print_table(diagnosis, out);
+  if (const Status written = check_written(out); !written) {
+    return report(written.error());
+  }
   return diagnosis.features.front().state == State::kNo ? kUnavailable : kOk;
 }
 

@@ -14,6 +14,7 @@
 #include "cli/live.h"
 #include "cli/options.h"
 #include "cli/signals.h"
+#include "cli/standard_files.h"
 #include "filter/filter.h"
 #include "kernel/netns_open.h"
 #include "kernel/rights.h"
@@ -281,14 +282,11 @@ Status PingSession::run() {
   sinks::Summary summary = live_->summary();
   summary.ping = statistics();
   live_->sink().summary(summary);
-  if (status && live_->out().closed() && live_->out().error() != EPIPE) {
-    return errno_failure(live_->out().error(), "cannot write the output");
-  }
-  return status;
+  return status ? check_written(live_->out()) : status;
 }
 
 Result<PingSession> prepare(const PingOptions& options) {
-  std::vector<int> also = {CAP_NET_RAW};
+  std::vector<int> also;  // not CAP_NET_RAW: a ping socket may do, as EchoSocket finds out
   if (options.mark) {
     also.push_back(CAP_NET_ADMIN);
   }

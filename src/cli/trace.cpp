@@ -8,6 +8,7 @@
 #include "cli/live.h"
 #include "cli/options.h"
 #include "cli/signals.h"
+#include "cli/standard_files.h"
 #include "filter/filter.h"
 #include "kernel/rights.h"
 
@@ -69,10 +70,7 @@ Status trace(const TraceOptions& options) {
   }
   session->stop();
   session->sink().summary(session->summary());
-  if (session->out().closed() && session->out().error() != EPIPE) {
-    return errno_failure(session->out().error(), "cannot write the output");
-  }
-  return {};
+  return check_written(session->out());
 }
 
 }  // namespace

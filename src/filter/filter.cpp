@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <pcap/pcap.h>
 
+#include <algorithm>
 #include <expected>
 #include <memory>
 
@@ -59,6 +60,16 @@ std::unexpected<Error> compile_failure(const std::string& expression, const std:
   return failure(std::move(what), "the language is described in pcap-filter(7)");
 }
 
+// What the kernel keeps beside a packet (direction, ifindex, ...) libpcap asks for by loads from
+// behind the end of all packets.
+bool asks_beside_packet(const ClassicProgram& program) {
+  constexpr auto kFirst = static_cast<std::uint32_t>(SKF_AD_OFF);
+  return std::ranges::any_of(program, [](const sock_filter& insn) {
+    return BPF_CLASS(insn.code) == BPF_LD && BPF_MODE(insn.code) == BPF_ABS && insn.k >= kFirst &&
+           insn.k < kFirst + SKF_AD_MAX;
+  });
+}
+
 std::unexpected<Error> too_long(std::size_t size, std::string_view of_what, std::size_t most) {
   return failure(
       fmt::format("the filter is too long: {} {}, and at most {} are allowed", size, of_what, most),
@@ -93,6 +104,12 @@ Result<Filter> compile(std::string_view expression) {
   // Whether it can run is to be known now, not when it is written into an object.
   for (const auto* program : {&filter.l2, &filter.l3}) {
     if (*program) {
+      if (asks_beside_packet(**program)) {
+        return failure(
+            "the packet filter asks for what is not in the packet's bytes: inbound and outbound "
+            "cannot be told by them",
+            "leave that out: the journey shows where a packet comes in and goes out");
+      }
       if (const auto code = translate(**program); !code) {
         return std::unexpected(code.error());
       }

@@ -82,6 +82,14 @@ TEST(Filter, LoopsAreRefusedInWords) {
   EXPECT_THAT(error_of("ip6 protochain 6"), HasSubstr("protochain"));
 }
 
+TEST(Filter, WhatIsNotInThePacketIsRefused) {
+  for (const char* expression :
+       {"inbound", "outbound", "inbound and icmp", "udp or (icmp and outbound)", "not inbound"}) {
+    EXPECT_THAT(error_of(expression), HasSubstr("inbound and outbound cannot be told"))
+        << expression;
+  }
+}
+
 std::string many_hosts(int count) {
   std::string expression = "host 10.0.0.0";
   for (int i = 1; i < count; ++i) {

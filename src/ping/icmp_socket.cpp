@@ -48,9 +48,8 @@ Result<IcmpSocket> create(int family, std::uint16_t id) {
   if (raw_error != EPERM && raw_error != EACCES) {
     return errno_failure(raw_error, "cannot open an ICMP socket");
   }
-  return errno_failure(raw_error, "cannot open an ICMP socket",
-                       "run as root, or with CAP_NET_RAW, or let your group send pings: "
-                       "sysctl net.ipv4.ping_group_range");
+  return failure("an ICMP socket needs CAP_NET_RAW, which this process does not have",
+                 "run as root, or let your group send pings: sysctl net.ipv4.ping_group_range");
 }
 
 Status set_ttl(int fd, int family, int ttl) {

@@ -98,7 +98,9 @@ Result<Target> resolve(const std::string& host, Family family) {
   const int system_error = errno;
   if (error != 0) {
     const char* words = error == EAI_SYSTEM ? std::strerror(system_error) : gai_strerror(error);
-    return failure(fmt::format("cannot find host '{}': {}", printable(host), words));
+    return failure(fmt::format("cannot find host '{}': {}", printable(host), words),
+                   "give an address, or a name that `getent hosts` finds; tracepkt --help lists "
+                   "the commands");
   }
   const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> owner(list, freeaddrinfo);
   sockaddr_storage first{};

@@ -3,6 +3,8 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <algorithm>
+
 #include "base/json_writer.h"
 
 namespace tracepkt::sinks {
@@ -22,12 +24,12 @@ void write_device(JsonWriter& json, const decode::Device& device) {
   }
 }
 
-void write_icmp(JsonWriter& json, const decode::Icmp& icmp) {
-  json.begin_object()
-      .field("type", icmp.type)
-      .field("code", icmp.code)
-      .field("id", icmp.id)
-      .field("seq", icmp.seq);
+// Only an echo message has an id and a sequence number.
+void write_icmp(JsonWriter& json, const decode::Icmp& icmp, bool echo) {
+  json.begin_object().field("type", icmp.type).field("code", icmp.code);
+  if (echo) {
+    json.field("id", icmp.id).field("seq", icmp.seq);
+  }
   json.end_object();
 }
 
@@ -40,14 +42,16 @@ void write_packet(JsonWriter& json, const decode::Packet& packet) {
     json.field("sport", packet.sport).field("dport", packet.dport);
   }
   if (packet.icmp) {
-    write_icmp(json.key("icmp"), *packet.icmp);
+    const decode::EchoKind kind = packet.echo_kind();
+    write_icmp(json.key("icmp"), *packet.icmp,
+               kind == decode::EchoKind::kRequest || kind == decode::EchoKind::kReply);
   }
   if (packet.quoted_echo) {
     json.key("about")
         .begin_object()
         .field("src", packet.quoted_src.text())
         .field("dst", packet.quoted_dst.text());
-    write_icmp(json.key("icmp"), *packet.quoted_echo);
+    write_icmp(json.key("icmp"), *packet.quoted_echo, true);
     json.end_object();
   }
   json.field("len", packet.len);
@@ -98,6 +102,9 @@ void write_hop(JsonWriter& json, const journey::Journey& journey, const journey:
   }
   if (hop.drop) {
     write_drop(json, *hop.drop);
+  }
+  if (hop.answered) {
+    json.field("answered", true);
   }
   if (hop.socket) {
     write_socket(json.key("socket"), *hop.socket);
@@ -164,6 +171,23 @@ void JsonSink::exchange(const PingExchange& exchange) {
   for (const journey::Journey& one : exchange.journeys) {
     journey(one);
   }
+  const auto in_exchange = std::ranges::find_if(
+      exchange.journeys, [](const journey::Journey& one) { return one.exchange != 0; });
+  JsonWriter json;
+  json.begin_object().field("type", "exchange").key("exchange");
+  in_exchange == exchange.journeys.end() ? json.null() : json.value(in_exchange->exchange);
+  json.field("seq", exchange.seq).field("answered", exchange.rtt_ns.has_value());
+  if (exchange.rtt_ns) {
+    json.field("rtt_ns", *exchange.rtt_ns);
+    if (exchange.ttl >= 0) {
+      json.field("ttl", exchange.ttl);
+    }
+  }
+  if (!exchange.trouble.empty()) {
+    json.field("trouble", exchange.trouble);
+  }
+  json.end_object();
+  out_.write(json.text() + "\n");
 }
 
 void JsonSink::summary(const Summary& summary) {

@@ -27,6 +27,7 @@ class Output {
   std::size_t width() const { return width_; }
 
   // Text in a colour, or as it is where there is none.
+  std::string plain(std::string_view text) const { return std::string(text); }
   std::string bold(std::string_view text) const { return styled("1", text); }
   std::string dim(std::string_view text) const { return styled("2", text); }
   std::string green(std::string_view text) const { return styled("32", text); }

@@ -150,9 +150,55 @@ TEST(Table, IsReadByPeople) {
             "  <- reply\n"
             "  w\\x1b[31meb   e<u>%s0       tx                                             0.0\n"
             "  host          veth61528aa   drop      NETFILTER_DROP                       0.5\n"
-            "  Dropped by the kernel in namespace host at interface veth61528aa, reason "
-            "NETFILTER_DROP, in nf_hook_slow+0x9a.\n"
+            "  Dropped by the kernel in namespace host at interface veth61528aa, reason\n"
+            "    NETFILTER_DROP, in nf_hook_slow+0x9a.\n"
             "\n");
+}
+
+// An ICMPv6 error with all there is to it, in places with the longest names.
+TEST(Table, NoLineIsWiderThanTheTerminal) {
+  const std::string name(255, 'n');
+  Journey error{.id = 2, .exchange = 1, .direction = Direction::kReply};
+  error.packet = {.ethertype = 0x86dd, .protocol = 58, .ttl = 64, .len = 1280};
+  error.packet.first_fragment = true;
+  error.packet.src = {.family = 6};
+  error.packet.src.bytes.fill(0xfd);
+  error.packet.dst = error.packet.src;
+  error.packet.icmp = decode::Icmp{.type = 1, .code = 1};
+  error.packet.quoted_echo = decode::Icmp{.type = 128, .id = 65535, .seq = 65535};
+  error.hops = {hop(1000, 1, name.c_str(), "\1\2\3\4\5\6\7\1\2\3\4\5\6\7\1", STAGE_tx, false),
+                hop(2000, 1, name.c_str(), "eth0", STAGE_drop, false)};
+  error.hops[1].drop = journey::DropInfo{.reason = std::string(50, 'R'), .function = "f"};
+  error.outcome = {
+      .kind = OutcomeKind::kDropped, .netns = error.hops[1].netns, .drop = error.hops[1].drop};
+  const std::string text = written(Format::kTable, ColorMode::kNever, [&](Sink& sink) {
+                             sink.journey(error);
+                             sink.exchange({.seq = 1,
+                                            .host = std::string(200, 'h'),
+                                            .target = "fd00::1",
+                                            .trouble = "From fd00::1: a word" + name,
+                                            .journeys = {&error, 1}});
+                           }).out;
+  EXPECT_THAT(text, ::testing::HasSubstr("administratively prohibited"));
+  for (std::size_t begin = 0; begin < text.size();) {
+    const std::size_t end = text.find('\n', begin);
+    EXPECT_LE(end - begin, 80) << text.substr(begin, end - begin);
+    begin = end + 1;
+  }
+}
+
+TEST(Table, WhereNothingWasSeenTheLikelyCauseIsSaid) {
+  const auto shown = [](const PingExchange& exchange) {
+    return written(Format::kTable, ColorMode::kNever, [&](Sink& sink) { sink.exchange(exchange); })
+        .out;
+  };
+  PingExchange exchange{.seq = 1, .host = "web", .target = "web"};
+  EXPECT_THAT(shown(exchange), ::testing::HasSubstr("ip neigh"));
+  exchange.trouble = "From fd00::1: address unreachable";
+  EXPECT_THAT(shown(exchange), ::testing::Not(::testing::HasSubstr("ip neigh")));
+  exchange = {.seq = 1, .host = "web", .target = "web", .rtt_ns = 1000};
+  EXPECT_THAT(shown(exchange), ::testing::HasSubstr("tracepkt could not follow it"));
+  EXPECT_THAT(shown(exchange), ::testing::Not(::testing::HasSubstr("ip neigh")));
 }
 
 TEST(Table, ColourOnlyWhereAsked) {
@@ -186,6 +232,36 @@ TEST(Json, HoldsTheNamesAsTheyAre) {
       text,
       ::testing::HasSubstr(
           R"("outcome":{"kind":"dropped","netns":{"inode":4026531992,"name":"host"},"reason":"NETFILTER_DROP","function":"nf_hook_slow+0x9a")"));
+}
+
+TEST(Json, WhatCameOfAPing) {
+  const std::string both = exchange(Format::kJson).out;
+  EXPECT_THAT(both, ::testing::EndsWith(
+                        "\n{\"type\":\"exchange\",\"exchange\":1,\"seq\":1,\"answered\":false}\n"));
+  EXPECT_THAT(both,
+              ::testing::HasSubstr(R"("stage":"deliver","src":"172.17.0.1","dst":"172.17.0.2",)"
+                                   R"("ttl":64,"proto":"icmp","answered":true})"));
+  const auto shown = [](const PingExchange& exchange) {
+    return written(Format::kJson, ColorMode::kNever, [&](Sink& sink) { sink.exchange(exchange); })
+        .out;
+  };
+  EXPECT_EQ(
+      shown({.seq = 70000, .host = "web", .trouble = "no route"}),
+      R"({"type":"exchange","exchange":null,"seq":70000,"answered":false,"trouble":"no route"})"
+      "\n");
+  EXPECT_EQ(shown({.seq = 2, .host = "web", .rtt_ns = 5, .ttl = 63}),
+            R"({"type":"exchange","exchange":null,"seq":2,"answered":true,"rtt_ns":5,"ttl":63})"
+            "\n");
+}
+
+TEST(Json, AnErrorHasNoIdAndNoSequenceNumber) {
+  Journey error{.id = 1, .packet = echo(false)};
+  error.packet.icmp = decode::Icmp{.type = 11, .code = 0, .id = 7, .seq = 8};
+  error.packet.quoted_echo = decode::Icmp{.type = 8, .code = 0, .id = 9, .seq = 1};
+  const std::string text =
+      written(Format::kJson, ColorMode::kNever, [&](Sink& sink) { sink.journey(error); }).out;
+  EXPECT_THAT(text, ::testing::HasSubstr(R"("icmp":{"type":11,"code":0},"about")"));
+  EXPECT_THAT(text, ::testing::HasSubstr(R"("icmp":{"type":8,"code":0,"id":9,"seq":1}})"));
 }
 
 TEST(Json, SummaryCountsEveryCause) {

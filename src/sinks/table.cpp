@@ -16,8 +16,12 @@ using journey::Journey;
 
 constexpr std::size_t kStageWidth = 8;
 constexpr std::size_t kTimeWidth = 10;
-// A namespace's name may be a file name of 255 bytes: the table shows this much of it.
+// Names are bytes that may take four columns each, a namespace's may be 255 of them: the table
+// shows this much.
 constexpr std::size_t kLongestNetns = 28;
+constexpr std::size_t kLongestDevice = 24;
+constexpr std::size_t kBetweenColumns = 2;
+constexpr std::size_t kContinued = 4;  // the indent of what continues a line
 
 std::string device_text(const decode::Device& device) {
   if (device.index == 0) {
@@ -57,15 +61,38 @@ TableSink::Columns TableSink::columns_for(std::span<const Journey> journeys) con
       columns.device = std::max(columns.device, display_width(device_text(hop.device)));
     }
   }
-  columns.netns = std::min(columns.netns, kLongestNetns);
+  columns.device = std::min(columns.device, kLongestDevice);
+  const std::size_t others = columns.device + kStageWidth + kTimeWidth + 4 * kBetweenColumns;
+  columns.netns = std::min({columns.netns, kLongestNetns, out_.width() - others});
   return columns;
 }
 
 void TableSink::headline(const std::string& what, const std::string& result, bool good) {
-  const std::size_t used = display_width(what) + display_width(result);
-  const std::size_t gap = used + 2 < out_.width() ? out_.width() - used : 2;
-  out_.write(out_.bold(what) + std::string(gap, ' ') +
-             (good ? out_.green(result) : out_.red(result)) + "\n");
+  const std::vector<std::string> lines = wrapped(what, out_.width() - kContinued);
+  std::size_t used = 0;
+  for (const std::string& line : lines) {
+    const std::string indent(&line == &lines.front() ? 0 : kContinued, ' ');
+    out_.write((&line == &lines.front() ? "" : "\n") + indent + out_.bold(line));
+    used = indent.size() + display_width(line);
+  }
+  // Where both do not fit into a line, the result has lines of its own, at the right edge too.
+  if (used + kBetweenColumns + display_width(result) > out_.width()) {
+    out_.write("\n");
+    used = 0;
+  }
+  for (const std::string& line : wrapped(result, out_.width() - used)) {
+    const std::size_t gap = out_.width() - used - display_width(line);
+    out_.write(std::string(gap, ' ') + (good ? out_.green(line) : out_.red(line)) + "\n");
+    used = 0;
+  }
+}
+
+void TableSink::paragraph(const std::string& words, Style style, std::size_t indent) {
+  const std::size_t continued = indent + 2;
+  for (const std::string& line : wrapped(words, out_.width() - continued)) {
+    out_.write(std::string(indent, ' ') + (out_.*style)(line) + "\n");
+    indent = continued;
+  }
 }
 
 void TableSink::column_names(const Columns& columns) {
@@ -79,9 +106,10 @@ void TableSink::column_names(const Columns& columns) {
 void TableSink::rows(const Journey& journey, const Columns& columns, std::uint64_t since_ns) {
   const Hop* before = nullptr;
   for (const Hop& hop : journey.hops) {
-    const std::string netns = shortened(printable(hop.netns.label()), kLongestNetns);
+    const std::string netns = shortened(printable(hop.netns.label()), columns.netns);
+    const std::string device = shortened(device_text(hop.device), columns.device);
     const std::string left = "  " + pad_right(netns, columns.netns) + "  " +
-                             pad_right(device_text(hop.device), columns.device) + "  " +
+                             pad_right(device, columns.device) + "  " +
                              pad_right(decode::stage_name(hop.stage), kStageWidth);
     const std::string words = explain::hop_words(hop, before);
     const double us = static_cast<double>(hop.time_ns - std::min(hop.time_ns, since_ns)) / 1000;
@@ -90,10 +118,10 @@ void TableSink::rows(const Journey& journey, const Columns& columns, std::uint64
     // Words too long for the row go on below it, so that the times stay in their column.
     const bool fits = used + kTimeWidth <= out_.width();
     const std::size_t gap = fits ? out_.width() - used : out_.width() - display_width(left) - 2;
-    const std::string shown = hop.stage == STAGE_drop ? out_.red(words) : words;
-    out_.write(left + "  " + (fits ? shown : "") + pad_left(time, gap) + "\n");
+    const Style style = hop.stage == STAGE_drop ? &Output::red : &Output::plain;
+    out_.write(left + "  " + (fits ? (out_.*style)(words) : "") + pad_left(time, gap) + "\n");
     if (!fits) {
-      out_.write("      " + shown + "\n");
+      paragraph(words, style, 6);
     }
     since_ns = hop.time_ns;
     before = &hop;
@@ -103,7 +131,7 @@ void TableSink::rows(const Journey& journey, const Columns& columns, std::uint64
 void TableSink::cause(const Journey& journey) {
   const std::string words = explain::cause_words(journey);
   if (!words.empty()) {
-    out_.write("  " + (ended_well(journey) ? words : out_.red(words)) + "\n");
+    paragraph(words, ended_well(journey) ? &Output::plain : &Output::red);
   }
 }
 
@@ -140,8 +168,14 @@ void TableSink::exchange(const PingExchange& exchange) {
   }
   headline(what, result, exchange.rtt_ns.has_value());
   if (exchange.journeys.empty()) {
-    out_.write(exchange.trouble.empty() ? "  It was not seen on any interface of this machine.\n"
-                                        : "");
+    if (exchange.rtt_ns) {
+      paragraph("It was answered, but tracepkt could not follow it.", &Output::plain);
+    } else if (exchange.trouble.empty()) {
+      paragraph(
+          "No interface was given it to send: it may be waiting for its neighbour's link address, "
+          "which `ip neigh` shows.",
+          &Output::plain);
+    }
   } else {
     const Columns columns = columns_for(exchange.journeys);
     column_names(columns);
@@ -149,8 +183,7 @@ void TableSink::exchange(const PingExchange& exchange) {
     for (const Journey& one : exchange.journeys) {
       if (one.direction == journey::Direction::kReply) {
         const bool error = one.packet.echo_kind() == decode::EchoKind::kError;
-        out_.write(out_.cyan(error ? "  <- " + explain::packet_words(one.packet) : "  <- reply") +
-                   "\n");
+        paragraph("<- " + (error ? explain::packet_words(one.packet) : "reply"), &Output::cyan);
       }
       rows(one, columns, since_ns);
       cause(one);
@@ -161,7 +194,7 @@ void TableSink::exchange(const PingExchange& exchange) {
     }
   }
   if (!exchange.trouble.empty()) {
-    out_.write("  " + out_.red(exchange.trouble) + "\n");
+    paragraph(exchange.trouble, &Output::red);
   }
   out_.write("\n");
 }

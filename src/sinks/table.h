@@ -18,10 +18,14 @@ class TableSink : public Sink {
     std::size_t device = 0;
   };
 
+  using Style = std::string (Output::*)(std::string_view) const;
+
   void headline(const std::string& what, const std::string& result, bool good);
   void column_names(const Columns& columns);
   void rows(const journey::Journey& journey, const Columns& columns, std::uint64_t since_ns);
   void cause(const journey::Journey& journey);
+  // One or more lines, indented; those that continue the first one a little more.
+  void paragraph(const std::string& words, Style style, std::size_t indent = 2);
   Columns columns_for(std::span<const journey::Journey> journeys) const;
 
   Output& out_;

@@ -22,6 +22,16 @@ expect_json 'an exchange a ping' 3 'journeys | map(.exchange) | unique | length'
 expect_json 'times make sense' true \
 	'summary.ping.rtt_ns | .min > 0 and .min <= .avg and .avg <= .max and .max < 60000000000'
 
+expect_json 'an exchange line each, of that number' '1 true true, 2 true true, 3 true true' '
+	. as $all | map(select(.type == "exchange")) | map(.exchange as $number
+		| "\(.seq) \(.answered) \($all | any(.type == "journey" and .exchange == $number))") | join(", ")'
+expect_json 'the kernel answered' true '[requests[0].hops[] | select(.stage == "deliver") | .answered][0]'
+netns island
+tp ping --netns island -c1 --format json 10.9.9.9
+expect_status 1
+expect_json 'why there is nothing to see' 'sending was refused: Network is unreachable (no route leads there)' \
+	'map(select(.type == "exchange"))[0].trouble'
+
 echo '== payloads'
 for size in 0 4 7 8 1400; do
 	for host in "$target" "$net6:1::2"; do
@@ -75,6 +85,7 @@ expect_json 'nobody at this address' '1 0 0 100' \
 [ $((EPOCHSECONDS - before)) -lt 30 ] || fail "-W 0.3 took $((EPOCHSECONDS - before)) s"
 tp ping --netns left -c1 -W 0.3 "$base.0.77"
 expect_line 'the table says so' 'NOT ANSWERED' "$out"
+expect_line 'and the likely cause' 'ip neigh' "$out"
 # One that is answered is enough.
 ping_from_left -c2 -i 0.01 -t 2 "$target"
 expect_status 0

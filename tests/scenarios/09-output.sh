@@ -39,11 +39,26 @@ ping -q -c2 -i 0.2 "$target" >/dev/null
 tp_wait
 expect "exit status of $tp_command" 2 "$status"
 expect_line 'trace says why' '^tracepkt: .*No space left on device' "$err"
+for args in doctor 'doctor --format json' --help 'ping --help' --version; do
+	status=0
+	# shellcheck disable=SC2086 # words
+	timeout -k 5 "$patience" "$TRACEPKT" $args >/dev/full 2>"$err" || status=$?
+	tp_command="tracepkt $args >/dev/full"
+	expect "exit status of $tp_command" 2 "$status"
+	expect_line "$args says why" '^tracepkt: .*No space left on device' "$err"
+done
 
 echo '== closed standard output'
 status=0
 timeout -k 5 "$patience" "$TRACEPKT" ping -c1 "$target" >&- 2>"$err" || status=$?
 expect 'exit status with stdout closed' 2 "$status"
+expect 'and why' 'tracepkt: the standard output is closed' "$(head -1 "$err")"
+status=0
+timeout -k 5 "$patience" "$TRACEPKT" ping -c1 "$target" <&- >&- 2>&- || status=$?
+expect 'exit status with all closed' 2 "$status"
+status=0
+timeout -k 5 "$patience" "$TRACEPKT" ping -c1 "$target" <&- >"$out" 2>&- || status=$?
+expect 'exit status with the other two closed' 0 "$status"
 
 echo '== colour'
 escape=$'\e'

@@ -9,21 +9,33 @@ for host in no-such-host.invalid 256.1.1.1 1::2::3 ''; do
 	expect "one line says why for host '$host'" 1 "$(count_lines '^tracepkt: ' "$err")"
 	expect "nothing on stdout for host '$host'" '' "$(cat "$out")"
 done
+tp no-such-host.invalid
+expect_line 'what to do' '^  give an address, or a name that' "$err"
 
 echo '== options'
 expect_usage_error() { # args...
 	tp "$@"
 	expect_status 2
+	expect "lines of $*" 2 "$(wc -l <"$err")"
 	expect "nothing on stdout of $*" '' "$(cat "$out")"
 	expect_line "why, of $*" '^tracepkt: ' "$err"
 }
 expect_usage_error ping --no-such-option 127.0.0.1
+expect_line 'which' '^tracepkt: unknown option --no-such-option$' "$err"
+expect_usage_error --bogus
+expect_line 'not that HOST is missing' '^tracepkt: unknown option --bogus$' "$err"
+for option in -v -vv --snaplen=64 '-w file' '-r file' --rules; do
+	# shellcheck disable=SC2086 # words
+	expect_usage_error ping $option -c1 127.0.0.1
+	expect_line "$option is for later" '^tracepkt: -.* is not there yet' "$err"
+done
 expect_usage_error ping
 expect_usage_error ping 127.0.0.1 127.0.0.2
 expect_usage_error ping -c 0 127.0.0.1
 expect_usage_error ping -c x 127.0.0.1
 expect_usage_error ping -c -1 127.0.0.1
 expect_usage_error ping -s -1 127.0.0.1
+expect_line 'the range' '^tracepkt: -s: give a whole number from 0 to 65527$' "$err"
 expect_usage_error ping -s 65508 -c1 127.0.0.1
 expect_usage_error ping -t 256 -c1 127.0.0.1
 expect_usage_error ping -i -1 -c1 127.0.0.1
@@ -34,10 +46,31 @@ expect_usage_error ping -6 -c1 127.0.0.1
 expect_usage_error ping -I no-such-if -c1 127.0.0.1
 expect_usage_error ping -m x -c1 127.0.0.1
 expect_usage_error ping --format xml -c1 127.0.0.1
+expect_line 'which there are' '^tracepkt: --format: there is no format xml; there are table, classic, json$' "$err"
 expect_usage_error ping --color sometimes -c1 127.0.0.1
 expect_usage_error ping --buffer x -c1 127.0.0.1
 expect_usage_error
 expect_usage_error trace --count 0
+expect_line 'the range' '^tracepkt: --count: give a whole number from 1 to 281474976710656$' "$err"
 expect_usage_error trace --duration -1
 expect_usage_error trace --duration x
 expect_usage_error no-such-command --option
+
+echo '== commands'
+for command in mtr drops report probes demo; do
+	expect_usage_error $command
+	expect_line "$command is for later" "^tracepkt: tracepkt $command is not built yet$" "$err"
+done
+
+echo '== help'
+tp --help
+expect_status 0
+cp "$out" "$work/help"
+tp help
+expect 'help is --help' "$(cat "$work/help")" "$(cat "$out")"
+tp help trace
+expect_line 'help of a command' '^Usage: tracepkt trace' "$out"
+expect_no_line 'only its own examples' 'tracepkt (ping|doctor)' "$out"
+tp doctor --help
+expect_no_line 'no examples of others' 'tracepkt (ping|trace)' "$out"
+expect_no_line 'no names of types' 'ENUM|FLOAT|POSITIVE|UINT|TEXT' "$out"
