@@ -172,6 +172,19 @@ bool ended_at(const Hop& taken, const std::vector<Event>& events) {
   });
 }
 
+// Where the packet was when it was answered; null if it was not. What set out before the packet
+// came there answers an earlier one.
+const Hop* answered_hop(const std::vector<Hop>& hops, const AssembleContext& context) {
+  if (context.answered_ns == 0) {
+    return nullptr;
+  }
+  const auto reversed = std::views::reverse(hops);
+  const auto hop = std::ranges::find_if(reversed, [&](const Hop& one) {
+    return one.netns.inode == context.answered_in_netns && one.stage != STAGE_drop;
+  });
+  return hop != reversed.end() && hop->time_ns <= context.answered_ns ? &*hop : nullptr;
+}
+
 Outcome judge(const Journey& journey, const std::vector<Event>& events,
               const AssembleContext& context) {
   const std::vector<Hop>& hops = journey.hops;
@@ -180,12 +193,8 @@ Outcome judge(const Journey& journey, const std::vector<Event>& events,
     outcome.socket = delivered->socket;
     return outcome;
   }
-  if (context.answered_in_netns != 0) {
-    for (const Hop& hop : std::views::reverse(hops)) {
-      if (hop.netns.inode == context.answered_in_netns && hop.stage != STAGE_drop) {
-        return outcome_at(OutcomeKind::kDelivered, hop);
-      }
-    }
+  if (const Hop* answered = answered_hop(hops, context)) {
+    return outcome_at(OutcomeKind::kDelivered, *answered);
   }
   const Hop* taken = taken_branch(hops);
   const Hop* dropped = last_of(hops, STAGE_drop);
@@ -242,14 +251,14 @@ void assemble(std::vector<Event>& events, const AssembleContext& context, Journe
       list.add(event);
     }
   }
+  const bool answered = answered_hop(journey.hops, context) != nullptr;
   journey.outcome = judge(journey, events, context);
 
   // A raw socket gets a copy, and the kernel then looks for somebody else who wants the packet:
   // that it finds nobody (icmp_rcv says NO_SOCKET) is no loss.
   const Outcome& outcome = journey.outcome;
   // Nor is it one where the kernel has answered: before 5.17 icmpv6_rcv frees all as dropped.
-  const bool answered_here =
-      context.answered_ns != 0 && outcome.netns.inode == context.answered_in_netns;
+  const bool answered_here = answered && outcome.netns.inode == context.answered_in_netns;
   if ((outcome.socket && outcome.socket->type == SOCK_RAW) || answered_here) {
     std::erase_if(journey.hops, [&](const Hop& hop) {
       return hop.stage == STAGE_drop && hop.netns.inode == outcome.netns.inode;
@@ -269,7 +278,6 @@ void assemble(std::vector<Event>& events, const AssembleContext& context, Journe
   // No hook tells that the kernel itself took a packet: it did before it answered, or freed it.
   if (outcome.kind == OutcomeKind::kDelivered && !outcome.socket && !events.empty()) {
     const Event& end = events.back();
-    const bool answered = context.answered_ns != 0;
     Hop hop{.time_ns = answered ? context.answered_ns : end.time_ns,
             .cpu = end.cpu,
             .netns = outcome.netns,
@@ -279,7 +287,9 @@ void assemble(std::vector<Event>& events, const AssembleContext& context, Journe
             .packet = {},
             .drop = {},
             .socket = {}};
-    journey.hops.push_back(std::move(hop));
+    // Copies may have gone on elsewhere after that.
+    journey.hops.insert(std::ranges::upper_bound(journey.hops, hop.time_ns, {}, &Hop::time_ns),
+                        std::move(hop));
   }
 }
 

@@ -160,6 +160,17 @@ TEST_F(Assemble, AnsweredMeansDeliveredWhateverBecameOfCopies) {
   EXPECT_EQ(journey.outcome.netns.name, "ns2");
 }
 
+TEST_F(Assemble, WhatSetOutBeforeThePacketCameIsNoAnswerToIt) {
+  Journey journey;
+  std::vector events = {event({.time_ns = 8}, packet_),
+                        event({.time_ns = 9, .stage = STAGE_rx, .netns = 2}, packet_)};
+  assemble(events,
+           {.names = names_, .ending = Ending::kSilent, .answered_in_netns = 2, .answered_ns = 5},
+           journey);
+  EXPECT_EQ(journey.outcome.kind, OutcomeKind::kLost);
+  EXPECT_EQ(journey.duration_ns(), 1u);
+}
+
 TEST_F(Assemble, NoEventsNoHops) {
   const Journey journey = run({});
   EXPECT_TRUE(journey.hops.empty());
