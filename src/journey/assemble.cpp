@@ -4,7 +4,10 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <initializer_list>
 #include <ranges>
+#include <string>
+#include <string_view>
 #include <utility>
 
 namespace tracepkt::journey {
@@ -41,7 +44,11 @@ class HopList {
     if (hop.device.index == 0 && event.stage == STAGE_deliver) {
       hop.device = device_of(event);
     }
-    hop.netns.name = event.netns.inode == 0 ? "" : names_.netns(event.netns);
+    if (event.netns.inode != 0) {
+      hop.netns.name = names_.netns(event.netns);
+    } else if (!hops_.empty()) {
+      hop.netns = hops_.back().netns;  // in a queue, on no device: still where it was
+    }
     if (event.drop) {
       hop.drop = DropInfo{.raw = *event.drop};
     }
@@ -91,14 +98,85 @@ class HopList {
   Names& names_;
 };
 
-// Older kernels (5.10 and 6.1 do, 6.12 does not) free in icmpv6_rcv what they have taken in just as
-// what they drop, which is little: taken in, then, unless there is a reason.
-bool is_taken_by_icmpv6(const Event& event, Names& names) {
-  return event.stage == STAGE_drop && event.drop && event.packet &&
-         event.packet->protocol == IPPROTO_ICMPV6 &&
-         names.symbol(event.drop->location).starts_with("icmpv6_rcv+") &&
-         (!event.drop->has_reason || names.drop_reason(event.drop->reason) == "NOT_SPECIFIED");
-}
+// What the kernel frees as if it were dropped, though it is not: looked up by the names of the
+// reason and of the function, so only where the way so far and the packet speak for it.
+class FalseDrops {
+ public:
+  FalseDrops(const std::vector<Hop>& hops, Names& names) : hops_(hops), names_(names) {}
+
+  // The packet was taken, and this is only its end.
+  bool is_end(const Event& event) {
+    if (event.stage != STAGE_drop || !event.drop || !event.packet || !came_in()) {
+      return false;
+    }
+    const decode::Packet& packet = *event.packet;
+    // Older kernels (5.10 and 6.1 do, 6.12 does not) free in icmpv6_rcv what they have taken in
+    // just as what they drop, which is little: taken in, then, unless there is a reason.
+    if (packet.protocol == IPPROTO_ICMPV6 && without_reason(event) &&
+        is_in(event, {"icmpv6_rcv"})) {
+      return true;
+    }
+    // In a reassembled packet the later fragments are freed with the first.
+    if (packet.later_fragment && event.netns.inode == 0) {
+      return without_reason(event) && !is_in(event, {"inet_frag_rbtree_purge"});
+    }
+    if (packet.protocol != IPPROTO_TCP) {
+      return false;
+    }
+    // In TIME_WAIT a socket takes the last FIN and the ACKs. Without any reasons (before 5.17) the
+    // same function drops what no socket wants as well.
+    if (event.drop->has_reason && without_reason(event) &&
+        is_in(event, {"tcp_v4_rcv", "tcp_v6_rcv"})) {
+      return true;
+    }
+    // What lay in a socket's queue, a FIN mostly, goes when that is closed.
+    return event.device.index == 0 &&
+           (reason(event) == "QUEUE_PURGE" ||
+            (without_reason(event) &&
+             is_in(event, {"sk_stream_kill_queues", "skb_queue_purge", "skb_queue_purge_reason",
+                           "inet_sock_destruct", "inet_csk_destroy_sock"})));
+  }
+
+  // A socket did not want its copy of an ICMP message, while another one holds the packet.
+  bool is_refusal(const Event& event) {
+    if (event.stage != STAGE_drop || event.last || !event.drop || !event.packet ||
+        !event.packet->icmp || !came_in()) {
+      return false;
+    }
+    const std::string why = reason(event);
+    return why == "NO_SOCKET" || why == "SOCKET_FILTER" || why == "SOCKET_RCVBUFF" ||
+           (without_reason(event) &&
+            is_in(event, {"ping_rcv", "icmp_rcv", "icmpv6_rcv", "raw_rcv", "rawv6_rcv"}));
+  }
+
+ private:
+  // Is the IP layer the last that saw it?
+  bool came_in() const {
+    const auto reversed = std::views::reverse(hops_);
+    const auto hop = std::ranges::find_if(
+        reversed, [](const Hop& one) { return one.stage == STAGE_in || one.is_crossing(); });
+    return hop != reversed.end() && hop->stage == STAGE_in;
+  }
+
+  std::string reason(const Event& event) {
+    return event.drop->has_reason ? names_.drop_reason(event.drop->reason) : "";
+  }
+
+  bool without_reason(const Event& event) {
+    return !event.drop->has_reason || reason(event) == "NOT_SPECIFIED";
+  }
+
+  // "icmp_rcv+0x1a2" and "icmp_rcv.cold+0x7" are in icmp_rcv.
+  bool is_in(const Event& event, std::initializer_list<std::string_view> functions) {
+    const std::string symbol = names_.symbol(event.drop->location);
+    const std::string_view function =
+        std::string_view(symbol).substr(0, symbol.find_first_of("+."));
+    return std::ranges::find(functions, function) != functions.end();
+  }
+
+  const std::vector<Hop>& hops_;
+  Names& names_;
+};
 
 bool same_place(const Hop& hop, const Event& event) {
   return hop.netns.inode == event.netns.inode && hop.device == event.device;
@@ -236,13 +314,17 @@ void assemble(std::vector<Event>& events, const AssembleContext& context, Journe
   journey.hops.clear();
   journey.hops.reserve(events.size() + 1);
   HopList list(journey.hops, context.names);
+  FalseDrops false_drops(journey.hops, context.names);
   const auto described =
       std::ranges::find_if(events, [](const Event& event) { return event.packet.has_value(); });
   if (described != events.end()) {
     journey.packet = *described->packet;
   }
   for (Event& event : events) {
-    if (is_taken_by_icmpv6(event, context.names)) {
+    if (false_drops.is_refusal(event)) {
+      continue;
+    }
+    if (false_drops.is_end(event)) {
       event.stage = STAGE_end;
     }
     list.infer_arrival(event);
