@@ -11,6 +11,10 @@ namespace {
 using decode::EchoKind;
 using decode::Event;
 
+// What is kept of a packet that circles, of which there is no end. Its end still finds room.
+constexpr std::size_t kMaxEvents = 256;
+constexpr std::size_t kMaxEnds = 2 * kMaxEvents;
+
 // How long an answer may take to be joined to its request.
 constexpr std::uint64_t kExchangeMemoryNs = 60'000'000'000;
 
@@ -42,6 +46,10 @@ void Builder::add(Event&& event) {
   if (ended_.contains(event.packet_id)) {
     return;
   }
+  // An end alone, of a buffer too many or of a packet whose events were lost, tells nothing.
+  if (event.stage == STAGE_end && !by_packet_.contains(event.packet_id)) {
+    return;
+  }
   const auto open = open_for(event);
   if (event.packet) {
     learn_echo(open, event);
@@ -50,7 +58,11 @@ void Builder::add(Event&& event) {
   open_.splice(open_.end(), open_, open);
   const bool last = event.last;
   const std::uint64_t packet_id = event.packet_id;
-  open->events.push_back(std::move(event));
+  if (open->events.size() < (last ? kMaxEnds : kMaxEvents)) {
+    open->events.push_back(std::move(event));
+  } else {
+    ++open->journey.more_hops;
+  }
   if (last) {
     std::erase(open->packet_ids, packet_id);
     if (open->packet_ids.empty()) {
@@ -70,6 +82,9 @@ Builder::OpenList::iterator Builder::open_for(const Event& event) {
     if (const auto it = by_echo_.find(key_of(*event.packet, kind)); it != by_echo_.end()) {
       // The same message in another buffer: a copy beside the one before, or what it became.
       const auto open = it->second;
+      if (open->all_ids.size() >= kMaxEvents) {
+        return open;
+      }
       open->packet_ids.push_back(event.packet_id);
       open->all_ids.push_back(event.packet_id);
       by_packet_.emplace(event.packet_id, open);

@@ -154,6 +154,19 @@ TEST_F(BuilderTest, MemoryIsBoundedAndWhatIsGivenUpIsCounted) {
   EXPECT_EQ(ended_.front().packet.icmp->seq, 0);  // the oldest first
 }
 
+TEST_F(BuilderTest, APacketThatCirclesIsBounded) {
+  Builder builder = make();
+  for (std::uint32_t i = 1; i <= 100'000; ++i) {
+    builder.add(event({.packet_id = i % 1000, .time_ns = i, .ifindex = i % 4 + 1},
+                      echo(false, 1, 2, 7, 1)));
+  }
+  builder.add(event({.packet_id = 999'999, .time_ns = 200'000, .stage = STAGE_end, .last = true}));
+  builder.finish();
+  ASSERT_EQ(ended_.size(), 1u);
+  EXPECT_EQ(ended_[0].hops.size(), 256u);
+  EXPECT_EQ(ended_[0].more_hops, 100'000u - 256u);
+}
+
 TEST_F(BuilderTest, ACopyThatEndsDoesNotEndTheOthers) {
   Builder builder = make();
   builder.add(event({.packet_id = 1, .time_ns = 1}, echo(false, 1, 2, 7, 1)));
