@@ -263,6 +263,22 @@ const Hop* answered_hop(const std::vector<Hop>& hops, const AssembleContext& con
   return hop != reversed.end() && hop->time_ns <= context.answered_ns ? &*hop : nullptr;
 }
 
+bool is_multicast(const decode::Address& address) {
+  return address.family == 4 ? address.bytes[0] >> 4 == 0xe
+                             : address.family == 6 && address.bytes[0] == 0xff;
+}
+
+// A multicast comes back to the machine that sends or forwards it: what that machine's IP layer
+// then makes of its copy decides nothing about the one that goes out.
+bool sent_and_refused(const Journey& journey, const Netns& netns) {
+  const auto was = [&](stage_id stage) {
+    return std::ranges::any_of(journey.hops, [&](const Hop& hop) {
+      return hop.stage == stage && hop.netns.inode == netns.inode;
+    });
+  };
+  return is_multicast(journey.packet.dst) && was(STAGE_tx) && was(STAGE_in) && was(STAGE_drop);
+}
+
 Outcome judge(const Journey& journey, const std::vector<Event>& events,
               const AssembleContext& context) {
   const std::vector<Hop>& hops = journey.hops;
@@ -275,14 +291,19 @@ Outcome judge(const Journey& journey, const std::vector<Event>& events,
     return outcome_at(OutcomeKind::kDelivered, *answered);
   }
   const Hop* taken = taken_branch(hops);
-  const Hop* dropped = last_of(hops, STAGE_drop);
-  if (dropped != nullptr && taken == nullptr) {
+  const auto reversed = std::views::reverse(hops);
+  const auto dropped = std::ranges::find_if(reversed, [&](const Hop& hop) {
+    return hop.stage == STAGE_drop && !sent_and_refused(journey, hop.netns);
+  });
+  if (dropped != reversed.end() && taken == nullptr) {
     Outcome outcome = outcome_at(OutcomeKind::kDropped, *dropped);
     outcome.drop = dropped->drop;
     return outcome;
   }
-  const auto reversed = std::views::reverse(hops);
-  const auto crossing = std::ranges::find_if(reversed, &Hop::is_crossing);
+  const auto crossing = std::ranges::find_if(reversed, [&](const Hop& hop) {
+    return hop.stage == STAGE_tx ||
+           (hop.stage == STAGE_rx && !sent_and_refused(journey, hop.netns));
+  });
   if (crossing == reversed.end()) {
     return hops.empty() ? Outcome{} : outcome_at(OutcomeKind::kLost, hops.back());
   }
@@ -302,6 +323,20 @@ Outcome judge(const Journey& journey, const std::vector<Event>& events,
   }
   outcome.seen = seen;
   return outcome;
+}
+
+// Where no hook saw the packet arrive, none saw it come to the IP layer either: it did before it
+// was delivered.
+void infer_in(std::vector<Hop>& hops, const Netns& netns) {
+  const auto reversed = std::views::reverse(hops);
+  const auto last = std::ranges::find_if(reversed, [&](const Hop& hop) {
+    return hop.netns.inode == netns.inode && (hop.stage == STAGE_rx || hop.stage == STAGE_in);
+  });
+  if (last != reversed.end() && last->inferred && last->stage == STAGE_rx) {
+    Hop in = *last;
+    in.stage = STAGE_in;
+    hops.insert(last.base(), std::move(in));
+  }
 }
 
 }  // namespace
@@ -335,6 +370,10 @@ void assemble(std::vector<Event>& events, const AssembleContext& context, Journe
   }
   const bool answered = answered_hop(journey.hops, context) != nullptr;
   journey.outcome = judge(journey, events, context);
+
+  if (journey.outcome.kind == OutcomeKind::kDelivered) {
+    infer_in(journey.hops, journey.outcome.netns);
+  }
 
   // A raw socket gets a copy, and the kernel then looks for somebody else who wants the packet:
   // that it finds nobody (icmp_rcv says NO_SOCKET) is no loss.

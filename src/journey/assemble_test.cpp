@@ -69,6 +69,30 @@ TEST_F(Assemble, TheInterfaceThatNoHookSeesIsInferred) {
   EXPECT_EQ(journey.outcome.kind, OutcomeKind::kConsumed);
 }
 
+TEST_F(Assemble, WhoTakesWhatArrivedUnseenHadItInTheIpLayer) {
+  auto read = event(
+      {.time_ns = 5, .stage = STAGE_deliver, .netns = 2, .ifindex = 0, .device = "", .iif = 9},
+      packet_);
+  read.socket = decode::Socket{.family = AF_INET, .type = SOCK_RAW, .protocol = 1, .pid = 42};
+  const Journey journey =
+      run({event({.time_ns = 1, .stage = STAGE_rx, .ifindex = 2}, packet_), read});
+  EXPECT_EQ(way(journey), "host eth0 rx | ns2  rx | ns2  in | ns2  deliver");
+  EXPECT_TRUE(journey.hops[2].inferred);
+}
+
+TEST_F(Assemble, TheLoopedCopyOfAMulticastDoesNotDecide) {
+  packet_.dst = {.family = 4, .bytes = {224, 0, 0, 1}};
+  for (const std::uint64_t sent_at : {1u, 5u, 10u}) {
+    auto refused = event({.time_ns = 8, .stage = STAGE_drop}, packet_);
+    refused.drop = decode::Drop{};
+    const Journey journey = run({event({.time_ns = 2, .stage = STAGE_rx}, packet_),
+                                 event({.time_ns = 4, .stage = STAGE_in}, packet_), refused,
+                                 event({.time_ns = sent_at}, packet_),
+                                 event({.time_ns = 12, .stage = STAGE_end, .last = true})});
+    EXPECT_EQ(journey.outcome.kind, OutcomeKind::kLeft) << sent_at;
+  }
+}
+
 TEST_F(Assemble, SentByADeviceIsLeft) {
   const Journey journey = run(
       {event({.time_ns = 1}, packet_), event({.time_ns = 9, .stage = STAGE_end, .last = true})});
