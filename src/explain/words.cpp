@@ -160,6 +160,9 @@ std::string outcome_words(const journey::Outcome& outcome) {
 
 std::string cause_words(const journey::Journey& journey) {
   const journey::Outcome& outcome = journey.outcome;
+  if (journey.more_hops != 0) {
+    return fmt::format("It circles: {} more hops.", journey.more_hops);
+  }
   if (outcome.kind == OutcomeKind::kLost) {
     return "Its end was not seen: nothing more was heard of it after the last hop above.";
   }

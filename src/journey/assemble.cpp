@@ -4,7 +4,10 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <initializer_list>
 #include <ranges>
+#include <string>
+#include <string_view>
 #include <utility>
 
 namespace tracepkt::journey {
@@ -41,7 +44,11 @@ class HopList {
     if (hop.device.index == 0 && event.stage == STAGE_deliver) {
       hop.device = device_of(event);
     }
-    hop.netns.name = event.netns.inode == 0 ? "" : names_.netns(event.netns);
+    if (event.netns.inode != 0) {
+      hop.netns.name = names_.netns(event.netns);
+    } else if (!hops_.empty()) {
+      hop.netns = hops_.back().netns;  // in a queue, on no device: still where it was
+    }
     if (event.drop) {
       hop.drop = DropInfo{.raw = *event.drop};
     }
@@ -91,14 +98,85 @@ class HopList {
   Names& names_;
 };
 
-// Older kernels (5.10 and 6.1 do, 6.12 does not) free in icmpv6_rcv what they have taken in just as
-// what they drop, which is little: taken in, then, unless there is a reason.
-bool is_taken_by_icmpv6(const Event& event, Names& names) {
-  return event.stage == STAGE_drop && event.drop && event.packet &&
-         event.packet->protocol == IPPROTO_ICMPV6 &&
-         names.symbol(event.drop->location).starts_with("icmpv6_rcv+") &&
-         (!event.drop->has_reason || names.drop_reason(event.drop->reason) == "NOT_SPECIFIED");
-}
+// What the kernel frees as if it were dropped, though it is not: looked up by the names of the
+// reason and of the function, so only where the way so far and the packet speak for it.
+class FalseDrops {
+ public:
+  FalseDrops(const std::vector<Hop>& hops, Names& names) : hops_(hops), names_(names) {}
+
+  // The packet was taken, and this is only its end.
+  bool is_end(const Event& event) {
+    if (event.stage != STAGE_drop || !event.drop || !event.packet || !came_in()) {
+      return false;
+    }
+    const decode::Packet& packet = *event.packet;
+    // Older kernels (5.10 and 6.1 do, 6.12 does not) free in icmpv6_rcv what they have taken in
+    // just as what they drop, which is little: taken in, then, unless there is a reason.
+    if (packet.protocol == IPPROTO_ICMPV6 && without_reason(event) &&
+        is_in(event, {"icmpv6_rcv"})) {
+      return true;
+    }
+    // In a reassembled packet the later fragments are freed with the first.
+    if (packet.later_fragment && event.netns.inode == 0) {
+      return without_reason(event) && !is_in(event, {"inet_frag_rbtree_purge"});
+    }
+    if (packet.protocol != IPPROTO_TCP) {
+      return false;
+    }
+    // In TIME_WAIT a socket takes the last FIN and the ACKs. Without any reasons (before 5.17) the
+    // same function drops what no socket wants as well.
+    if (event.drop->has_reason && without_reason(event) &&
+        is_in(event, {"tcp_v4_rcv", "tcp_v6_rcv"})) {
+      return true;
+    }
+    // What lay in a socket's queue, a FIN mostly, goes when that is closed.
+    return event.device.index == 0 &&
+           (reason(event) == "QUEUE_PURGE" ||
+            (without_reason(event) &&
+             is_in(event, {"sk_stream_kill_queues", "skb_queue_purge", "skb_queue_purge_reason",
+                           "inet_sock_destruct", "inet_csk_destroy_sock"})));
+  }
+
+  // A socket did not want its copy of an ICMP message, while another one holds the packet.
+  bool is_refusal(const Event& event) {
+    if (event.stage != STAGE_drop || event.last || !event.drop || !event.packet ||
+        !event.packet->icmp || !came_in()) {
+      return false;
+    }
+    const std::string why = reason(event);
+    return why == "NO_SOCKET" || why == "SOCKET_FILTER" || why == "SOCKET_RCVBUFF" ||
+           (without_reason(event) &&
+            is_in(event, {"ping_rcv", "icmp_rcv", "icmpv6_rcv", "raw_rcv", "rawv6_rcv"}));
+  }
+
+ private:
+  // Is the IP layer the last that saw it?
+  bool came_in() const {
+    const auto reversed = std::views::reverse(hops_);
+    const auto hop = std::ranges::find_if(
+        reversed, [](const Hop& one) { return one.stage == STAGE_in || one.is_crossing(); });
+    return hop != reversed.end() && hop->stage == STAGE_in;
+  }
+
+  std::string reason(const Event& event) {
+    return event.drop->has_reason ? names_.drop_reason(event.drop->reason) : "";
+  }
+
+  bool without_reason(const Event& event) {
+    return !event.drop->has_reason || reason(event) == "NOT_SPECIFIED";
+  }
+
+  // "icmp_rcv+0x1a2" and "icmp_rcv.cold+0x7" are in icmp_rcv.
+  bool is_in(const Event& event, std::initializer_list<std::string_view> functions) {
+    const std::string symbol = names_.symbol(event.drop->location);
+    const std::string_view function =
+        std::string_view(symbol).substr(0, symbol.find_first_of("+."));
+    return std::ranges::find(functions, function) != functions.end();
+  }
+
+  const std::vector<Hop>& hops_;
+  Names& names_;
+};
 
 bool same_place(const Hop& hop, const Event& event) {
   return hop.netns.inode == event.netns.inode && hop.device == event.device;
@@ -172,6 +250,35 @@ bool ended_at(const Hop& taken, const std::vector<Event>& events) {
   });
 }
 
+// Where the packet was when it was answered; null if it was not. What set out before the packet
+// came there answers an earlier one.
+const Hop* answered_hop(const std::vector<Hop>& hops, const AssembleContext& context) {
+  if (context.answered_ns == 0) {
+    return nullptr;
+  }
+  const auto reversed = std::views::reverse(hops);
+  const auto hop = std::ranges::find_if(reversed, [&](const Hop& one) {
+    return one.netns.inode == context.answered_in_netns && one.stage != STAGE_drop;
+  });
+  return hop != reversed.end() && hop->time_ns <= context.answered_ns ? &*hop : nullptr;
+}
+
+bool is_multicast(const decode::Address& address) {
+  return address.family == 4 ? address.bytes[0] >> 4 == 0xe
+                             : address.family == 6 && address.bytes[0] == 0xff;
+}
+
+// A multicast comes back to the machine that sends or forwards it: what that machine's IP layer
+// then makes of its copy decides nothing about the one that goes out.
+bool sent_and_refused(const Journey& journey, const Netns& netns) {
+  const auto was = [&](stage_id stage) {
+    return std::ranges::any_of(journey.hops, [&](const Hop& hop) {
+      return hop.stage == stage && hop.netns.inode == netns.inode;
+    });
+  };
+  return is_multicast(journey.packet.dst) && was(STAGE_tx) && was(STAGE_in) && was(STAGE_drop);
+}
+
 Outcome judge(const Journey& journey, const std::vector<Event>& events,
               const AssembleContext& context) {
   const std::vector<Hop>& hops = journey.hops;
@@ -180,22 +287,23 @@ Outcome judge(const Journey& journey, const std::vector<Event>& events,
     outcome.socket = delivered->socket;
     return outcome;
   }
-  if (context.answered_in_netns != 0) {
-    for (const Hop& hop : std::views::reverse(hops)) {
-      if (hop.netns.inode == context.answered_in_netns && hop.stage != STAGE_drop) {
-        return outcome_at(OutcomeKind::kDelivered, hop);
-      }
-    }
+  if (const Hop* answered = answered_hop(hops, context)) {
+    return outcome_at(OutcomeKind::kDelivered, *answered);
   }
   const Hop* taken = taken_branch(hops);
-  const Hop* dropped = last_of(hops, STAGE_drop);
-  if (dropped != nullptr && taken == nullptr) {
+  const auto reversed = std::views::reverse(hops);
+  const auto dropped = std::ranges::find_if(reversed, [&](const Hop& hop) {
+    return hop.stage == STAGE_drop && !sent_and_refused(journey, hop.netns);
+  });
+  if (dropped != reversed.end() && taken == nullptr) {
     Outcome outcome = outcome_at(OutcomeKind::kDropped, *dropped);
     outcome.drop = dropped->drop;
     return outcome;
   }
-  const auto reversed = std::views::reverse(hops);
-  const auto crossing = std::ranges::find_if(reversed, &Hop::is_crossing);
+  const auto crossing = std::ranges::find_if(reversed, [&](const Hop& hop) {
+    return hop.stage == STAGE_tx ||
+           (hop.stage == STAGE_rx && !sent_and_refused(journey, hop.netns));
+  });
   if (crossing == reversed.end()) {
     return hops.empty() ? Outcome{} : outcome_at(OutcomeKind::kLost, hops.back());
   }
@@ -217,6 +325,20 @@ Outcome judge(const Journey& journey, const std::vector<Event>& events,
   return outcome;
 }
 
+// Where no hook saw the packet arrive, none saw it come to the IP layer either: it did before it
+// was delivered.
+void infer_in(std::vector<Hop>& hops, const Netns& netns) {
+  const auto reversed = std::views::reverse(hops);
+  const auto last = std::ranges::find_if(reversed, [&](const Hop& hop) {
+    return hop.netns.inode == netns.inode && (hop.stage == STAGE_rx || hop.stage == STAGE_in);
+  });
+  if (last != reversed.end() && last->inferred && last->stage == STAGE_rx) {
+    Hop in = *last;
+    in.stage = STAGE_in;
+    hops.insert(last.base(), std::move(in));
+  }
+}
+
 }  // namespace
 
 void assemble(std::vector<Event>& events, const AssembleContext& context, Journey& journey) {
@@ -227,13 +349,17 @@ void assemble(std::vector<Event>& events, const AssembleContext& context, Journe
   journey.hops.clear();
   journey.hops.reserve(events.size() + 1);
   HopList list(journey.hops, context.names);
+  FalseDrops false_drops(journey.hops, context.names);
   const auto described =
       std::ranges::find_if(events, [](const Event& event) { return event.packet.has_value(); });
   if (described != events.end()) {
     journey.packet = *described->packet;
   }
   for (Event& event : events) {
-    if (is_taken_by_icmpv6(event, context.names)) {
+    if (false_drops.is_refusal(event)) {
+      continue;
+    }
+    if (false_drops.is_end(event)) {
       event.stage = STAGE_end;
     }
     list.infer_arrival(event);
@@ -242,14 +368,18 @@ void assemble(std::vector<Event>& events, const AssembleContext& context, Journe
       list.add(event);
     }
   }
+  const bool answered = answered_hop(journey.hops, context) != nullptr;
   journey.outcome = judge(journey, events, context);
+
+  if (journey.outcome.kind == OutcomeKind::kDelivered) {
+    infer_in(journey.hops, journey.outcome.netns);
+  }
 
   // A raw socket gets a copy, and the kernel then looks for somebody else who wants the packet:
   // that it finds nobody (icmp_rcv says NO_SOCKET) is no loss.
   const Outcome& outcome = journey.outcome;
   // Nor is it one where the kernel has answered: before 5.17 icmpv6_rcv frees all as dropped.
-  const bool answered_here =
-      context.answered_ns != 0 && outcome.netns.inode == context.answered_in_netns;
+  const bool answered_here = answered && outcome.netns.inode == context.answered_in_netns;
   if ((outcome.socket && outcome.socket->type == SOCK_RAW) || answered_here) {
     std::erase_if(journey.hops, [&](const Hop& hop) {
       return hop.stage == STAGE_drop && hop.netns.inode == outcome.netns.inode;
@@ -269,7 +399,6 @@ void assemble(std::vector<Event>& events, const AssembleContext& context, Journe
   // No hook tells that the kernel itself took a packet: it did before it answered, or freed it.
   if (outcome.kind == OutcomeKind::kDelivered && !outcome.socket && !events.empty()) {
     const Event& end = events.back();
-    const bool answered = context.answered_ns != 0;
     Hop hop{.time_ns = answered ? context.answered_ns : end.time_ns,
             .cpu = end.cpu,
             .netns = outcome.netns,
@@ -279,7 +408,9 @@ void assemble(std::vector<Event>& events, const AssembleContext& context, Journe
             .packet = {},
             .drop = {},
             .socket = {}};
-    journey.hops.push_back(std::move(hop));
+    // Copies may have gone on elsewhere after that.
+    journey.hops.insert(std::ranges::upper_bound(journey.hops, hop.time_ns, {}, &Hop::time_ns),
+                        std::move(hop));
   }
 }
 

@@ -69,6 +69,30 @@ TEST_F(Assemble, TheInterfaceThatNoHookSeesIsInferred) {
   EXPECT_EQ(journey.outcome.kind, OutcomeKind::kConsumed);
 }
 
+TEST_F(Assemble, WhoTakesWhatArrivedUnseenHadItInTheIpLayer) {
+  auto read = event(
+      {.time_ns = 5, .stage = STAGE_deliver, .netns = 2, .ifindex = 0, .device = "", .iif = 9},
+      packet_);
+  read.socket = decode::Socket{.family = AF_INET, .type = SOCK_RAW, .protocol = 1, .pid = 42};
+  const Journey journey =
+      run({event({.time_ns = 1, .stage = STAGE_rx, .ifindex = 2}, packet_), read});
+  EXPECT_EQ(way(journey), "host eth0 rx | ns2  rx | ns2  in | ns2  deliver");
+  EXPECT_TRUE(journey.hops[2].inferred);
+}
+
+TEST_F(Assemble, TheLoopedCopyOfAMulticastDoesNotDecide) {
+  packet_.dst = {.family = 4, .bytes = {224, 0, 0, 1}};
+  for (const std::uint64_t sent_at : {1u, 5u, 10u}) {
+    auto refused = event({.time_ns = 8, .stage = STAGE_drop}, packet_);
+    refused.drop = decode::Drop{};
+    const Journey journey = run({event({.time_ns = 2, .stage = STAGE_rx}, packet_),
+                                 event({.time_ns = 4, .stage = STAGE_in}, packet_), refused,
+                                 event({.time_ns = sent_at}, packet_),
+                                 event({.time_ns = 12, .stage = STAGE_end, .last = true})});
+    EXPECT_EQ(journey.outcome.kind, OutcomeKind::kLeft) << sent_at;
+  }
+}
+
 TEST_F(Assemble, SentByADeviceIsLeft) {
   const Journey journey = run(
       {event({.time_ns = 1}, packet_), event({.time_ns = 9, .stage = STAGE_end, .last = true})});
@@ -147,6 +171,70 @@ TEST_F(Assemble, ARawSocketsCopyIsNoDrop) {
   EXPECT_EQ(journey.outcome.socket->pid, 42u);
 }
 
+TEST_F(Assemble, ACopyThatASocketRefusesDecidesNothingWhileAnotherHoldsThePacket) {
+  names_.reasons[3] = "NO_SOCKET";
+  auto refused = event({.time_ns = 4, .stage = STAGE_drop}, packet_);
+  refused.drop = decode::Drop{.reason = 3, .has_reason = true, .location = 1};
+  const auto events = [&] {
+    return std::vector{event({.time_ns = 1, .stage = STAGE_rx}, packet_),
+                       event({.time_ns = 2, .stage = STAGE_in}, packet_), refused};
+  };
+  const Journey held = run(events(), Ending::kSilent);
+  EXPECT_EQ(way(held), "host eth0 rx | host eth0 in");
+  EXPECT_FALSE(held.outcome.seen);
+  EXPECT_NE(held.outcome.kind, OutcomeKind::kDropped);
+  // The last one's refusal, and what a firewall does.
+  refused.last = true;
+  EXPECT_EQ(run(events()).outcome.kind, OutcomeKind::kDropped);
+  refused.last = false;
+  names_.reasons[3] = "NETFILTER_DROP";
+  EXPECT_EQ(run(events(), Ending::kSilent).outcome.kind, OutcomeKind::kDropped);
+}
+
+TEST_F(Assemble, WhatASocketTookAndFreesWhenItIsClosedIsNoDrop) {
+  packet_.protocol = 6;
+  packet_.icmp.reset();
+  packet_.has_ports = true;
+  names_.reasons[8] = "QUEUE_PURGE";
+  auto freed =
+      event({.time_ns = 4, .stage = STAGE_drop, .ifindex = 0, .device = "", .last = true}, packet_);
+  freed.drop = decode::Drop{.reason = 8, .has_reason = true, .location = 1};
+  const auto events = [&] {
+    return std::vector{event({.time_ns = 1, .stage = STAGE_rx}, packet_),
+                       event({.time_ns = 2, .stage = STAGE_in}, packet_), freed};
+  };
+  EXPECT_EQ(run(events()).outcome.kind, OutcomeKind::kConsumed);
+  EXPECT_TRUE(run(events()).outcome.seen);
+  EXPECT_EQ(way(run(events())), "host eth0 rx | host eth0 in");
+  names_.reasons[8] = "TCP_INVALID_SEQUENCE";
+  EXPECT_EQ(run(events()).outcome.kind, OutcomeKind::kDropped);
+  // TIME_WAIT gives no reason; without any reasons it could be a port that nobody listens at.
+  names_.reasons[8] = "NOT_SPECIFIED";
+  names_.symbols[1] = "tcp_v4_rcv+0x30";
+  EXPECT_EQ(run(events()).outcome.kind, OutcomeKind::kConsumed);
+  freed.drop->has_reason = false;
+  EXPECT_EQ(run(events()).outcome.kind, OutcomeKind::kDropped);
+  names_.symbols[1] = "sk_stream_kill_queues.cold+0x30";
+  EXPECT_EQ(run(events()).outcome.kind, OutcomeKind::kConsumed);
+}
+
+TEST_F(Assemble, LaterFragmentsAreFreedWithTheReassembledPacket) {
+  names_.reasons[2] = "NOT_SPECIFIED";
+  packet_.icmp.reset();
+  packet_.later_fragment = true;
+  auto freed = event(
+      {.time_ns = 4, .stage = STAGE_drop, .netns = 0, .ifindex = 0, .device = "", .last = true},
+      packet_);
+  freed.drop = decode::Drop{.reason = 2, .has_reason = true, .location = 1};
+  const auto events = [&] {
+    return std::vector{event({.time_ns = 1, .stage = STAGE_rx}, packet_),
+                       event({.time_ns = 2, .stage = STAGE_in}, packet_), freed};
+  };
+  EXPECT_EQ(way(run(events())), "host eth0 rx | host eth0 in | host eth0 deliver");
+  names_.reasons[2] = "FRAG_REASM_TIMEOUT";
+  EXPECT_EQ(run(events()).outcome.kind, OutcomeKind::kDropped);
+}
+
 TEST_F(Assemble, AnsweredMeansDeliveredWhateverBecameOfCopies) {
   auto other = event({.time_ns = 9, .stage = STAGE_drop, .netns = 3, .last = true}, packet_);
   other.drop = decode::Drop{};
@@ -158,6 +246,17 @@ TEST_F(Assemble, AnsweredMeansDeliveredWhateverBecameOfCopies) {
            journey);
   EXPECT_EQ(journey.outcome.kind, OutcomeKind::kDelivered);
   EXPECT_EQ(journey.outcome.netns.name, "ns2");
+}
+
+TEST_F(Assemble, WhatSetOutBeforeThePacketCameIsNoAnswerToIt) {
+  Journey journey;
+  std::vector events = {event({.time_ns = 8}, packet_),
+                        event({.time_ns = 9, .stage = STAGE_rx, .netns = 2}, packet_)};
+  assemble(events,
+           {.names = names_, .ending = Ending::kSilent, .answered_in_netns = 2, .answered_ns = 5},
+           journey);
+  EXPECT_EQ(journey.outcome.kind, OutcomeKind::kLost);
+  EXPECT_EQ(journey.duration_ns(), 1u);
 }
 
 TEST_F(Assemble, NoEventsNoHops) {

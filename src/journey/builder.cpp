@@ -11,6 +11,10 @@ namespace {
 using decode::EchoKind;
 using decode::Event;
 
+// What is kept of a packet that circles, of which there is no end. Its end still finds room.
+constexpr std::size_t kMaxEvents = 256;
+constexpr std::size_t kMaxEnds = 2 * kMaxEvents;
+
 // How long an answer may take to be joined to its request.
 constexpr std::uint64_t kExchangeMemoryNs = 60'000'000'000;
 
@@ -42,6 +46,10 @@ void Builder::add(Event&& event) {
   if (ended_.contains(event.packet_id)) {
     return;
   }
+  // An end alone, of a buffer too many or of a packet whose events were lost, tells nothing.
+  if (event.stage == STAGE_end && !by_packet_.contains(event.packet_id)) {
+    return;
+  }
   const auto open = open_for(event);
   if (event.packet) {
     learn_echo(open, event);
@@ -50,7 +58,11 @@ void Builder::add(Event&& event) {
   open_.splice(open_.end(), open_, open);
   const bool last = event.last;
   const std::uint64_t packet_id = event.packet_id;
-  open->events.push_back(std::move(event));
+  if (open->events.size() < (last ? kMaxEnds : kMaxEvents)) {
+    open->events.push_back(std::move(event));
+  } else {
+    ++open->journey.more_hops;
+  }
   if (last) {
     std::erase(open->packet_ids, packet_id);
     if (open->packet_ids.empty()) {
@@ -70,6 +82,9 @@ Builder::OpenList::iterator Builder::open_for(const Event& event) {
     if (const auto it = by_echo_.find(key_of(*event.packet, kind)); it != by_echo_.end()) {
       // The same message in another buffer: a copy beside the one before, or what it became.
       const auto open = it->second;
+      if (open->all_ids.size() >= kMaxEvents) {
+        return open;
+      }
       open->packet_ids.push_back(event.packet_id);
       open->all_ids.push_back(event.packet_id);
       by_packet_.emplace(event.packet_id, open);
@@ -110,13 +125,7 @@ void Builder::learn_echo(OpenList::iterator open, const Event& event) {
     return;
   }
   if (kind == EchoKind::kRequest) {
-    if (open->journey.exchange == 0) {
-      // The same request again, seen a second time after it had left: still that exchange.
-      const auto known = exchanges_.find(key);
-      open->journey.exchange = known != exchanges_.end() ? known->second.id : next_exchange_++;
-      open->journey.direction = Direction::kRequest;
-    }
-    exchanges_.try_emplace(key, Exchange{.id = open->journey.exchange, .seen_ns = event.time_ns});
+    learn_request(open, key, event.time_ns);
   } else if (open->journey.exchange == 0) {
     const EchoKey request{.reply = false,
                           .src = kind == EchoKind::kError ? packet.quoted_src : packet.dst,
@@ -125,10 +134,11 @@ void Builder::learn_echo(OpenList::iterator open, const Event& event) {
                           .seq = key.seq};
     open->journey.direction = Direction::kReply;
     if (const auto it = exchanges_.find(request); it != exchanges_.end()) {
-      open->journey.exchange = it->second.id;
-      if (kind == EchoKind::kReply && event.stage == STAGE_tx && it->second.answered_ns == 0) {
-        it->second.answered_in_netns = event.netns.inode;
-        it->second.answered_ns = event.time_ns;
+      Exchange& exchange = *it->second;
+      open->journey.exchange = exchange.id;
+      if (kind == EchoKind::kReply && event.stage == STAGE_tx && exchange.answered_ns == 0) {
+        exchange.answered_in_netns = event.netns.inode;
+        exchange.answered_ns = event.time_ns;
       }
     } else {
       open->journey.exchange = next_exchange_++;
@@ -136,6 +146,25 @@ void Builder::learn_echo(OpenList::iterator open, const Event& event) {
   }
   open->keys.push_back(key);
   by_echo_.insert_or_assign(key, open);
+}
+
+void Builder::learn_request(OpenList::iterator open, const EchoKey& key, std::uint64_t time_ns) {
+  ExchangePtr& known = exchanges_[key];
+  if (!open->exchange) {
+    // Seen a second time after it had left, it is still that exchange. Once that is answered,
+    // somebody asks the same again.
+    open->exchange =
+        known && known->answered_ns == 0
+            ? known
+            : std::make_shared<Exchange>(Exchange{.id = next_exchange_++, .seen_ns = time_ns});
+    open->journey.exchange = open->exchange->id;
+    open->journey.direction = Direction::kRequest;
+  }
+  if (known != open->exchange) {
+    known = open->exchange;
+    exchange_order_.emplace_back(key, known);
+    forget_old_exchanges(time_ns);
+  }
 }
 
 void Builder::end(OpenList::iterator open, Ending ending) {
@@ -147,18 +176,18 @@ void Builder::end(OpenList::iterator open, Ending ending) {
   }
   AssembleContext context{.names = names_, .ending = ending};
   for (const EchoKey& key : open->keys) {
-    by_echo_.erase(key);
-    if (!key.reply) {
-      if (const auto exchange = exchanges_.find(key); exchange != exchanges_.end()) {
-        context.answered_in_netns =
-            std::max(context.answered_in_netns, exchange->second.answered_in_netns);
-        context.answered_ns = std::max(context.answered_ns, exchange->second.answered_ns);
-      }
+    if (const auto it = by_echo_.find(key); it != by_echo_.end() && it->second == open) {
+      by_echo_.erase(it);
     }
+  }
+  if (open->exchange) {
+    context.answered_in_netns = open->exchange->answered_in_netns;
+    context.answered_ns = open->exchange->answered_ns;
   }
   assemble(open->events, context, open->journey);
   handler_(std::move(open->journey));
   open->journey = Journey();
+  open->exchange.reset();
   open->events.clear();
   open->packet_ids.clear();
   open->all_ids.clear();
@@ -187,13 +216,18 @@ void Builder::expire(std::uint64_t now_ns) {
 }
 
 void Builder::forget_old_exchanges(std::uint64_t now_ns) {
-  if (now_ns < swept_ns_ + kExchangeMemoryNs / 4) {
-    return;
+  while (!exchange_order_.empty()) {
+    const auto& [key, exchange] = exchange_order_.front();
+    if (exchange_order_.size() <= options_.max_exchanges &&
+        now_ns <= exchange->seen_ns + kExchangeMemoryNs) {
+      return;
+    }
+    // The same request may have been sent again since.
+    if (const auto it = exchanges_.find(key); it != exchanges_.end() && it->second == exchange) {
+      exchanges_.erase(it);
+    }
+    exchange_order_.pop_front();
   }
-  swept_ns_ = now_ns;
-  std::erase_if(exchanges_, [&](const auto& entry) {
-    return now_ns > entry.second.seen_ns + kExchangeMemoryNs;
-  });
 }
 
 void Builder::finish() {

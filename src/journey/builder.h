@@ -8,8 +8,10 @@
 #include <deque>
 #include <functional>
 #include <list>
+#include <memory>
 #include <unordered_map>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "journey/assemble.h"
@@ -24,6 +26,8 @@ struct BuilderOptions {
   // Journeys under way at the same time; beyond it the one silent for longest is ended, and counted
   // as given up, unless all that can be seen of it was seen: a socket took it.
   std::size_t max_open = 8192;
+  // Requests that an answer may still be joined to; beyond it the oldest is forgotten.
+  std::size_t max_exchanges = 32768;
 };
 
 class Builder {
@@ -64,8 +68,17 @@ class Builder {
   struct EchoKeyHash {
     std::size_t operator()(const EchoKey& key) const;
   };
+  // What outlives a request: which exchange an answer to it belongs to. NAT gives it several keys.
+  struct Exchange {
+    std::uint64_t id = 0;
+    std::uint64_t seen_ns = 0;
+    std::uint32_t answered_in_netns = 0;
+    std::uint64_t answered_ns = 0;
+  };
+  using ExchangePtr = std::shared_ptr<Exchange>;
   struct Open {
     Journey journey;
+    ExchangePtr exchange;  // of a request
     std::vector<decode::Event> events;
     std::vector<std::uint64_t> packet_ids;  // still alive in the kernel
     std::vector<std::uint64_t> all_ids;
@@ -73,19 +86,13 @@ class Builder {
     std::uint64_t last_ns = 0;
   };
   using OpenList = std::list<Open>;
-  // What outlives a request: which exchange an answer to it belongs to.
-  struct Exchange {
-    std::uint64_t id = 0;
-    std::uint64_t seen_ns = 0;
-    std::uint32_t answered_in_netns = 0;
-    std::uint64_t answered_ns = 0;
-  };
 
   static EchoKey key_of(const decode::Packet& packet, decode::EchoKind kind);
 
   OpenList::iterator open_for(const decode::Event& event);
   OpenList::iterator create(const decode::Event& event);
   void learn_echo(OpenList::iterator open, const decode::Event& event);
+  void learn_request(OpenList::iterator open, const EchoKey& key, std::uint64_t time_ns);
   void end(OpenList::iterator open, Ending ending);
   static bool has_seq(const Open& open, std::uint16_t seq);
   void forget_old_exchanges(std::uint64_t now_ns);
@@ -98,7 +105,8 @@ class Builder {
   OpenList spare_;  // ended: their memory is used again
   std::unordered_map<std::uint64_t, OpenList::iterator> by_packet_;
   std::unordered_map<EchoKey, OpenList::iterator, EchoKeyHash> by_echo_;
-  std::unordered_map<EchoKey, Exchange, EchoKeyHash> exchanges_;  // by the request's key
+  std::unordered_map<EchoKey, ExchangePtr, EchoKeyHash> exchanges_;  // by the request's key
+  std::deque<std::pair<EchoKey, ExchangePtr>> exchange_order_;       // the oldest first
   // Packets whose journey was told before the kernel was done with them: a copy of a reply may lie
   // in somebody else's socket for hours. What is heard of them later is no news.
   std::unordered_set<std::uint64_t> ended_;
@@ -106,7 +114,6 @@ class Builder {
   std::uint64_t next_id_ = 1;
   std::uint64_t next_exchange_ = 1;
   std::uint64_t given_up_ = 0;
-  std::uint64_t swept_ns_ = 0;
 };
 
 }  // namespace tracepkt::journey

@@ -49,6 +49,53 @@ TEST_F(BuilderTest, RequestAndReplyAreAnExchangeThroughNat) {
   EXPECT_NE(ended_[0].exchange, ended_[2].exchange);  // another id: somebody else's
 }
 
+TEST_F(BuilderTest, TheSameRequestAfterItsAnswerIsAnotherExchange) {
+  Builder builder = make();
+  // Out of a NAT, twice: each time under two keys.
+  for (const std::uint64_t at : {1000u, 5000u}) {
+    builder.add(event({.packet_id = at, .time_ns = at}, echo(false, 1, 9, 42, 1)));
+    builder.add(event({.packet_id = at, .time_ns = at + 1, .stage = STAGE_rx, .netns = 2},
+                      echo(false, 5, 9, 42, 1)));
+    builder.add(
+        event({.packet_id = at + 1, .time_ns = at + 3, .netns = 2}, echo(true, 9, 5, 42, 1)));
+    for (const std::uint64_t id : {at, at + 1}) {
+      builder.add(event({.packet_id = id, .time_ns = at + 5, .stage = STAGE_end, .last = true}));
+    }
+  }
+  ASSERT_EQ(ended_.size(), 4u);
+  EXPECT_EQ(ended_[0].exchange, ended_[1].exchange);
+  EXPECT_EQ(ended_[2].exchange, ended_[3].exchange);
+  EXPECT_NE(ended_[0].exchange, ended_[2].exchange);
+  for (const Journey& journey : ended_) {
+    EXPECT_LE(journey.duration_ns(), 5u);
+  }
+}
+
+TEST_F(BuilderTest, TheSameRequestBeforeItsAnswerIsStillThatExchange) {
+  Builder builder = make();
+  builder.add(event({.packet_id = 1, .time_ns = 1}, echo(false, 1, 9, 42, 1)));
+  builder.add(event({.packet_id = 1, .time_ns = 2, .stage = STAGE_end, .last = true}));
+  builder.add(event({.packet_id = 2, .time_ns = 3, .stage = STAGE_rx}, echo(false, 1, 9, 42, 1)));
+  builder.finish();
+  ASSERT_EQ(ended_.size(), 2u);
+  EXPECT_EQ(ended_[0].exchange, ended_[1].exchange);
+}
+
+TEST_F(BuilderTest, RequestsThatAwaitAnAnswerAreBounded) {
+  Builder builder = make({.max_exchanges = 2});
+  for (std::uint16_t seq = 1; seq <= 3; ++seq) {
+    builder.add(event({.packet_id = seq, .time_ns = seq}, echo(false, 1, 9, 7, seq)));
+  }
+  for (std::uint16_t seq = 1; seq <= 3; ++seq) {
+    builder.add(event({.packet_id = 10u + seq, .time_ns = 9}, echo(true, 9, 1, 7, seq)));
+  }
+  builder.finish();
+  ASSERT_EQ(ended_.size(), 6u);
+  EXPECT_NE(ended_[0].exchange, ended_[3].exchange);  // the oldest is forgotten
+  EXPECT_EQ(ended_[1].exchange, ended_[4].exchange);
+  EXPECT_EQ(ended_[2].exchange, ended_[5].exchange);
+}
+
 TEST_F(BuilderTest, TheSameEchoInAnotherBufferStaysOneJourney) {
   Builder builder = make();
   builder.add(event({.packet_id = 1, .time_ns = 1}, echo(false, 1, 2, 7, 1)));
@@ -105,6 +152,19 @@ TEST_F(BuilderTest, MemoryIsBoundedAndWhatIsGivenUpIsCounted) {
   EXPECT_EQ(builder.given_up(), 15u);
   EXPECT_EQ(ended_.size(), 15u);
   EXPECT_EQ(ended_.front().packet.icmp->seq, 0);  // the oldest first
+}
+
+TEST_F(BuilderTest, APacketThatCirclesIsBounded) {
+  Builder builder = make();
+  for (std::uint32_t i = 1; i <= 100'000; ++i) {
+    builder.add(event({.packet_id = i % 1000, .time_ns = i, .ifindex = i % 4 + 1},
+                      echo(false, 1, 2, 7, 1)));
+  }
+  builder.add(event({.packet_id = 999'999, .time_ns = 200'000, .stage = STAGE_end, .last = true}));
+  builder.finish();
+  ASSERT_EQ(ended_.size(), 1u);
+  EXPECT_EQ(ended_[0].hops.size(), 256u);
+  EXPECT_EQ(ended_[0].more_hops, 100'000u - 256u);
 }
 
 TEST_F(BuilderTest, ACopyThatEndsDoesNotEndTheOthers) {

@@ -64,6 +64,7 @@ struct Journey {
   Direction direction = Direction::kOriginal;
   decode::Packet packet;  // as first seen
   std::vector<Hop> hops;
+  std::uint64_t more_hops = 0;  // that were seen, but not kept: it circles
   Outcome outcome;
 
   std::uint64_t begin_ns() const { return hops.empty() ? 0 : hops.front().time_ns; }

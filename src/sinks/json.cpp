@@ -161,6 +161,9 @@ void JsonSink::journey(const journey::Journey& journey) {
     write_hop(json, journey, hop);
   }
   json.end_array();
+  if (journey.more_hops != 0) {
+    json.field("more_hops", journey.more_hops);
+  }
   write_outcome(json.key("outcome"), journey.outcome);
   json.end_object();
   out_.write(json.text());
