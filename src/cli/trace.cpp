@@ -35,7 +35,7 @@ Status trace(const TraceOptions& options) {
       return;
     }
     session->count(journey);
-    if (session->is_behind()) {
+    if (session->is_behind() || session->out().is_stuck()) {
       session->skip_journey();
     } else {
       session->sink().journey(journey);
@@ -63,7 +63,7 @@ Status trace(const TraceOptions& options) {
     pollfd interrupted = {.fd = signals->fd(), .events = POLLIN, .revents = 0};
     poll(&interrupted, 1, session->pause_ms());
     session->read();
-    session->out().flush();
+    session->out().offer();
     if (signals->arrived()) {
       break;
     }

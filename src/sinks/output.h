@@ -16,8 +16,13 @@ class Output {
   Output(int fd, ColorMode color);
 
   void write(std::string_view text);
-  // Hands what was written over to the system. After a failure all output is dropped.
+  // Hands what was written over to the system, and waits until it takes all of it. After a failure
+  // all output is dropped.
   void flush();
+  // The same, but only what is taken without waiting.
+  void offer();
+  // So much was not taken yet that whoever goes on writing should not.
+  bool is_stuck() const;
 
   // The reader has gone (EPIPE), or nothing can be written any more (a full disk): see error().
   bool closed() const { return error_ != 0; }
@@ -35,12 +40,15 @@ class Output {
   std::string cyan(std::string_view text) const { return styled("36", text); }
 
  private:
+  // Writes the beginning of `rest` and takes it off.
+  void write_some(std::string_view& rest, std::size_t most);
   std::string styled(std::string_view code, std::string_view text) const;
 
   int fd_;
   int error_ = 0;
   bool color_ = false;
   std::size_t width_ = 80;
+  bool may_wait_ = false;  // a pipe, a terminal, a socket
   std::string buffer_;
 };
 

@@ -276,6 +276,34 @@ TEST(Json, SummaryCountsEveryCause) {
       "\n");
 }
 
+TEST(Output, AReaderThatStopsIsNotWaitedFor) {
+  std::array<int, 2> ends;
+  ASSERT_EQ(pipe(ends.data()), 0);
+  Fd reader(ends[0]);
+  const Fd writer(ends[1]);
+  Output out(writer.get(), ColorMode::kNever);
+  const std::string text(100'000, 'x');
+  std::size_t written = 0;
+  while (!out.is_stuck()) {
+    out.write(text);
+    out.offer();
+    written += text.size();
+    ASSERT_LT(written, 10'000'000u);
+  }
+  EXPECT_FALSE(out.closed());
+  // What was taken is all of it in the end.
+  std::thread rest([&] { out.flush(); });
+  std::size_t read_bytes = 0;
+  std::array<char, 65536> buffer;
+  while (read_bytes < written) {
+    const ssize_t size = ::read(reader.get(), buffer.data(), buffer.size());
+    ASSERT_GT(size, 0);
+    read_bytes += static_cast<std::size_t>(size);
+  }
+  rest.join();
+  EXPECT_FALSE(out.is_stuck());
+}
+
 TEST(Output, AReaderThatGoesAwayEndsItQuietly) {
   std::array<int, 2> ends;
   ASSERT_EQ(pipe(ends.data()), 0);
