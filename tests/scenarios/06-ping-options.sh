@@ -26,6 +26,10 @@ expect_json 'an exchange line each, of that number' '1 true true, 2 true true, 3
 	. as $all | map(select(.type == "exchange")) | map(.exchange as $number
 		| "\(.seq) \(.answered) \($all | any(.type == "journey" and .exchange == $number))") | join(", ")'
 expect_json 'the kernel answered' true '[requests[0].hops[] | select(.stage == "deliver") | .answered][0]'
+ip -n right neigh flush dev eth0
+ping_from_left -c1 "$target"
+expect_json 'also when the answer had to wait for a neighbour' true \
+	'[requests[0].hops[] | select(.stage == "deliver") | .answered][0]'
 netns island
 tp ping --netns island -c1 --format json 10.9.9.9
 expect_status 1
