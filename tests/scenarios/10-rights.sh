@@ -60,6 +60,10 @@ expect_status 0
 expect_json 'the whole way' 'br0 tx, v-web tx, eth0 rx' '
 	requests[0].hops | map(select(.stage | IN("tx", "rx")) | "\(.dev.name) \(.stage)") | join(", ")'
 
+tp_as nsenter --net="$initial_netns" "${nobody[@]}" --inh-caps=$caps --ambient-caps=$caps -- ping -c1 --format json 127.0.0.1
+expect_status 0
+expect_json 'the initial namespace by its name' host 'requests[0].hops[0].netns.name'
+
 echo '== a ping socket'
 caps=${caps/,+net_raw/}
 sysctl -qw net.ipv4.ping_group_range='0 2147483647'
