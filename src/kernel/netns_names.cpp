@@ -27,9 +27,7 @@ constexpr std::size_t kMaxEntries = 65536;
 }  // namespace
 
 NetnsNames::NetnsNames(bool numeric, World world)
-    : numeric_(numeric),
-      world_(std::move(world)),
-      initial_(initial_netns(world_.root)) {}
+    : numeric_(numeric), world_(std::move(world)), initial_(initial_netns(world_.root)) {}
 
 std::string NetnsNames::name(NetnsId id) {
   if (numeric_) {

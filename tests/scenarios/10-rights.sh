@@ -74,6 +74,12 @@ for host in "$net4.2" "$net6::2"; do
 		requests[0].hops | map(select(.stage | IN("tx", "rx")) | "\(.dev.name) \(.stage)") | join(", ")'
 done
 
+echo '== root is not told to be root'
+tp doctor
+expect_no_line 'doctor' 'as root' "$out"
+tp ping -c1 --netns 1 127.0.0.1
+expect_no_line 'ping --netns 1' 'run as root' "$err"
+
 echo '== for help and version nothing is needed'
 for option in --help --version 'ping --help' 'trace --help'; do
 	read -ra args <<<"$option"
