@@ -12,7 +12,8 @@ namespace tracepkt::filter {
 
 // A copy of `object` (an ELF file) whose stubs filter_l2 and filter_l3 do what `filter` says; where
 // the filter has no variant for a layer, that stub matches nothing. Nothing else in the object
-// changes, sizes included. Fails if the object has neither stub, or one that is shorter than the filter.
+// changes, sizes included. Fails if the object has neither stub, or one that is shorter than the
+// filter.
 Result<std::vector<std::byte>> write_filter(std::span<const std::byte> object,
                                             const Filter& filter);
 

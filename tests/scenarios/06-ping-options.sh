@@ -22,6 +22,7 @@ expect_json 'an exchange a ping' 3 'journeys | map(.exchange) | unique | length'
 expect_json 'times make sense' true \
 	'summary.ping.rtt_ns | .min > 0 and .min <= .avg and .avg <= .max and .max < 60000000000'
 
+# shellcheck disable=SC2016 # jq's variables
 expect_json 'an exchange line each, of that number' '1 true true, 2 true true, 3 true true' '
 	. as $all | map(select(.type == "exchange")) | map(.exchange as $number
 		| "\(.seq) \(.answered) \($all | any(.type == "journey" and .exchange == $number))") | join(", ")'

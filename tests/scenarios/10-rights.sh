@@ -68,7 +68,7 @@ echo '== a ping socket'
 caps=${caps/,+net_raw/}
 sysctl -qw net.ipv4.ping_group_range='0 2147483647'
 for host in "$net4.2" "$net6::2"; do
-	tp_as "${nobody[@]}" --inh-caps=$caps --ambient-caps=$caps -- ping -c1 --format json "$host"
+	tp_as "${nobody[@]}" --inh-caps="$caps" --ambient-caps="$caps" -- ping -c1 --format json "$host"
 	expect_status 0
 	expect_json "the whole way to $host" 'br0 tx, v-web tx, eth0 rx' '
 		requests[0].hops | map(select(.stage | IN("tx", "rx")) | "\(.dev.name) \(.stage)") | join(", ")'
