@@ -7,16 +7,20 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/fd.h"
 #include "base/json_writer.h"
+#include "base/text.h"
 #include "cli/exit_status.h"
 #include "cli/options.h"
 #include "cli/standard_files.h"
 #include "filter/filter.h"
 #include "kernel/kernel_btf.h"
+#include "kernel/netns_scan.h"
 #include "kernel/rights.h"
 #include "kernel/symbols.h"
 #include "kernel/tracer.h"
@@ -132,14 +136,28 @@ std::vector<Feature> hook_features(const std::vector<kernel::Probe>& probes) {
 
 Feature names_feature(const kernel::Rights& rights) {
   Feature feature{.name = "names of namespaces and containers"};
-  std::array<char, 64> link = {};
-  if (readlink("/proc/1/ns/net", link.data(), link.size()) < 0) {
-    feature.state = State::kLess;
-    feature.why = "processes of others cannot be looked at";
-    feature.advice = "run it as root, and in the machine's own pid namespace";
-  } else if (!rights.initial_user_namespace) {
+  if (!rights.initial_user_namespace) {
     feature.state = State::kLess;
     feature.why = "inside of a user namespace only its own processes are seen";
+    return feature;
+  }
+  const std::vector<pid_t> pids = kernel::list_processes("");
+  // Process 1 may be out of bounds for everybody, and "host" is known without it.
+  const auto hidden = std::ranges::count_if(pids, [](pid_t pid) {
+    std::array<char, 64> link = {};
+    return pid != 1 &&
+           readlink(fmt::format("/proc/{}/ns/net", pid).c_str(), link.data(), link.size()) < 0 &&
+           errno == EACCES;
+  });
+  if (hidden > 0) {
+    feature.state = State::kLess;
+    feature.why = fmt::format(
+        "{} of {} processes cannot be looked at: namespaces and containers that only they are in "
+        "have no name",
+        hidden, pids.size());
+    feature.advice = rights.has(CAP_SYS_PTRACE)
+                         ? "a security module, or the sandbox that tracepkt runs in, protects them"
+                         : "run it as root, or with CAP_SYS_PTRACE";
   }
   return feature;
 }
@@ -196,8 +214,8 @@ std::string table_row(const sinks::Output& out, const std::string& name, State s
                                                    : out.red("no");
   std::string text = fmt::format("  {:<36} {}\n", name, word);
   for (const std::string& line : {why, advice}) {
-    if (!line.empty()) {
-      text += fmt::format("      {}\n", line);
+    for (const std::string& part : wrapped(line, out.width() - 6)) {
+      text += part.empty() ? "" : fmt::format("      {}\n", part);
     }
   }
   return text;
@@ -215,9 +233,14 @@ void print_table(const Diagnosis& diagnosis, sinks::Output& out) {
                         diagnosis.lockdown.empty()
                             ? "not known (securityfs is not mounted, or not built in)"
                             : diagnosis.lockdown));
-  out.write(fmt::format("  {:<20}{}\n", "capabilities", have.empty() ? " none" : have));
+  const auto list = [&out](std::string name, std::string_view words) {
+    for (const std::string& line : wrapped(words, out.width() - 23)) {
+      out.write(fmt::format("  {:<20} {}\n", std::exchange(name, ""), line));
+    }
+  };
+  list("capabilities", have.empty() ? "none" : have.substr(1));
   if (!lack.empty()) {
-    out.write(fmt::format("  {:<20}{}\n", "missing", lack));
+    list("missing", lack.substr(1));
   }
   out.write("\n" + out.bold("Kinds of probes, each tried for real") + "\n");
   for (const kernel::ProbeKind& probe : diagnosis.probes) {

@@ -42,6 +42,25 @@ std::string answer_words(const ping::Answer& answer) {
   return fmt::format("From {}: {}", answer.from_text, answer.words);
 }
 
+// An answer that had to wait, for its neighbour's link address, was not seen yet when the request's
+// journey ended.
+void mark_answered(std::vector<journey::Journey>& journeys) {
+  const auto reply = std::ranges::find_if(journeys, [](const journey::Journey& one) {
+    return one.packet.echo_kind() == decode::EchoKind::kReply;
+  });
+  if (reply == journeys.end() || reply->hops.empty()) {
+    return;
+  }
+  for (journey::Journey& one : journeys) {
+    if (one.direction != journey::Direction::kRequest || one.hops.empty()) {
+      continue;
+    }
+    journey::Hop& end = one.hops.back();
+    end.answered = end.answered || (end.stage == STAGE_deliver && !end.socket &&
+                                    end.netns.inode == reply->hops.front().netns.inode);
+  }
+}
+
 class PingSession {
  public:
   PingSession(const PingOptions& options, ping::Target target, ping::EchoSocket socket)
@@ -192,6 +211,7 @@ void PingSession::show(std::uint64_t seq, const Pending& pending) {
   std::ranges::sort(journeys, {}, [](const journey::Journey& one) {
     return std::pair(one.direction == journey::Direction::kReply, one.id);
   });
+  mark_answered(journeys);
   sinks::PingExchange exchange{.seq = seq,
                                .host = options_.host,
                                .target = ping::address_text(target_.address),

@@ -55,6 +55,21 @@ TEST_F(NetnsNamesTest, NothingIsHostInsideOfAContainer) {
   EXPECT_EQ(make().name({0xeffffff9, 1}), "host") << "from 6.18 on this number is fixed";
 }
 
+TEST_F(NetnsNamesTest, TheInitialOneWhereProcessOneIsOutOfBounds) {
+  host.remove("/proc/1");
+  host.process({.pid = 2, .netns = kHost, .comm = "kthreadd", .kernel_thread = true});
+  EXPECT_EQ(make().name({kHost, 1}), "host");
+}
+
+TEST_F(NetnsNamesTest, TheInitialOneIsOurOwnWhereASysctlSaysSo) {
+  host.remove("/proc/1");
+  host.link("/proc/self/ns/net", fmt::format("net:[{}]", kHost));
+  host.process({.pid = 4711, .netns = kHost, .comm = "tracepkt"});
+  EXPECT_EQ(make().name({kHost, 1}), "tracepkt(4711)");
+  host.file("/proc/sys/net/core/netdev_max_backlog", "1000\n");
+  EXPECT_EQ(make().name({kHost, 1}), "host");
+}
+
 TEST_F(NetnsNamesTest, OrderOfNames) {
   NetnsNames names = make();
   EXPECT_EQ(names.name({kWeb, 1}), "");

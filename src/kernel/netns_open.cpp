@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <linux/capability.h>
 #include <linux/nsfs.h>
 #include <sched.h>
 #include <sys/ioctl.h>
@@ -10,6 +11,7 @@
 #include <cerrno>
 
 #include "base/text.h"
+#include "kernel/rights.h"
 
 namespace tracepkt::kernel {
 namespace {
@@ -49,7 +51,11 @@ Result<Fd> open_netns(std::string_view spec) {
     const int err = errno;
     return errno_failure(
         err, fmt::format("cannot open the network namespace {}", printable(*path)),
-        err == EACCES || err == EPERM ? "run as root, or with CAP_SYS_PTRACE" : "");
+        err != EACCES && err != EPERM ? ""
+        : read_rights().has(CAP_SYS_PTRACE)
+            ? "root is not enough: a security module, or the sandbox that tracepkt runs in, "
+              "protects that process"
+            : "run as root, or with CAP_SYS_PTRACE");
   }
   if (const char* what = not_netns(fd.get())) {
     const bool stale = path->starts_with(fmt::format("{}/", kNamedNetnsDir));

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -191,10 +192,22 @@ std::optional<pid_t> oldest_process(const std::string& root, const std::vector<p
 }
 
 std::uint32_t initial_netns(const std::string& root) {
-  // In another pid namespace process 1 is a container's own, and it may be out of bounds anyway.
-  const bool initial_pids = read_link(root + "/proc/self/ns/pid") == kInitialPidNamespace;
-  const std::uint32_t inode = initial_pids ? netns_of_process(root, 1) : 0;
-  return inode != 0 ? inode : kInitialNetns;
+  // In another pid namespace these are a container's own.
+  if (read_link(root + "/proc/self/ns/pid") == kInitialPidNamespace) {
+    // init may be out of bounds even for root; kthreadd is where the kernel is.
+    for (const pid_t pid : {1, 2}) {
+      if (const std::uint32_t inode = netns_of_process(root, pid)) {
+        return inode;
+      }
+    }
+  }
+  // Without any rights: this sysctl is in the initial namespace alone (net/core/sysctl_net_core.c).
+  if (::access((root + "/proc/sys/net/core/netdev_max_backlog").c_str(), F_OK) == 0) {
+    if (const auto inode = parse_netns(read_link(root + "/proc/self/ns/net"))) {
+      return inode;
+    }
+  }
+  return kInitialNetns;
 }
 
 }  // namespace tracepkt::kernel

@@ -172,8 +172,8 @@ void TableSink::exchange(const PingExchange& exchange) {
       paragraph("It was answered, but tracepkt could not follow it.", &Output::plain);
     } else if (exchange.trouble.empty()) {
       paragraph(
-          "No interface was given it to send: it may be waiting for its neighbour's link address, "
-          "which `ip neigh` shows.",
+          "It was not seen to leave: it may be waiting for its neighbour's link address, which "
+          "`ip neigh` shows, or no interface was given it.",
           &Output::plain);
     }
   } else {

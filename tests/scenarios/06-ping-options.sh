@@ -22,10 +22,15 @@ expect_json 'an exchange a ping' 3 'journeys | map(.exchange) | unique | length'
 expect_json 'times make sense' true \
 	'summary.ping.rtt_ns | .min > 0 and .min <= .avg and .avg <= .max and .max < 60000000000'
 
+# shellcheck disable=SC2016 # jq's variables
 expect_json 'an exchange line each, of that number' '1 true true, 2 true true, 3 true true' '
 	. as $all | map(select(.type == "exchange")) | map(.exchange as $number
 		| "\(.seq) \(.answered) \($all | any(.type == "journey" and .exchange == $number))") | join(", ")'
 expect_json 'the kernel answered' true '[requests[0].hops[] | select(.stage == "deliver") | .answered][0]'
+ip -n right neigh flush dev eth0
+ping_from_left -c1 "$target"
+expect_json 'also when the answer had to wait for a neighbour' true \
+	'[requests[0].hops[] | select(.stage == "deliver") | .answered][0]'
 netns island
 tp ping --netns island -c1 --format json 10.9.9.9
 expect_status 1

@@ -60,15 +60,25 @@ expect_status 0
 expect_json 'the whole way' 'br0 tx, v-web tx, eth0 rx' '
 	requests[0].hops | map(select(.stage | IN("tx", "rx")) | "\(.dev.name) \(.stage)") | join(", ")'
 
+tp_as nsenter --net="$initial_netns" "${nobody[@]}" --inh-caps=$caps --ambient-caps=$caps -- ping -c1 --format json 127.0.0.1
+expect_status 0
+expect_json 'the initial namespace by its name' host 'requests[0].hops[0].netns.name'
+
 echo '== a ping socket'
 caps=${caps/,+net_raw/}
 sysctl -qw net.ipv4.ping_group_range='0 2147483647'
 for host in "$net4.2" "$net6::2"; do
-	tp_as "${nobody[@]}" --inh-caps=$caps --ambient-caps=$caps -- ping -c1 --format json "$host"
+	tp_as "${nobody[@]}" --inh-caps="$caps" --ambient-caps="$caps" -- ping -c1 --format json "$host"
 	expect_status 0
 	expect_json "the whole way to $host" 'br0 tx, v-web tx, eth0 rx' '
 		requests[0].hops | map(select(.stage | IN("tx", "rx")) | "\(.dev.name) \(.stage)") | join(", ")'
 done
+
+echo '== root is not told to be root'
+tp doctor
+expect_no_line 'doctor' 'as root' "$out"
+tp ping -c1 --netns 1 127.0.0.1
+expect_no_line 'ping --netns 1' 'run as root' "$err"
 
 echo '== for help and version nothing is needed'
 for option in --help --version 'ping --help' 'trace --help'; do
