@@ -35,6 +35,7 @@ struct net_device {
 	int ifindex;
 	possible_net_t nd_net;
 	void *rx_handler;
+	__u64 priv_flags : 32; /* a bit field since 6.12, a number before */
 };
 
 struct sock_common {
@@ -96,4 +97,5 @@ enum skb_drop_reason {
 #define ETH_P_8021AD 0x88a8
 #define ETH_P_IPV6 0x86dd
 #define PACKET_OTHERHOST 3
+#define IFF_MACVLAN_PORT (1 << 8)
 #define AF_PACKET 17

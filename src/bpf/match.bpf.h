@@ -8,6 +8,7 @@
 #include "bpf/packet.bpf.h"
 
 #define IPPROTO_ICMP 1
+#define IPPROTO_TCP 6
 #define IPPROTO_ICMPV6 58
 #define IPV6_HEADER_BYTES 40
 #define MAX_EXTENSIONS 4

@@ -26,7 +26,7 @@ struct socket_record {
 };
 
 /* Reads the packet's place and first bytes, and says which packet it is. */
-static __always_inline struct sighting look(struct sk_buff *skb, struct sock *sk,
+static __always_inline struct sighting look(struct sk_buff *skb, const struct place *place,
 					    enum stage_id stage, enum view_kind kind, bool keep,
 					    struct view *view, struct packet_section *packet)
 {
@@ -35,27 +35,28 @@ static __always_inline struct sighting look(struct sk_buff *skb, struct sock *sk
 	view->protocol = 0;
 	view->start = 0;
 	if (!find_packet(skb, kind, view))
-		return sight_again(skb, NULL, stage);
+		return sight_again(skb, place, view, NULL, stage);
 	if (!may_match(view) && !find_tracked((__u64)skb->head))
 		return (struct sighting){};
 	__builtin_memset(packet->bytes, 0, FILTER_WINDOW);
 	if (!read_window(packet->bytes, view->start, view->linear)) {
 		count_loss(LOSS_unreadable);
 		view->linear = 0;
-		return sight_again(skb, NULL, stage);
+		return sight_again(skb, place, view, NULL, stage);
 	}
-	return sight(skb, sk, view, packet->bytes, stage, keep);
+	return sight(skb, place, view, packet->bytes, stage, keep);
 }
 
 /* The same where no packet is seen for the first time. */
-static __always_inline struct sighting look_again(struct sk_buff *skb, enum stage_id stage)
+static __always_inline struct sighting look_again(struct sk_buff *skb, const struct place *place,
+						  enum stage_id stage)
 {
 	__u8 window[FILTER_WINDOW] __attribute__((aligned(8))) = {};
 	struct view view;
 
 	if (!find_packet(skb, VIEW_OUT, &view) || !read_window(window, view.start, view.linear))
-		return sight_again(skb, NULL, stage);
-	return sight_again(skb, window, stage);
+		return sight_again(skb, place, &view, NULL, stage);
+	return sight_again(skb, place, &view, window, stage);
 }
 
 /* A packet at an interface, or on its way from one to the IP layer. */
@@ -67,7 +68,7 @@ static __always_inline int on_crossing(struct sk_buff *skb, const struct place *
 	struct view view;
 	__u32 size = sizeof(record.header);
 
-	sighting = look(skb, place->sk, stage, kind, true, &view, &record.packet);
+	sighting = look(skb, place, stage, kind, true, &view, &record.packet);
 	if (!sighting.id)
 		return 0;
 	fill_header(&record.header, skb, place, hook, stage, &sighting);
@@ -89,9 +90,15 @@ static __always_inline int on_crossing(struct sk_buff *skb, const struct place *
 
 /*
  * The IP layer's receive functions are called from here when the packet is IP's, is for this
- * machine to look at, and the interface has no master (bridge, bond, macvlan) that takes it first:
- * __netif_receive_skb_core, the same from 5.10 to 7.2.
+ * machine to look at, and the interface has no master (bridge, bond, ipvlan) that takes it first:
+ * __netif_receive_skb_core, the same from 5.10 to 7.2. A macvlan's parent keeps what is for its own
+ * address.
  */
+static __always_inline bool has_master(struct net_device *dev)
+{
+	return dev->rx_handler && !(BPF_CORE_READ_BITFIELD(dev, priv_flags) & IFF_MACVLAN_PORT);
+}
+
 SEC("tp_btf/netif_receive_skb") int on_netif_receive_skb(__u64 *ctx)
 {
 	struct sk_buff *skb = (struct sk_buff *)ctx[0];
@@ -101,7 +108,7 @@ SEC("tp_btf/netif_receive_skb") int on_netif_receive_skb(__u64 *ctx)
 	if (!find_tracked((__u64)skb->head) || !is_ip(bpf_ntohs(skb->protocol)))
 		return 0;
 	place = find_place(skb);
-	if (!place.dev || place.dev->rx_handler ||
+	if (!place.dev || has_master(place.dev) ||
 	    BPF_CORE_READ_BITFIELD(skb, pkt_type) == PACKET_OTHERHOST)
 		return 0;
 	return on_crossing(skb, &place, HOOK_netif_receive_skb, STAGE_in, VIEW_IN);
@@ -119,7 +126,7 @@ SEC("tp_btf/skb_copy_datagram_iovec") int on_skb_copy_datagram_iovec(__u64 *ctx)
 	/* Who captures packets only looks on. */
 	if (!tracked_count || (sk && sk->__sk_common.skc_family == AF_PACKET))
 		return 0;
-	sighting = look_again(skb, STAGE_deliver);
+	sighting = look_again(skb, &place, STAGE_deliver);
 	if (!sighting.id)
 		return 0;
 	fill_header(&record.header, skb, &place, HOOK_skb_copy_datagram_iovec, STAGE_deliver,
@@ -152,7 +159,7 @@ SEC("tp_btf/kfree_skb") int on_kfree_skb(__u64 *ctx)
 	struct view view;
 	__u32 size = sizeof(record.header) + sizeof(record.drop);
 
-	sighting = look(skb, place.sk, STAGE_drop, VIEW_OUT, !last, &view, &record.packet);
+	sighting = look(skb, &place, STAGE_drop, VIEW_OUT, !last, &view, &record.packet);
 	if (!sighting.id)
 		return 0;
 	if (last)
@@ -186,7 +193,7 @@ SEC("tp_btf/consume_skb") int on_consume_skb(__u64 *ctx)
 
 	if (!tracked_count || !is_last_holder(skb))
 		return 0;
-	sighting = look_again(skb, STAGE_end);
+	sighting = look_again(skb, &place, STAGE_end);
 	if (!sighting.id)
 		return 0;
 	forget((__u64)skb->head);

@@ -8,18 +8,11 @@
 #pragma once
 
 #include "bpf/match.bpf.h"
-
-struct tracked {
-	__u64 id;
-	__u64 seen_ns;
-	__u64 fingerprint;
-	__u32 stage; /* enum stage_id of its last sight */
-	__u32 pad;
-};
+#include "wire/tracked.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 16384);
+	__uint(max_entries, TRACKED_MAX);
 	__type(key, __u64);
 	__type(value, struct tracked);
 } tracked_packets SEC(".maps");
@@ -40,14 +33,19 @@ struct sighting {
 	bool first;
 };
 
-/* Time, then a counter of this CPU: two packets of one nanosecond differ as well. */
+/*
+ * A counter of this CPU, under its number. Another program may interrupt this one between reading
+ * the counter and writing it back; the time is later then. After 2^36 packets of one CPU an id
+ * could come again: of a packet that is long gone.
+ */
 static __always_inline __u64 new_id(__u64 now_ns)
 {
 	__u32 key = 0;
 	__u64 *counter = bpf_map_lookup_elem(&next_id, &key);
 	__u64 count = counter ? ++*counter : 0;
 
-	return now_ns << 16 | (bpf_get_smp_processor_id() & 0xff) << 8 | (count & 0xff);
+	return (__u64)bpf_get_smp_processor_id() << 48 | (count & 0xfffffffff) << 12 |
+	       (now_ns & 0xfff);
 }
 
 /*
@@ -66,38 +64,58 @@ static __always_inline __u64 fingerprint(const __u8 *window)
 		return print;
 	if (protocol == IPPROTO_ICMP || protocol == IPPROTO_ICMPV6)
 		return print | (__u64)transport[0] << 24 | (__u64) * (__u16 *)(transport + 6) << 32;
-	if (protocol == 6)
+	if (protocol == IPPROTO_TCP)
 		return print | (__u64) * (__u32 *)(transport + 4) << 24;
 	if (protocol == 17)
 		return print | (__u64) * (__u16 *)(transport + 4) << 24;
 	return print;
 }
 
+static __always_inline bool is_same_print(__u64 a, __u64 b)
+{
+	/* What is behind the IP header may have been out of reach at first. */
+	return a == b || ((__u32)(a ^ b) << 8 == 0 && (!(a >> 24) || !(b >> 24)));
+}
+
 /* What turns a packet into another one, a tunnel, does so at once. */
 #define TRANSFORM_NS 5000000
 
 /*
- * Is this another packet than the one that was seen at this address before, whose end no hook saw?
- * Where the kernel takes a packet in, many ends are silent; where it is on its way, few are.
+ * Is `now` another packet than the one that was seen at this address before, whose end no hook saw?
+ * Where the kernel takes a packet in, many ends are silent, and so are those of what TCP has sent
+ * and keeps until it is acknowledged. The buffer is used again soon.
  */
 static __always_inline bool is_another(struct sk_buff *skb, const struct tracked *known,
-				       __u64 print, enum stage_id stage, __u64 now_ns)
+				       const struct tracked *now)
 {
-	bool same = known->fingerprint == print;
-	bool at_once = now_ns - known->seen_ns < TRANSFORM_NS;
+	bool same = is_same_print(known->fingerprint, now->fingerprint);
+	bool at_once = now->seen_ns - known->seen_ns < TRANSFORM_NS;
 
 	if (known->stage == STAGE_in) {
-		/* It leaves again as one that came in by some interface, or is new. */
-		if (stage == STAGE_in || (stage == STAGE_tx && !skb->skb_iif))
+		if (now->stage == STAGE_in)
 			return true;
-		/* Out of a tunnel comes another packet than went in. */
-		if (stage == STAGE_rx)
-			return same || !at_once;
-		return !same && !(stage == STAGE_tx && at_once);
+		/* It leaves again from there, as one that came in by some interface, or is new. */
+		if (now->stage == STAGE_tx)
+			return !skb->skb_iif || now->netns != known->netns || !(same || at_once);
+		/*
+		 * Out of a tunnel comes what was inside the packet that went in; and the parent of
+		 * a macvlan hands copies of what it took to its children.
+		 */
+		if (now->stage == STAGE_rx)
+			return !at_once ||
+			       (same ? now->netns == known->netns : now->offset <= known->offset);
+		return !same;
 	}
 	if (same)
 		return false;
-	return !at_once || (stage == STAGE_rx && known->stage == STAGE_rx);
+	if (!at_once || known->stage == STAGE_drop || known->stage == STAGE_deliver)
+		return true;
+	if (now->stage == STAGE_rx)
+		return true;
+	/* A tunnel puts a header before the packet, which is never TCP's. */
+	if (now->stage == STAGE_tx && known->stage == STAGE_tx)
+		return now->offset >= known->offset || (now->fingerprint & 0xff) == IPPROTO_TCP;
+	return false;
 }
 
 static __always_inline void forget(__u64 head)
@@ -111,70 +129,92 @@ static __always_inline struct tracked *find_tracked(__u64 head)
 	return tracked_count ? bpf_map_lookup_elem(&tracked_packets, &head) : NULL;
 }
 
+static __always_inline __u32 netns_of(const struct place *place)
+{
+	if (place->dev)
+		return place->dev->nd_net.net->ns.inum;
+	return place->sk ? place->sk->__sk_common.skc_net.net->ns.inum : 0;
+}
+
+/* The packet as it is at this hook; without an id yet. */
+static __always_inline struct tracked sighted(struct sk_buff *skb, const struct place *place,
+					      const struct view *view, const __u8 *window,
+					      enum stage_id stage)
+{
+	struct tracked now = {
+	    .seen_ns = bpf_ktime_get_ns(),
+	    .fingerprint = fingerprint(window),
+	    .netns = netns_of(place),
+	    .offset = view->start - (__u64)skb->head,
+	    .stage = stage,
+	};
+
+	return now;
+}
+
 /*
  * The packet's id, if it is followed already. For where none begins, or where its bytes cannot be
  * read (`window` is null then).
  */
-static __always_inline struct sighting sight_again(struct sk_buff *skb, const __u8 *window,
+static __always_inline struct sighting sight_again(struct sk_buff *skb, const struct place *place,
+						   const struct view *view, const __u8 *window,
 						   enum stage_id stage)
 {
 	__u64 head = (__u64)skb->head;
 	struct tracked *known = find_tracked(head);
 	struct sighting sighting = {};
-	__u64 now_ns;
+	struct tracked now;
 
 	if (!known)
 		return sighting;
-	now_ns = bpf_ktime_get_ns();
-	if (window ? is_another(skb, known, fingerprint(window), stage, now_ns)
-		   : stage == STAGE_drop || stage == STAGE_deliver) {
+	if (window) {
+		now = sighted(skb, place, view, window, stage);
+		sighting.now_ns = now.seen_ns;
+	} else {
+		sighting.now_ns = bpf_ktime_get_ns();
+	}
+	if (window ? is_another(skb, known, &now) : stage == STAGE_drop || stage == STAGE_deliver) {
 		forget(head);
 		return sighting;
 	}
 	sighting.id = known->id;
-	sighting.now_ns = now_ns;
 	return sighting;
 }
 
 /* The packet's id; a new one for the first sight of a packet that matches. `keep`: follow it. */
-static __always_inline struct sighting sight(struct sk_buff *skb, struct sock *sk,
+static __always_inline struct sighting sight(struct sk_buff *skb, const struct place *place,
 					     const struct view *view, __u8 *window,
 					     enum stage_id stage, bool keep)
 {
 	__u64 head = (__u64)skb->head;
 	struct sighting sighting = {};
-	struct tracked fresh = {};
+	struct tracked now = {};
 	struct tracked *known = find_tracked(head);
 
 	if (known) {
-		sighting.now_ns = bpf_ktime_get_ns();
-		fresh.fingerprint = fingerprint(window);
-		if (!is_another(skb, known, fresh.fingerprint, stage, sighting.now_ns)) {
+		now = sighted(skb, place, view, window, stage);
+		sighting.now_ns = now.seen_ns;
+		if (!is_another(skb, known, &now)) {
 			/* Whatever it was turned into, it is still the packet that was matched. */
-			known->fingerprint = fresh.fingerprint;
-			known->seen_ns = sighting.now_ns;
-			known->stage = stage;
-			sighting.id = known->id;
+			sighting.id = now.id = known->id;
+			*known = now;
 			return sighting;
 		}
 	}
-	if (!matches(skb, sk, view, window)) {
+	if (!matches(skb, place->sk, view, window)) {
 		if (known)
 			forget(head);
 		return sighting;
 	}
-	if (!known) {
-		sighting.now_ns = bpf_ktime_get_ns();
-		fresh.fingerprint = fingerprint(window);
-	}
-	fresh.seen_ns = sighting.now_ns;
-	fresh.stage = stage;
+	if (!known)
+		now = sighted(skb, place, view, window, stage);
+	sighting.now_ns = now.seen_ns;
 	sighting.first = true;
-	sighting.id = fresh.id = new_id(sighting.now_ns);
+	sighting.id = now.id = new_id(now.seen_ns);
 	if (known) {
-		*known = fresh;
+		*known = now;
 	} else if (keep) {
-		if (bpf_map_update_elem(&tracked_packets, &head, &fresh, BPF_ANY))
+		if (bpf_map_update_elem(&tracked_packets, &head, &now, BPF_ANY))
 			count_loss(LOSS_table_full);
 		else
 			__sync_fetch_and_add(&tracked_count, 1);

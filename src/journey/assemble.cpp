@@ -252,7 +252,7 @@ bool ended_at(const Hop& taken, const std::vector<Event>& events) {
 
 // Where the packet was when it was answered; null if it was not. What set out before the packet
 // came there answers an earlier one.
-const Hop* answered_hop(const std::vector<Hop>& hops, const AssembleContext& context) {
+Hop* answered_hop(std::vector<Hop>& hops, const AssembleContext& context) {
   if (context.answered_ns == 0) {
     return nullptr;
   }
@@ -260,7 +260,10 @@ const Hop* answered_hop(const std::vector<Hop>& hops, const AssembleContext& con
   const auto hop = std::ranges::find_if(reversed, [&](const Hop& one) {
     return one.netns.inode == context.answered_in_netns && one.stage != STAGE_drop;
   });
-  return hop != reversed.end() && hop->time_ns <= context.answered_ns ? &*hop : nullptr;
+  if (hop == reversed.end() || (hop->time_ns > context.answered_ns && !hop->inferred)) {
+    return nullptr;
+  }
+  return &*hop;
 }
 
 bool is_multicast(const decode::Address& address) {
@@ -280,14 +283,14 @@ bool sent_and_refused(const Journey& journey, const Netns& netns) {
 }
 
 Outcome judge(const Journey& journey, const std::vector<Event>& events,
-              const AssembleContext& context) {
+              const AssembleContext& context, const Hop* answered) {
   const std::vector<Hop>& hops = journey.hops;
   if (const Hop* delivered = last_of(hops, STAGE_deliver)) {
     Outcome outcome = outcome_at(OutcomeKind::kDelivered, *delivered);
     outcome.socket = delivered->socket;
     return outcome;
   }
-  if (const Hop* answered = answered_hop(hops, context)) {
+  if (answered != nullptr) {
     return outcome_at(OutcomeKind::kDelivered, *answered);
   }
   const Hop* taken = taken_branch(hops);
@@ -368,8 +371,14 @@ void assemble(std::vector<Event>& events, const AssembleContext& context, Journe
       list.add(event);
     }
   }
-  const bool answered = answered_hop(journey.hops, context) != nullptr;
-  journey.outcome = judge(journey, events, context);
+  Hop* answered_at = answered_hop(journey.hops, context);
+  const bool answered = answered_at != nullptr;
+  journey.outcome = judge(journey, events, context, answered_at);
+  if (answered && answered_at->time_ns > context.answered_ns) {
+    // An arrival that only the packet's end told of, after the answer.
+    answered_at->time_ns = context.answered_ns;
+    std::ranges::stable_sort(journey.hops, {}, &Hop::time_ns);
+  }
 
   if (journey.outcome.kind == OutcomeKind::kDelivered) {
     infer_in(journey.hops, journey.outcome.netns);

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 
+#include <algorithm>
+
 #include "journey/testing.h"
 
 namespace tracepkt::journey {
@@ -246,6 +248,23 @@ TEST_F(Assemble, AnsweredMeansDeliveredWhateverBecameOfCopies) {
            journey);
   EXPECT_EQ(journey.outcome.kind, OutcomeKind::kDelivered);
   EXPECT_EQ(journey.outcome.netns.name, "ns2");
+}
+
+TEST_F(Assemble, AnArrivalThatOnlyTheEndTellsWasBeforeTheAnswer) {
+  Journey journey;
+  std::vector events = {event({.time_ns = 1, .stage = STAGE_rx, .ifindex = 2}, packet_),
+                        event({.time_ns = 9,
+                               .stage = STAGE_end,
+                               .netns = 2,
+                               .ifindex = 9,
+                               .device = "mv0",
+                               .iif = 9,
+                               .last = true})};
+  assemble(events,
+           {.names = names_, .ending = Ending::kSeen, .answered_in_netns = 2, .answered_ns = 5},
+           journey);
+  EXPECT_EQ(way(journey), "host eth0 rx | ns2 mv0 rx | ns2 mv0 in | ns2 mv0 deliver");
+  EXPECT_TRUE(std::ranges::is_sorted(journey.hops, {}, &Hop::time_ns));
 }
 
 TEST_F(Assemble, WhatSetOutBeforeThePacketCameIsNoAnswerToIt) {

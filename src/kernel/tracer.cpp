@@ -21,6 +21,7 @@
 #include "filter/protocols.h"
 #include "kernel/kernel_btf.h"
 #include "kernel/libbpf_log.h"
+#include "wire/tracked.h"
 
 namespace tracepkt::kernel {
 namespace {
@@ -34,15 +35,6 @@ struct DestroyLink {
   void operator()(bpf_link* link) const { bpf_link__destroy(link); }
 };
 using Link = std::unique_ptr<bpf_link, DestroyLink>;
-
-// As in bpf/track.bpf.h; checked against the map when it is read.
-struct TrackedPacket {
-  std::uint64_t id;
-  std::uint64_t seen_ns;
-  std::uint64_t fingerprint;
-  std::uint32_t stage;
-  std::uint32_t pad;
-};
 
 template <typename T>
 T* variable_in(bpf_object* object, const char* section) {
@@ -267,23 +259,27 @@ std::vector<Loss> Tracer::losses() const {
 
 void Tracer::forget_packets(std::uint64_t before_ns) {
   const bpf_map* map = bpf_object__find_map_by_name(state_->object.get(), "tracked_packets");
-  if (map == nullptr || state_->tracked_count == nullptr ||
-      bpf_map__value_size(map) != sizeof(TrackedPacket)) {
+  if (map == nullptr || state_->tracked_count == nullptr) {
     return;
   }
   const int fd = bpf_map__fd(map);
+  const auto is_stale = [&](std::uint64_t key) {
+    tracked packet = {};
+    return bpf_map_lookup_elem(fd, &key, &packet) == 0 && packet.seen_ns < before_ns;
+  };
   std::vector<std::uint64_t> stale;
   std::uint64_t key = 0;
   const std::uint64_t* previous = nullptr;
-  while (bpf_map_get_next_key(fd, previous, &key) == 0) {
-    TrackedPacket packet = {};
-    if (bpf_map_lookup_elem(fd, &key, &packet) == 0 && packet.seen_ns < before_ns) {
+  // The kernel begins anew where the previous key has gone meanwhile: that must have an end.
+  for (int step = 0; step < TRACKED_MAX && bpf_map_get_next_key(fd, previous, &key) == 0; ++step) {
+    if (is_stale(key)) {
       stale.push_back(key);
     }
     previous = &key;
   }
   for (const std::uint64_t stale_key : stale) {
-    if (bpf_map_delete_elem(fd, &stale_key) == 0) {
+    // It may have been forgotten meanwhile, and its address be another packet's.
+    if (is_stale(stale_key) && bpf_map_delete_elem(fd, &stale_key) == 0) {
       __atomic_fetch_sub(state_->tracked_count, 1, __ATOMIC_RELAXED);
     }
   }
