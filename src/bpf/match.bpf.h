@@ -125,16 +125,22 @@ static __always_inline bool read_echo(__u64 at, __u32 linear, struct echo_messag
 /*
  * Is there, at the IP header at `start`, an echo request of ours, an answer to one or an error
  * about one? `trusted`: a request whose cookie is not whole is ours (it comes from our socket).
+ * `more`: the packet goes on where it cannot be read. Over lo a large one has its data there.
  */
-__attribute__((noinline)) int match_echo(__u64 start, __u32 linear, __u32 trusted)
+__attribute__((noinline)) int match_echo(__u64 start, __u32 linear, __u32 trusted, __u32 more)
 {
 	struct echo_message echo = {};
 	__u32 found = find_icmp(start, linear);
 	__u32 offset = found & 0xffff;
 	enum echo_kind kind;
 
-	if (!found || linear < offset || !read_echo(start + offset, linear - offset, &echo))
+	if (!found)
 		return 0;
+	if (linear < offset || !read_echo(start + offset, linear - offset, &echo)) {
+		if (more)
+			count_loss(LOSS_unreadable);
+		return 0;
+	}
 	kind = classify(found >> 16, echo.type);
 	if (kind == ECHO_NONE)
 		return 0;
@@ -152,6 +158,8 @@ __attribute__((noinline)) int match_echo(__u64 start, __u32 linear, __u32 truste
 		    classify(found >> 16, echo.type) != ECHO_REQUEST)
 			return 0;
 	}
+	if (more && linear < offset + sizeof(echo))
+		return echo.id == config.echo.id && (kind != ECHO_REQUEST || trusted);
 	if ((echo.cookie ^ config.echo.cookie) & config.echo.cookie_mask)
 		return 0;
 	/* With a whole cookie the id says nothing more, and NAT may have changed it. */
@@ -168,7 +176,7 @@ static __always_inline bool matches_echo(struct sock *sk, const struct view *vie
 
 	/* A number that came out of a pointer is no number to the verifier of 6.18: launder it. */
 	bpf_probe_read_kernel(&start, sizeof(start), &view->start);
-	return match_echo(start, view->linear, trusted);
+	return match_echo(start, view->linear, trusted, view->len > view->linear);
 }
 
 /* Cheap and right for nearly all that is no ping: IPv4 says so, IPv6 too if no extension follows.

@@ -90,13 +90,16 @@ static __always_inline bool is_another(struct sk_buff *skb, const struct tracked
 {
 	bool same = is_same_print(known->fingerprint, now->fingerprint);
 	bool at_once = now->seen_ns - known->seen_ns < TRANSFORM_NS;
+	/* No header that a tunnel puts before a packet is TCP's. */
+	bool may_be_outer = at_once && (now->fingerprint & 0xff) != IPPROTO_TCP;
 
 	if (known->stage == STAGE_in) {
 		if (now->stage == STAGE_in)
 			return true;
 		/* It leaves again from there, as one that came in by some interface, or is new. */
 		if (now->stage == STAGE_tx)
-			return !skb->skb_iif || now->netns != known->netns || !(same || at_once);
+			return !skb->skb_iif || now->netns != known->netns ||
+			       !(same || may_be_outer);
 		/*
 		 * Out of a tunnel comes what was inside the packet that went in; and the parent of
 		 * a macvlan hands copies of what it took to its children.
@@ -112,9 +115,8 @@ static __always_inline bool is_another(struct sk_buff *skb, const struct tracked
 		return true;
 	if (now->stage == STAGE_rx)
 		return true;
-	/* A tunnel puts a header before the packet, which is never TCP's. */
-	if (now->stage == STAGE_tx && known->stage == STAGE_tx)
-		return now->offset >= known->offset || (now->fingerprint & 0xff) == IPPROTO_TCP;
+	if (now->stage == STAGE_tx)
+		return !may_be_outer || (known->stage == STAGE_tx && now->offset >= known->offset);
 	return false;
 }
 

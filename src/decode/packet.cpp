@@ -22,6 +22,10 @@ std::uint16_t be16(Bytes bytes, std::size_t at) {
   return static_cast<std::uint16_t>(bytes[at] << 8 | bytes[at + 1]);
 }
 
+std::uint32_t be32(Bytes bytes, std::size_t at) {
+  return static_cast<std::uint32_t>(be16(bytes, at)) << 16 | be16(bytes, at + 2);
+}
+
 Address address(std::uint8_t family, Bytes bytes) {
   Address out{.family = family};
   std::ranges::copy(bytes, out.bytes.begin());
@@ -34,6 +38,7 @@ struct IpHeader {
   Address dst;
   std::uint8_t protocol = 0;
   std::uint8_t ttl = 0;
+  std::uint16_t id = 0;
   bool first_fragment = false;
   bool later_fragment = false;
   Bytes payload;
@@ -49,6 +54,7 @@ std::optional<IpHeader> parse_ipv4(Bytes bytes) {
                   .dst = address(4, bytes.subspan(16, 4)),
                   .protocol = bytes[9],
                   .ttl = bytes[8],
+                  .id = be16(bytes, 4),
                   .first_fragment = (fragment & 0x3fff) == 0x2000,
                   .later_fragment = (fragment & 0x1fff) != 0,
                   .payload = header <= bytes.size() ? bytes.subspan(header) : Bytes{}};
@@ -214,6 +220,7 @@ Packet parse_packet(std::uint16_t ethertype, std::uint32_t len,
   packet.dst = ip->dst;
   packet.protocol = ip->protocol;
   packet.ttl = ip->ttl;
+  packet.ip_id = ip->id;
   packet.first_fragment = ip->first_fragment;
   packet.later_fragment = ip->later_fragment;
   if (ip->later_fragment) {
@@ -226,6 +233,10 @@ Packet parse_packet(std::uint16_t ethertype, std::uint32_t len,
     packet.has_ports = true;
     packet.sport = be16(payload, 0);
     packet.dport = be16(payload, 2);
+    if (ip->protocol == IPPROTO_TCP && payload.size() >= 12) {
+      packet.tcp_seq = be32(payload, 4);
+      packet.tcp_ack = be32(payload, 8);
+    }
   } else if (ip->protocol == IPPROTO_ICMP || ip->protocol == IPPROTO_ICMPV6) {
     packet.icmp = parse_icmp(payload);
     if (packet.icmp && packet.echo_kind() == EchoKind::kError) {

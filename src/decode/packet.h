@@ -43,6 +43,10 @@ struct Packet {
   bool later_fragment = false;  // no transport header in it
   std::uint16_t sport = 0;
   std::uint16_t dport = 0;
+  // What tells a packet from others of its flow; 0 where it has none.
+  std::uint16_t ip_id = 0;
+  std::uint32_t tcp_seq = 0;
+  std::uint32_t tcp_ack = 0;
   Address src;
   Address dst;
   std::optional<Icmp> icmp;

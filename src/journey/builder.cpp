@@ -1,5 +1,7 @@
 #include "journey/builder.h"
 
+#include <netinet/in.h>
+
 #include <algorithm>
 #include <iterator>
 #include <string_view>
@@ -31,6 +33,12 @@ std::size_t Builder::EchoKeyHash::operator()(const EchoKey& key) const {
          (static_cast<std::size_t>(key.seq) << 1) + (key.reply ? 1 : 0);
 }
 
+std::size_t Builder::SegmentKeyHash::operator()(const SegmentKey& key) const {
+  const std::uint64_t numbers = static_cast<std::uint64_t>(key.seq) << 32 | key.ack;
+  return std::hash<std::uint64_t>()(numbers) * 31 + (static_cast<std::size_t>(key.netns) << 32) +
+         (static_cast<std::size_t>(key.ip_id) << 16) + key.len;
+}
+
 Builder::Builder(Names& names, Handler handler, BuilderOptions options)
     : names_(names), handler_(std::move(handler)), options_(options) {}
 
@@ -40,6 +48,15 @@ Builder::EchoKey Builder::key_of(const decode::Packet& packet, EchoKind kind) {
           .dst = packet.dst,
           .id = kind == EchoKind::kError ? packet.quoted_echo->id : packet.icmp->id,
           .seq = kind == EchoKind::kError ? packet.quoted_echo->seq : packet.icmp->seq};
+}
+
+Builder::SegmentKey Builder::segment_of(const Event& event) {
+  const decode::Packet& packet = *event.packet;
+  return {.netns = event.netns.inode,
+          .seq = packet.tcp_seq,
+          .ack = packet.tcp_ack,
+          .len = packet.len,
+          .ip_id = packet.ip_id};
 }
 
 void Builder::add(Event&& event) {
@@ -54,6 +71,7 @@ void Builder::add(Event&& event) {
   if (event.packet) {
     learn_echo(open, event);
   }
+  learn_segment(open, event);
   open->last_ns = std::max(open->last_ns, event.time_ns);
   open_.splice(open_.end(), open_, open);
   const bool last = event.last;
@@ -91,7 +109,46 @@ Builder::OpenList::iterator Builder::open_for(const Event& event) {
       return open;
     }
   }
-  return create(event);
+  const auto open = forwarded(event);
+  return open != open_.end() ? open : create(event);
+}
+
+// TCP sends clones of what it keeps, so a router that has to change a segment copies it, and what
+// leaves is another buffer. open_.end() if this is none.
+Builder::OpenList::iterator Builder::forwarded(const Event& event) {
+  if (event.stage != STAGE_tx || event.iif == 0 || !event.packet ||
+      event.packet->protocol != IPPROTO_TCP) {
+    return open_.end();
+  }
+  const auto it = by_segment_.find(segment_of(event));
+  if (it == by_segment_.end()) {
+    return open_.end();
+  }
+  const auto open = it->second;
+  // The buffer before is its sender's, who frees it unseen.
+  open->packet_ids.assign(1, event.packet_id);
+  open->all_ids.push_back(event.packet_id);
+  by_packet_.emplace(event.packet_id, open);
+  return open;
+}
+
+void Builder::learn_segment(OpenList::iterator open, const Event& event) {
+  forget_segment(open);
+  if (event.stage == STAGE_in && event.packet && event.packet->protocol == IPPROTO_TCP) {
+    open->segment = segment_of(event);
+    by_segment_.insert_or_assign(open->segment, open);
+  }
+}
+
+void Builder::forget_segment(OpenList::iterator open) {
+  if (open->segment == SegmentKey{}) {
+    return;
+  }
+  if (const auto it = by_segment_.find(open->segment);
+      it != by_segment_.end() && it->second == open) {
+    by_segment_.erase(it);
+  }
+  open->segment = {};
 }
 
 Builder::OpenList::iterator Builder::create(const Event& event) {
@@ -168,10 +225,11 @@ void Builder::learn_request(OpenList::iterator open, const EchoKey& key, std::ui
 }
 
 void Builder::end(OpenList::iterator open, Ending ending) {
+  forget_segment(open);
   for (const std::uint64_t id : open->all_ids) {
     by_packet_.erase(id);
   }
-  if (ending == Ending::kSilent) {
+  if (ending == Ending::kSilent || open->all_ids.size() > 1) {
     remember_ended(open->all_ids);
   }
   AssembleContext context{.names = names_, .ending = ending};

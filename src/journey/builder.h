@@ -1,6 +1,7 @@
 // Events of many packets, as they come -> journeys, as they end. Joins what belongs together: the
-// events of a packet by its id, an echo message that the kernel moved to another buffer by what is
-// in it, and an answer to its request by the addresses that the request had at its end.
+// events of a packet by its id, an echo message or a forwarded TCP segment that the kernel moved to
+// another buffer by what is in it, and an answer to its request by the addresses that the request
+// had at its end.
 #pragma once
 
 #include <cstddef>
@@ -76,8 +77,22 @@ class Builder {
     std::uint64_t answered_ns = 0;
   };
   using ExchangePtr = std::shared_ptr<Exchange>;
+  // Says which TCP segment came to the IP layer of which namespace: NAT leaves all of it alone.
+  struct SegmentKey {
+    std::uint32_t netns = 0;
+    std::uint32_t seq = 0;
+    std::uint32_t ack = 0;
+    std::uint32_t len = 0;
+    std::uint16_t ip_id = 0;
+
+    bool operator==(const SegmentKey&) const = default;
+  };
+  struct SegmentKeyHash {
+    std::size_t operator()(const SegmentKey& key) const;
+  };
   struct Open {
     Journey journey;
+    SegmentKey segment;    // while it is in an IP layer
     ExchangePtr exchange;  // of a request
     std::vector<decode::Event> events;
     std::vector<std::uint64_t> packet_ids;  // still alive in the kernel
@@ -89,7 +104,12 @@ class Builder {
 
   static EchoKey key_of(const decode::Packet& packet, decode::EchoKind kind);
 
+  static SegmentKey segment_of(const decode::Event& event);
+
   OpenList::iterator open_for(const decode::Event& event);
+  OpenList::iterator forwarded(const decode::Event& event);
+  void learn_segment(OpenList::iterator open, const decode::Event& event);
+  void forget_segment(OpenList::iterator open);
   OpenList::iterator create(const decode::Event& event);
   void learn_echo(OpenList::iterator open, const decode::Event& event);
   void learn_request(OpenList::iterator open, const EchoKey& key, std::uint64_t time_ns);
@@ -105,6 +125,7 @@ class Builder {
   OpenList spare_;  // ended: their memory is used again
   std::unordered_map<std::uint64_t, OpenList::iterator> by_packet_;
   std::unordered_map<EchoKey, OpenList::iterator, EchoKeyHash> by_echo_;
+  std::unordered_map<SegmentKey, OpenList::iterator, SegmentKeyHash> by_segment_;
   std::unordered_map<EchoKey, ExchangePtr, EchoKeyHash> exchanges_;  // by the request's key
   std::deque<std::pair<EchoKey, ExchangePtr>> exchange_order_;       // the oldest first
   // Packets whose journey was told before the kernel was done with them: a copy of a reply may lie

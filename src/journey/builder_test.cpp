@@ -123,6 +123,37 @@ TEST_F(BuilderTest, AnErrorBelongsToTheRequestThatItQuotes) {
   EXPECT_FALSE(builder.has_open_echo(4));
 }
 
+TEST_F(BuilderTest, AForwardedSegmentInAnotherBufferStaysOneJourney) {
+  Builder builder = make();
+  const auto segment = [](std::uint8_t from, std::uint32_t seq) {
+    decode::Packet packet{.ethertype = 0x0800, .protocol = 6, .ttl = 64, .len = 52};
+    packet.has_ports = true;
+    packet.ip_id = 77;
+    packet.tcp_seq = seq;
+    packet.src = testing::ip(from);
+    packet.dst = testing::ip(9);
+    return packet;
+  };
+  builder.add(event({.packet_id = 1, .time_ns = 1}, segment(1, 5)));
+  for (const stage_id stage : {STAGE_rx, STAGE_in}) {
+    builder.add(
+        event({.packet_id = 1, .time_ns = 2, .stage = stage, .netns = 2, .iif = 1}, segment(1, 5)));
+  }
+  // Elsewhere, another one, one that was made there: none of them is it.
+  builder.add(event({.packet_id = 2, .time_ns = 3, .netns = 3, .iif = 1}, segment(1, 5)));
+  builder.add(event({.packet_id = 3, .time_ns = 4, .netns = 2, .iif = 1}, segment(1, 6)));
+  builder.add(event({.packet_id = 4, .time_ns = 5, .netns = 2}, segment(1, 5)));
+  EXPECT_EQ(builder.open_count(), 4u);
+  // This is, out of a NAT; it is gone on then.
+  builder.add(event({.packet_id = 5, .time_ns = 6, .netns = 2, .iif = 1}, segment(4, 5)));
+  EXPECT_EQ(builder.open_count(), 4u);
+  builder.add(event({.packet_id = 6, .time_ns = 7, .netns = 2, .iif = 1}, segment(4, 5)));
+  EXPECT_EQ(builder.open_count(), 5u);
+  builder.add(event({.packet_id = 5, .time_ns = 8, .stage = STAGE_end, .netns = 2, .last = true}));
+  ASSERT_EQ(ended_.size(), 1u);
+  EXPECT_EQ(way(ended_[0]), "host eth0 tx | ns2 eth0 rx | ns2 eth0 in | ns2 eth0 tx");
+}
+
 TEST_F(BuilderTest, SilenceEndsAJourney) {
   Builder builder = make({.silence_ns = 100});
   builder.add(event({.packet_id = 1, .time_ns = 1000}, echo(false, 1, 2, 7, 1)));

@@ -12,3 +12,13 @@ for target in 127.0.0.1 ::1 localhost "$net4.1"; do
 	done
 	expect_json 'journeys' 'delivered in outer, delivered in outer' 'journeys | map(outcome_words) | join(", ")'
 done
+
+# Over lo a large packet's data is in pages, of the request the ICMP header as well (on newer kernels).
+for target in 127.0.0.1 ::1; do
+	echo "== large, $target"
+	tp ping -c1 --format json -s 20000 "$target"
+	expect_status 0
+	expect_json 'the answer is followed' 'outer lo tx, outer lo rx, outer lo in, outer lo deliver' 'replies[0] | way'
+	expect_json 'the request is, or it is said that it could not be' true \
+		'(requests | length) == 1 or summary.lost.unreadable > 0'
+done

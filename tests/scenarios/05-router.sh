@@ -20,3 +20,37 @@ for target in "$base.1.2" "$net6:1::2"; do
 		'journeys | map([.hops[] | select(.stage == "tx" or .stage == "rx") | .ttl] | join(" ")) | join(", ")'
 	expect_json 'outcomes' 'delivered in right, delivered in left' 'journeys | map(outcome_words) | join(", ")'
 done
+
+# Sent segments are clones: the router copies them, and what it sends is another buffer.
+echo '== TCP'
+tp_trace --format json "tcp port 6005 and net $base.0.0/16"
+nsenter --net=/run/netns/right python3 -c '
+import socket
+s = socket.socket()
+s.bind(("", 6005))
+s.listen()
+print("bound", flush=True)
+for i in range(20):
+    c = s.accept()[0]
+    c.sendall(b"y" * 100)
+    c.recv(100)
+    c.close()' >"$work/server" &
+server=$!
+wait_for 'the server' grep -q bound "$work/server"
+at left python3 -c "
+import socket
+for i in range(20):
+    s = socket.create_connection(('$base.1.2', 6005))
+    s.recv(100)
+    s.close()"
+wait "$server"
+wait_for_journeys 100
+tp_end INT
+expect_status 0
+expect_json 'each segment crosses the router, and is one journey' \
+	'left eth0 tx, router eth0 rx, router eth1 tx, right eth0 rx | right eth0 tx, router eth1 rx, router eth0 tx, left eth0 rx' \
+	'journeys | map(crossings) | unique | join(" | ")'
+expect_json 'none of them is taken in where it is forwarded' 'left right' \
+	'journeys | map(.outcome.netns.name) | unique | join(" ")'
+expect_json 'where the kernel gives reasons, none is dropped' true \
+	'(summary.kernel | test("^5[.]([0-9]|1[0-6])[.]")) or summary.dropped == 0'

@@ -55,6 +55,10 @@ if netns far m1 m2 && cable outer up0 far eth0 &&
 			'm1 eth0 tx, outer up0 tx, far eth0 rx, far eth0 deliver' \
 			'far eth0 tx, outer up0 rx, m1 eth0 rx, m1 eth0 deliver'
 	done
+	address outer up0 "$base.50.9/24"
+	tp ping -c1 --netns far --format json "$base.50.9"
+	expect_json 'what is for the interface below itself comes to the IP layer there' \
+		'far eth0 tx, outer up0 rx, outer up0 in, outer up0 deliver' 'requests[0] | way'
 	# By the interface below, so that its taps see it: macvlan_queue_xmit.
 	for target in "$base.50.3" "$net6:50::3"; do
 		follows "macvlan to macvlan, $target" m1 "$target" \
