@@ -1,5 +1,7 @@
 #include "filter/locate.h"
 
+#include <fmt/format.h>
+
 #include <vector>
 
 namespace tracepkt::filter {
@@ -57,7 +59,7 @@ bool can_begin(const std::string& text, const Verdict& verdict) {
   for (const char* next : {"", " 1", " tcp", " 1.1.1.1", " 1-2", " 1:2:3:4:5:6", " port 1",
                            " host 1.1.1.1", " multicast", " ::1"}) {
     for (const char* relation : {"", " = 1"}) {
-      if (!verdict(text + next + close + relation).contains(kSyntaxError)) {
+      if (!verdict(fmt::format("{}{}{}{}", text, next, close, relation)).contains(kSyntaxError)) {
         return true;
       }
     }
@@ -76,7 +78,7 @@ std::optional<std::size_t> locate_error(std::string_view expression, std::string
   const std::size_t quote = message.find('\'');
   if (quote != std::string_view::npos) {
     const auto name = message.substr(quote + 1, message.find('\'', quote + 1) - quote - 1);
-    const std::size_t place = name.empty() ? name.npos : expression.find(name);
+    const std::size_t place = name.empty() ? std::string_view::npos : expression.find(name);
     if (place != std::string_view::npos) {
       return place;
     }

@@ -52,9 +52,11 @@ Result<std::optional<Place>> find_stub(Elf* elf, std::size_t file_size, std::str
   for (Elf_Scn* section = elf_nextscn(elf, nullptr); section != nullptr;
        section = elf_nextscn(elf, section)) {
     GElf_Shdr header;
-    Elf_Data* data = nullptr;
-    if (gelf_getshdr(section, &header) == nullptr || header.sh_type != SHT_SYMTAB ||
-        (data = elf_getdata(section, nullptr)) == nullptr) {
+    if (gelf_getshdr(section, &header) == nullptr || header.sh_type != SHT_SYMTAB) {
+      continue;
+    }
+    Elf_Data* data = elf_getdata(section, nullptr);
+    if (data == nullptr) {
       continue;
     }
     GElf_Sym symbol;

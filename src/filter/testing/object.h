@@ -4,12 +4,14 @@
 #include <cstddef>
 #include <span>
 
+// NOLINTBEGIN(readability-identifier-naming): what bpf_object() calls them
 extern "C" {
 extern const std::byte tracepkt_bpf_filter_trial_begin[];
 extern const std::byte tracepkt_bpf_filter_trial_end[];
 extern const std::byte tracepkt_bpf_filter_trial_short_begin[];
 extern const std::byte tracepkt_bpf_filter_trial_short_end[];
 }
+// NOLINTEND(readability-identifier-naming)
 
 namespace tracepkt::filter::testing {
 
