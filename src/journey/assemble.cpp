@@ -155,7 +155,7 @@ class FalseDrops {
     const auto reversed = std::views::reverse(hops_);
     const auto hop = std::ranges::find_if(
         reversed, [](const Hop& one) { return one.stage == STAGE_in || one.is_crossing(); });
-    return hop != reversed.end() && hop->stage == STAGE_in;
+    return hop != reversed.end() && (hop->stage == STAGE_in || hop->inferred);
   }
 
   std::string reason(const Event& event) {
@@ -359,13 +359,13 @@ void assemble(std::vector<Event>& events, const AssembleContext& context, Journe
     journey.packet = *described->packet;
   }
   for (Event& event : events) {
+    list.infer_arrival(event);
     if (false_drops.is_refusal(event)) {
       continue;
     }
     if (false_drops.is_end(event)) {
       event.stage = STAGE_end;
     }
-    list.infer_arrival(event);
     // The end adds no hop of its own: it is where the last hop was.
     if (event.stage != STAGE_end && !is_repetition(journey.hops, list, event)) {
       list.add(event);

@@ -185,6 +185,14 @@ TEST_F(Assemble, ACopyThatASocketRefusesDecidesNothingWhileAnotherHoldsThePacket
   EXPECT_EQ(way(held), "host eth0 rx | host eth0 in");
   EXPECT_FALSE(held.outcome.seen);
   EXPECT_NE(held.outcome.kind, OutcomeKind::kDropped);
+  // It tells the name of a VLAN's interface, which no hook saw.
+  auto vlan = event({.time_ns = 4, .stage = STAGE_drop, .ifindex = 9, .device = "eth0.5", .iif = 9},
+                    packet_);
+  vlan.drop = refused.drop;
+  EXPECT_EQ(way(run({event({.time_ns = 1, .stage = STAGE_rx}, packet_),
+                     event({.time_ns = 2, .stage = STAGE_in}, packet_), vlan},
+                    Ending::kSilent)),
+            "host eth0 rx | host eth0 in | host eth0.5 rx");
   // The last one's refusal, and what a firewall does.
   refused.last = true;
   EXPECT_EQ(run(events()).outcome.kind, OutcomeKind::kDropped);
