@@ -9,6 +9,7 @@ wait_for 'a process in web' test "$(netns_inode web)" = "$(stat -L -c %i /proc/$
 
 for netns in web /run/netns/web "$pid" "$(netns_inode web)" "/proc/$pid/ns/net"; do
 	for target in "$net4.3" "$net6::3"; do
+		[ -z "$brief" ] || [ "$netns" = web ] || [ "$target" = "$net4.3" ] || continue
 		echo "== --netns $netns $target"
 		tp ping -c1 --netns "$netns" --format json "$target"
 		expect_status 0

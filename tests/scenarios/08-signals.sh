@@ -61,7 +61,9 @@ expect_json 'the summary counts what was printed' true '(journeys | length) == s
 
 # Before it is ready: it may end by the signal itself, or with a summary, but it ends, and quickly.
 echo '== at the start'
-for moment in 0 1 2 3 4 6 8 12 16 24 32; do
+moments=(0 1 2 3 4 6 8 12 16 24 32)
+[ -z "$brief" ] || moments=(0 4 16 64)
+for moment in "${moments[@]}"; do
 	tp_start ping -W 1 -i 0.2 --format json "$target"
 	wait_for 'the program to begin' is_running "$tp_pid"
 	for ((i = 0; i < moment; i++)); do read -rt 0.01 -u "$idle" || true; done

@@ -17,8 +17,10 @@ has_symbols=$(awk '$1 !~ /^0+$/ { print "yes"; exit }' /proc/kallsyms)
 
 dropped() { # what where reason-regex
 	expect_json "$1: where" "dropped in $2" 'requests[0] | outcome_words'
-	[ "$has_reasons" = no ] || expect_match "$1: the reason" "$3" "$(query 'requests[0].outcome.reason')"
-	[ -z "$has_symbols" ] || expect_match "$1: the function" '^[a-z_0-9.]+(\+0x[0-9a-f]+)?$' "$(query 'requests[0].outcome.function')"
+	[ "$has_reasons" = no ] ||
+		expect_json "$1: the reason" like "requests[0].outcome.reason | if test(\"$3\") then \"like\" else . end"
+	[ -z "$has_symbols" ] || expect_json "$1: the function" like \
+		'requests[0].outcome.function | if test("^[a-z_0-9.]+(\\+0x[0-9a-f]+)?$") then "like" else . end'
 	expect_json "$1: the last hop is the drop" drop 'requests[0].hops[-1].stage'
 	expect_json "$1: nothing lost" 0 'summary.lost | add'
 }

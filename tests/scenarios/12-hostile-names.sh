@@ -101,14 +101,16 @@ rename() { # netns device
 
 # Each in one go what would take a run of its own. The kernel lets no interface have a % or a space in its name.
 try 'all the room there is' "$(printf 'n%.0s' {1..200})" eth456789012345
+if [ -z "$brief" ]; then # what of them depends on the kernel is which it takes
 try 'accents, one of them a character of its own' $'namé e\u0301x' $'eé\u03010'
 try 'wide characters' '容器' '網卡0'
 try 'formats, JSON' '%s%n%x {"a":1}' '{},[]"'
 # shellcheck disable=SC2016 # that it is not run is what is tested
 try 'a shell, markup' '$(id)`id`;<b>x&y"' '$(id);<b>"'\'
+fi
 try 'escape sequences' $'\e[31mred' $'e\e[31m0'
 try 'control characters' $'a\x01\x7f\r\nb\t' $'a\\\x01\x7fb'
-try 'the other direction, C1 control characters' $'a\u202eb\u009b' $'a\u202eb\u009b'
+[ -n "$brief" ] || try 'the other direction, C1 control characters' $'a\u202eb\u009b' $'a\u202eb\u009b'
 try 'digits' 4026531840 12345
 try 'a dash' -n -e
 

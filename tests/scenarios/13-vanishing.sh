@@ -5,6 +5,7 @@
 
 base=${net4%.*}
 times=20
+[ -z "$brief" ] || times=5
 
 come_and_go() { # number count-and-interval-of-ping...
 	local name=v$1
