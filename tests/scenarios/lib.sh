@@ -16,6 +16,7 @@ out=$work/out err=$work/err status='' tp_pid=''
 failures=0
 # Set in the guests of ./dev test, where each program takes tenths of a second to start: what is asserted is the same, but
 # what is only tried many times over is tried less often.
+# shellcheck disable=SC2034 # for the scenarios
 brief=${TRACEPKT_BRIEF:-}
 
 ### What is expected

@@ -5,7 +5,7 @@
 
 #define TRIAL_BYTES 1500
 
-struct trial { /* NOLINT(readability-identifier-naming): C */
+struct trial {   /* NOLINT(readability-identifier-naming): C */
   __u64 address; /* the program's own: where bytes[] is in the kernel */
   __u32 packet_len;
   __u32 linear_len;
