@@ -9,6 +9,7 @@
 
 #define IPPROTO_ICMP 1
 #define IPPROTO_TCP 6
+#define IPPROTO_UDP 17
 #define IPPROTO_ICMPV6 58
 #define IPV6_HEADER_BYTES 40
 #define MAX_EXTENSIONS 4

@@ -51,24 +51,37 @@ static __always_inline __u64 new_id(__u64 now_ns)
 /*
  * What stays the same while a packet crosses interfaces, routers and NAT, and differs from one
  * packet to the next: IPv4's id; of ICMP the type and sequence, of TCP the sequence number. Headers
- * with options or extensions are told apart by less.
+ * with options or extensions are told apart by less. Takes the packet's bytes 0, 8, 20 and 40 and
+ * the seven after each.
+ *
+ * This and is_another_packet() are global functions, and of numbers alone, as is match_echo().
  */
-static __always_inline __u64 fingerprint(const __u8 *window)
+__attribute__((noinline)) __u64 packet_print(__u64 at_0, __u64 at_8, __u64 at_20, __u64 at_40)
 {
-	bool v4 = window[0] >> 4 == 4;
-	__u8 protocol = v4 ? window[9] : window[6];
-	const __u8 *transport = v4 ? window + 20 : window + 40;
-	__u64 print = v4 ? (__u64) * (__u16 *)(window + 4) << 8 | protocol : protocol;
+	const __u8 *first = (const __u8 *)&at_0;
+	bool v4 = first[0] >> 4 == 4;
+	__u8 protocol = v4 ? ((const __u8 *)&at_8)[1] : first[6];
+	__u64 transport = v4 ? at_20 : at_40;
+	const __u8 *bytes = (const __u8 *)&transport;
+	__u64 print = v4 ? (__u64) * (const __u16 *)(first + 4) << 8 | protocol : protocol;
 
-	if (v4 && window[0] != 0x45)
+	if (v4 && first[0] != 0x45)
 		return print;
 	if (protocol == IPPROTO_ICMP || protocol == IPPROTO_ICMPV6)
-		return print | (__u64)transport[0] << 24 | (__u64) * (__u16 *)(transport + 6) << 32;
+		return print | (__u64)bytes[0] << 24 | (__u64) * (const __u16 *)(bytes + 6) << 32;
 	if (protocol == IPPROTO_TCP)
-		return print | (__u64) * (__u32 *)(transport + 4) << 24;
-	if (protocol == 17)
-		return print | (__u64) * (__u16 *)(transport + 4) << 24;
+		return print | (__u64) * (const __u32 *)(bytes + 4) << 24;
+	if (protocol == IPPROTO_UDP)
+		return print | (__u64) * (const __u16 *)(bytes + 4) << 24;
 	return print;
+}
+
+static __always_inline __u64 fingerprint(const __u8 *window)
+{
+	return packet_print(*(const __u64 *)window, *(const __u64 *)(window + 8),
+			    *(const __u32 *)(window + 20) |
+				(__u64) * (const __u32 *)(window + 24) << 32,
+			    *(const __u64 *)(window + 40));
 }
 
 static __always_inline bool is_same_print(__u64 a, __u64 b)
@@ -80,44 +93,67 @@ static __always_inline bool is_same_print(__u64 a, __u64 b)
 /* What turns a packet into another one, a tunnel, does so at once. */
 #define TRANSFORM_NS 5000000
 
-/*
- * Is `now` another packet than the one that was seen at this address before, whose end no hook saw?
- * Where the kernel takes a packet in, many ends are silent, and so are those of what TCP has sent
- * and keeps until it is acknowledged. The buffer is used again soon.
- */
-static __always_inline bool is_another(struct sk_buff *skb, const struct tracked *known,
-				       const struct tracked *now)
+/* Where a packet is seen, in one number. */
+static __always_inline __u64 spot(const struct tracked *seen)
 {
-	bool same = is_same_print(known->fingerprint, now->fingerprint);
-	bool at_once = now->seen_ns - known->seen_ns < TRANSFORM_NS;
-	/* No header that a tunnel puts before a packet is TCP's. */
-	bool may_be_outer = at_once && (now->fingerprint & 0xff) != IPPROTO_TCP;
+	return (__u64)seen->netns << 32 | (__u64)seen->offset << 16 | seen->stage;
+}
 
-	if (known->stage == STAGE_in) {
-		if (now->stage == STAGE_in)
+static __always_inline __u32 spot_netns(__u64 spot) { return spot >> 32; }
+static __always_inline __u16 spot_offset(__u64 spot) { return spot >> 16; }
+static __always_inline __u16 spot_stage(__u64 spot) { return spot; }
+
+/*
+ * Is what is seen now another packet than the one that was seen at this address before, `age_ns`
+ * ago and flowing on from an interface if `came_in`, whose end no hook saw? Where the kernel takes a
+ * packet in, many ends are silent, and so are those of what TCP has sent and keeps until it is
+ * acknowledged. The buffer is used again soon.
+ */
+__attribute__((noinline)) int is_another_packet(__u64 known_print, __u64 known_spot,
+						__u64 now_print, __u64 now_spot,
+						__u64 age_ns_and_came_in)
+{
+	bool came_in = age_ns_and_came_in & 1;
+	bool same = is_same_print(known_print, now_print);
+	bool same_netns = spot_netns(known_spot) == spot_netns(now_spot);
+	bool at_once = age_ns_and_came_in >> 1 < TRANSFORM_NS;
+	/* No header that a tunnel puts before a packet is TCP's. */
+	bool may_be_outer = at_once && (now_print & 0xff) != IPPROTO_TCP;
+	bool is_further_in = spot_offset(now_spot) > spot_offset(known_spot);
+	__u16 before = spot_stage(known_spot);
+	__u16 now = spot_stage(now_spot);
+
+	if (before == STAGE_in) {
+		if (now == STAGE_in)
 			return true;
 		/* It leaves again from there, as one that came in by some interface, or is new. */
-		if (now->stage == STAGE_tx)
-			return !skb->skb_iif || now->netns != known->netns ||
-			       !(same || may_be_outer);
+		if (now == STAGE_tx)
+			return !came_in || !same_netns || !(same || may_be_outer);
 		/*
 		 * Out of a tunnel comes what was inside the packet that went in; and the parent of
 		 * a macvlan hands copies of what it took to its children.
 		 */
-		if (now->stage == STAGE_rx)
-			return !at_once ||
-			       (same ? now->netns == known->netns : now->offset <= known->offset);
+		if (now == STAGE_rx)
+			return !at_once || (same ? same_netns : !is_further_in);
 		return !same;
 	}
 	if (same)
 		return false;
-	if (!at_once || known->stage == STAGE_drop || known->stage == STAGE_deliver)
+	if (!at_once || before == STAGE_drop || before == STAGE_deliver)
 		return true;
-	if (now->stage == STAGE_rx)
+	if (now == STAGE_rx)
 		return true;
-	if (now->stage == STAGE_tx)
-		return !may_be_outer || (known->stage == STAGE_tx && now->offset >= known->offset);
+	if (now == STAGE_tx)
+		return !may_be_outer ||
+		       (before == STAGE_tx && spot_offset(now_spot) >= spot_offset(known_spot));
 	return false;
+}
+
+static __always_inline bool is_another(struct sk_buff *skb, const struct tracked *known,
+				       const struct tracked *now)
+{
+	return is_another_packet(known->fingerprint, spot(known), now->fingerprint, spot(now),
+				 (now->seen_ns - known->seen_ns) << 1 | !!skb->skb_iif);
 }
 
 static __always_inline void forget(__u64 head)
@@ -190,27 +226,23 @@ static __always_inline struct sighting sight(struct sk_buff *skb, const struct p
 {
 	__u64 head = (__u64)skb->head;
 	struct sighting sighting = {};
-	struct tracked now = {};
+	struct tracked now;
 	struct tracked *known = find_tracked(head);
 
-	if (known) {
-		now = sighted(skb, place, view, window, stage);
-		sighting.now_ns = now.seen_ns;
-		if (!is_another(skb, known, &now)) {
-			/* Whatever it was turned into, it is still the packet that was matched. */
-			sighting.id = now.id = known->id;
-			*known = now;
-			return sighting;
-		}
-	}
-	if (!matches(skb, place->sk, view, window)) {
-		if (known)
-			forget(head);
+	if (!known && !matches(skb, place->sk, view, window))
+		return sighting;
+	now = sighted(skb, place, view, window, stage);
+	sighting.now_ns = now.seen_ns;
+	if (known && !is_another(skb, known, &now)) {
+		/* Whatever it was turned into, it is still the packet that was matched. */
+		sighting.id = now.id = known->id;
+		*known = now;
 		return sighting;
 	}
-	if (!known)
-		now = sighted(skb, place, view, window, stage);
-	sighting.now_ns = now.seen_ns;
+	if (known && !matches(skb, place->sk, view, window)) {
+		forget(head);
+		return sighting;
+	}
 	sighting.first = true;
 	sighting.id = now.id = new_id(now.seen_ns);
 	if (known) {
