@@ -169,15 +169,20 @@ __attribute__((noinline)) int match_echo(__u64 start, __u32 linear, __u32 truste
 	return echo.id == config.echo.id && (kind != ECHO_REQUEST || trusted);
 }
 
+/* A number that came out of a pointer is no number to the verifier of 6.18: launders it. */
+static __always_inline __u64 as_number(const __u64 *from)
+{
+	__u64 number;
+
+	bpf_probe_read_kernel(&number, sizeof(number), from);
+	return number;
+}
+
 static __always_inline bool matches_echo(struct sock *sk, const struct view *view)
 {
 	bool trusted = sk && (__u64)sk->__sk_common.skc_cookie.counter == config.echo.socket_cookie;
 
-	__u64 start;
-
-	/* A number that came out of a pointer is no number to the verifier of 6.18: launder it. */
-	bpf_probe_read_kernel(&start, sizeof(start), &view->start);
-	return match_echo(start, view->linear, trusted, view->len > view->linear);
+	return match_echo(as_number(&view->start), view->linear, trusted, view->len > view->linear);
 }
 
 /* Cheap and right for nearly all that is no ping: IPv4 says so, IPv6 too if no extension follows.
@@ -202,7 +207,7 @@ static __always_inline bool may_match(const struct view *view)
 {
 #ifndef WITHOUT_KFUNCS
 	if (bpf_rdonly_cast && (config.filter_has_l3 || config.mode == MATCH_ECHO) &&
-	    is_ip(view->protocol) && view->linear >= IPV6_HEADER_BYTES) {
+	    is_ip(view->protocol) && view->linear >= sizeof(struct ipv4_header)) {
 		struct iphdr *ip =
 		    bpf_rdonly_cast((void *)view->start, bpf_core_type_id_kernel(struct iphdr));
 		struct ipv6hdr *ip6 =
@@ -218,41 +223,45 @@ static __always_inline bool may_match(const struct view *view)
 	return true;
 }
 
-static __always_inline bool matches_filter(struct sk_buff *skb, const struct view *view,
-					   __u8 *window)
+/*
+ * Asks the filter about the packet at `start`, or from `before` bytes before that on, where its
+ * link layer header is. Reads the bytes anew: only numbers may be given to a global function
+ * on 5.10.
+ */
+__attribute__((noinline)) int match_filter(__u64 start, __u32 len, __u32 linear, __u32 before)
 {
-	int verdict;
+	__u8 window[FILTER_WINDOW] __attribute__((aligned(8))) = {};
+	int verdict = FILTER_NOT_LINEAR;
 
-	if (is_ip(view->protocol) && config.filter_has_l3) {
-		verdict = filter_l3(window, view->len, view->start, view->linear);
-	} else {
-		__u8 *frame = window + FILTER_WINDOW;
-		__u64 mac = (__u64)skb->head + skb->mac_header;
-		__u32 before = view->start - mac;
-
-		/* No link layer header (yet): nothing that the filter's words could be about. */
-		if (skb->mac_header == 0xffff || before < 14 || before > 64)
-			return false;
-		__builtin_memset(frame, 0, FILTER_WINDOW);
-		if (!read_window(frame, mac, view->linear + before)) {
-			count_loss(LOSS_unreadable);
-			return false;
-		}
-		verdict = filter_l2(frame, view->len + before, mac, view->linear + before);
-	}
+	start -= before;
+	len += before;
+	linear += before;
+	if (read_window(window, start, linear))
+		verdict = before ? filter_l2(window, len, start, linear)
+				 : filter_l3(window, len, start, linear);
 	if (verdict == FILTER_NOT_LINEAR)
 		count_loss(LOSS_unreadable);
 	return verdict == FILTER_MATCH;
 }
 
-/*
- * `window` holds the packet's first FILTER_WINDOW bytes. As much room behind them is used: the
- * stack is 512 bytes for all functions together.
- */
+static __always_inline bool matches_filter(struct sk_buff *skb, const struct view *view)
+{
+	__u64 start = as_number(&view->start);
+	__u32 before = 0;
+
+	if (!is_ip(view->protocol) || !config.filter_has_l3) {
+		before = start - as_number((const __u64 *)&skb->head) - skb->mac_header;
+		/* No link layer header (yet): nothing that the filter's words could be about. */
+		if (skb->mac_header == 0xffff || before < 14 || before > 64)
+			return false;
+	}
+	return match_filter(start, view->len, view->linear, before);
+}
+
 static __always_inline bool matches(struct sk_buff *skb, struct sock *sk, const struct view *view,
-				    __u8 *window)
+				    const __u8 *window)
 {
 	if (config.mode == MATCH_ECHO)
 		return may_be_icmp(window) && matches_echo(sk, view);
-	return matches_filter(skb, view, window);
+	return matches_filter(skb, view);
 }

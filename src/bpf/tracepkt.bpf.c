@@ -25,19 +25,25 @@ struct socket_record {
 	struct socket_section socket;
 };
 
-/* Reads the packet's place and first bytes, and says which packet it is. */
-static __always_inline struct sighting look(struct sk_buff *skb, const struct place *place,
-					    enum stage_id stage, enum view_kind kind, bool keep,
+/*
+ * Reads the packet's place and first bytes, and says which packet it is. Most packets are nobody's
+ * concern, and nothing is read of those that does not tell it.
+ */
+static __always_inline struct sighting look(struct sk_buff *skb, enum stage_id stage,
+					    enum view_kind kind, bool keep, struct place *place,
 					    struct view *view, struct packet_section *packet)
 {
 	view->len = 0;
 	view->linear = 0;
 	view->protocol = 0;
 	view->start = 0;
-	if (!find_packet(skb, kind, view))
+	if (!find_packet(skb, kind, view)) {
+		*place = find_place(skb);
 		return sight_again(skb, place, view, NULL, stage);
+	}
 	if (!may_match(view) && !find_tracked((__u64)skb->head))
 		return (struct sighting){};
+	*place = find_place(skb);
 	__builtin_memset(packet->bytes, 0, FILTER_WINDOW);
 	if (!read_window(packet->bytes, view->start, view->linear)) {
 		count_loss(LOSS_unreadable);
@@ -60,18 +66,19 @@ static __always_inline struct sighting look_again(struct sk_buff *skb, const str
 }
 
 /* A packet at an interface, or on its way from one to the IP layer. */
-static __always_inline int on_crossing(struct sk_buff *skb, const struct place *place,
-				       enum hook_id hook, enum stage_id stage, enum view_kind kind)
+static __always_inline int on_crossing(struct sk_buff *skb, enum hook_id hook, enum stage_id stage,
+				       enum view_kind kind)
 {
 	struct crossing_record record;
 	struct sighting sighting;
+	struct place place;
 	struct view view;
 	__u32 size = sizeof(record.header);
 
-	sighting = look(skb, place, stage, kind, true, &view, &record.packet);
+	sighting = look(skb, stage, kind, true, &place, &view, &record.packet);
 	if (!sighting.id)
 		return 0;
-	fill_header(&record.header, skb, place, hook, stage, &sighting);
+	fill_header(&record.header, skb, &place, hook, stage, &sighting);
 	size += fill_packet(&record.packet, skb, &view);
 	emit(&record, size, sizeof(record));
 	return 0;
@@ -80,10 +87,7 @@ static __always_inline int on_crossing(struct sk_buff *skb, const struct place *
 #define HOOK(id, name, stage, view, says)                                                          \
 	SEC("tp_btf/" #name) int on_##name(__u64 *ctx)                                             \
 	{                                                                                          \
-		struct sk_buff *skb = (struct sk_buff *)ctx[0];                                    \
-		struct place place = find_place(skb);                                              \
-                                                                                                   \
-		return on_crossing(skb, &place, HOOK_##name, STAGE_##stage, view);                 \
+		return on_crossing((struct sk_buff *)ctx[0], HOOK_##name, STAGE_##stage, view);    \
 	}
 #include "wire/hooks.def"
 #undef HOOK
@@ -111,20 +115,24 @@ SEC("tp_btf/netif_receive_skb") int on_netif_receive_skb(__u64 *ctx)
 	if (!place.dev || has_master(place.dev) ||
 	    BPF_CORE_READ_BITFIELD(skb, pkt_type) == PACKET_OTHERHOST)
 		return 0;
-	return on_crossing(skb, &place, HOOK_netif_receive_skb, STAGE_in, VIEW_IN);
+	return on_crossing(skb, HOOK_netif_receive_skb, STAGE_in, VIEW_IN);
 }
 
 /* A reader copies the packet out of its socket. */
 SEC("tp_btf/skb_copy_datagram_iovec") int on_skb_copy_datagram_iovec(__u64 *ctx)
 {
 	struct sk_buff *skb = (struct sk_buff *)ctx[0];
-	struct place place = find_place(skb);
-	struct sock *sk = place.sk;
 	struct socket_record record;
 	struct sighting sighting;
+	struct place place;
+	struct sock *sk;
 
+	if (!tracked_count)
+		return 0;
+	place = find_place(skb);
+	sk = place.sk;
 	/* Who captures packets only looks on. */
-	if (!tracked_count || (sk && sk->__sk_common.skc_family == AF_PACKET))
+	if (sk && sk->__sk_common.skc_family == AF_PACKET)
 		return 0;
 	sighting = look_again(skb, &place, STAGE_deliver);
 	if (!sighting.id)
@@ -152,14 +160,14 @@ SEC("tp_btf/skb_copy_datagram_iovec") int on_skb_copy_datagram_iovec(__u64 *ctx)
 SEC("tp_btf/kfree_skb") int on_kfree_skb(__u64 *ctx)
 {
 	struct sk_buff *skb = (struct sk_buff *)ctx[0];
-	struct place place = find_place(skb);
 	bool last = is_last_holder(skb);
 	struct drop_record record;
 	struct sighting sighting;
+	struct place place;
 	struct view view;
 	__u32 size = sizeof(record.header) + sizeof(record.drop);
 
-	sighting = look(skb, &place, STAGE_drop, VIEW_OUT, !last, &view, &record.packet);
+	sighting = look(skb, STAGE_drop, VIEW_OUT, !last, &place, &view, &record.packet);
 	if (!sighting.id)
 		return 0;
 	if (last)
@@ -187,12 +195,13 @@ SEC("tp_btf/kfree_skb") int on_kfree_skb(__u64 *ctx)
 SEC("tp_btf/consume_skb") int on_consume_skb(__u64 *ctx)
 {
 	struct sk_buff *skb = (struct sk_buff *)ctx[0];
-	struct place place = find_place(skb);
 	struct record_header header;
 	struct sighting sighting;
+	struct place place;
 
 	if (!tracked_count || !is_last_holder(skb))
 		return 0;
+	place = find_place(skb);
 	sighting = look_again(skb, &place, STAGE_end);
 	if (!sighting.id)
 		return 0;

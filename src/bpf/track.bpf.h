@@ -79,8 +79,8 @@ __attribute__((noinline)) __u64 packet_print(__u64 at_0, __u64 at_8, __u64 at_20
 static __always_inline __u64 fingerprint(const __u8 *window)
 {
 	return packet_print(*(const __u64 *)window, *(const __u64 *)(window + 8),
-			    *(const __u32 *)(window + 20) |
-				(__u64) * (const __u32 *)(window + 24) << 32,
+			    *(const __u32 *)(window + 20) | (__u64) * (const __u32 *)(window + 24)
+								<< 32,
 			    *(const __u64 *)(window + 40));
 }
 
@@ -99,14 +99,23 @@ static __always_inline __u64 spot(const struct tracked *seen)
 	return (__u64)seen->netns << 32 | (__u64)seen->offset << 16 | seen->stage;
 }
 
-static __always_inline __u32 spot_netns(__u64 spot) { return spot >> 32; }
-static __always_inline __u16 spot_offset(__u64 spot) { return spot >> 16; }
-static __always_inline __u16 spot_stage(__u64 spot) { return spot; }
+static __always_inline __u32 spot_netns(__u64 spot)
+{
+	return spot >> 32;
+}
+static __always_inline __u16 spot_offset(__u64 spot)
+{
+	return spot >> 16;
+}
+static __always_inline __u16 spot_stage(__u64 spot)
+{
+	return spot;
+}
 
 /*
  * Is what is seen now another packet than the one that was seen at this address before, `age_ns`
- * ago and flowing on from an interface if `came_in`, whose end no hook saw? Where the kernel takes a
- * packet in, many ends are silent, and so are those of what TCP has sent and keeps until it is
+ * ago and flowing on from an interface if `came_in`, whose end no hook saw? Where the kernel takes
+ * a packet in, many ends are silent, and so are those of what TCP has sent and keeps until it is
  * acknowledged. The buffer is used again soon.
  */
 __attribute__((noinline)) int is_another_packet(__u64 known_print, __u64 known_spot,
@@ -221,7 +230,7 @@ static __always_inline struct sighting sight_again(struct sk_buff *skb, const st
 
 /* The packet's id; a new one for the first sight of a packet that matches. `keep`: follow it. */
 static __always_inline struct sighting sight(struct sk_buff *skb, const struct place *place,
-					     const struct view *view, __u8 *window,
+					     const struct view *view, const __u8 *window,
 					     enum stage_id stage, bool keep)
 {
 	__u64 head = (__u64)skb->head;

@@ -26,7 +26,7 @@ constexpr std::uint64_t kExpireEveryNs = 100'000'000;
 constexpr int kPauseMs = 20;
 constexpr int kBusyPauseMs = 2;
 constexpr std::size_t kBusyBytes = 64 << 10;
-// The most that was ever seen to come is a third of this.
+// The most that was ever seen to come is a quarter of this.
 constexpr std::size_t kBytesPerMs = 1 << 20;
 
 std::int64_t clock_ns(clockid_t clock) {

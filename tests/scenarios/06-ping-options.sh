@@ -42,7 +42,7 @@ sizes=(0 4 7 8 1400)
 [ -z "$brief" ] || sizes=(4 1400)
 for size in "${sizes[@]}"; do
 	for host in "$target" "$net6:1::2"; do
-		ping_from_left -c1 -s $size "$host"
+		ping_from_left -c1 -s "$size" "$host"
 		expect_status 0
 		header=$([[ $host == *:* ]] && echo 48 || echo 28)
 		expect_json "-s $size to $host: lengths, the way" \
