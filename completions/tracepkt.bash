@@ -42,8 +42,8 @@ _tracepkt() {
 		*)
 			case $command in
 				'') words=(ping trace doctor help --help --version) ;;
-				ping) words=(-4 -6 -c --count -i -s -t -W -I -m --netns --duration --buffer) ;;
-				trace) words=(--count --duration --buffer) ;;
+				ping) words=(-v -4 -6 -c --count -i -s -t -W -I -m --netns --duration --buffer) ;;
+				trace) words=(-v --count --duration --buffer) ;;
 			esac
 			[ -z "$command" ] || words+=(--format --color -n --help)
 			if [[ $current == -* ]]; then

@@ -16,6 +16,8 @@
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
+struct fib6_info;
+
 struct ns_common {
 	unsigned int inum;
 };
@@ -24,6 +26,9 @@ struct ns_common {
 struct net {
 	struct ns_common ns;
 	__u64 net_cookie;
+	struct {
+		struct fib6_info *fib6_null_entry;
+	} ipv6;
 };
 
 typedef struct {
@@ -75,6 +80,51 @@ struct sk_buff {
 	unsigned char *data;
 };
 
+struct flowi_common {
+	int flowic_iif;
+	__u8 flowic_proto;
+};
+
+struct flowi4 {
+	struct flowi_common __fl_common;
+	__be32 daddr;
+};
+
+struct in6_addr {
+	struct {
+		__u8 u6_addr8[16];
+	} in6_u;
+};
+
+struct flowi6 {
+	struct flowi_common __fl_common;
+	struct in6_addr daddr;
+};
+
+struct fib_nh_common {
+	struct net_device *nhc_dev;
+	unsigned char nhc_scope;
+	__u8 nhc_gw_family;
+	union {
+		__be32 ipv4;
+		struct in6_addr ipv6;
+	} nhc_gw;
+};
+
+struct fib6_nh {
+	struct fib_nh_common nh_common;
+};
+
+struct fib6_result {
+	struct fib6_nh *nh;
+	struct fib6_info *f6i;
+	__u8 fib6_type;
+};
+
+struct fib6_table {
+	__u32 tb6_id;
+};
+
 struct iphdr {
 	__u8 version : 4;
 	__u8 protocol;
@@ -98,4 +148,6 @@ enum skb_drop_reason {
 #define ETH_P_IPV6 0x86dd
 #define PACKET_OTHERHOST 3
 #define IFF_MACVLAN_PORT (1 << 8)
+#define AF_INET 2
+#define AF_INET6 10
 #define AF_PACKET 17

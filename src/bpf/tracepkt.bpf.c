@@ -6,6 +6,7 @@
 #include "bpf/match.bpf.h"
 #include "bpf/track.bpf.h"
 #include "bpf/emit.bpf.h"
+#include "bpf/route.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
@@ -55,14 +56,23 @@ static __always_inline struct sighting look(struct sk_buff *skb, enum stage_id s
 
 /* The same where no packet is seen for the first time. */
 static __always_inline struct sighting look_again(struct sk_buff *skb, const struct place *place,
-						  enum stage_id stage)
+						  enum stage_id stage, struct view *view)
 {
 	__u8 window[FILTER_WINDOW] __attribute__((aligned(8))) = {};
-	struct view view;
 
-	if (!find_packet(skb, VIEW_OUT, &view) || !read_window(window, view.start, view.linear))
-		return sight_again(skb, place, &view, NULL, stage);
-	return sight_again(skb, place, &view, window, stage);
+	if (!find_packet(skb, VIEW_OUT, view) || !read_window(window, view->start, view->linear)) {
+		view->start = 0;
+		return sight_again(skb, place, view, NULL, stage);
+	}
+	return sight_again(skb, place, view, window, stage);
+}
+
+/* What the routing tables said of this packet before it came here, if they were asked. */
+static __always_inline void tell_way(const struct record_header *header, const struct view *view)
+{
+	if (config.with_routes)
+		tell_route(header->packet, as_number(&view->start), header->iif,
+			   header->netns_cookie, header->netns);
 }
 
 /* A packet at an interface, or on its way from one to the IP layer. */
@@ -81,6 +91,8 @@ static __always_inline int on_crossing(struct sk_buff *skb, enum hook_id hook, e
 	fill_header(&record.header, skb, &place, hook, stage, &sighting);
 	size += fill_packet(&record.packet, skb, &view);
 	emit(&record, size, sizeof(record));
+	if (stage == STAGE_tx)
+		tell_way(&record.header, &view);
 	return 0;
 }
 
@@ -125,6 +137,7 @@ SEC("tp_btf/skb_copy_datagram_iovec") int on_skb_copy_datagram_iovec(__u64 *ctx)
 	struct socket_record record;
 	struct sighting sighting;
 	struct place place;
+	struct view view;
 	struct sock *sk;
 
 	if (!tracked_count)
@@ -134,11 +147,12 @@ SEC("tp_btf/skb_copy_datagram_iovec") int on_skb_copy_datagram_iovec(__u64 *ctx)
 	/* Who captures packets only looks on. */
 	if (sk && sk->__sk_common.skc_family == AF_PACKET)
 		return 0;
-	sighting = look_again(skb, &place, STAGE_deliver);
+	sighting = look_again(skb, &place, STAGE_deliver, &view);
 	if (!sighting.id)
 		return 0;
 	fill_header(&record.header, skb, &place, HOOK_skb_copy_datagram_iovec, STAGE_deliver,
 		    &sighting);
+	tell_way(&record.header, &view);
 	__builtin_memset(&record.socket, 0, sizeof(record.socket));
 	record.socket.section.id = SECTION_socket;
 	record.socket.section.size = sizeof(record.socket);
@@ -175,6 +189,7 @@ SEC("tp_btf/kfree_skb") int on_kfree_skb(__u64 *ctx)
 	fill_header(&record.header, skb, &place, HOOK_kfree_skb, STAGE_drop, &sighting);
 	if (last)
 		record.header.flags |= RECORD_LAST;
+	tell_way(&record.header, &view);
 	record.drop.section.id = SECTION_drop;
 	record.drop.section.size = sizeof(record.drop);
 	record.drop.location = ctx[1];
@@ -198,16 +213,18 @@ SEC("tp_btf/consume_skb") int on_consume_skb(__u64 *ctx)
 	struct record_header header;
 	struct sighting sighting;
 	struct place place;
+	struct view view;
 
 	if (!tracked_count || !is_last_holder(skb))
 		return 0;
 	place = find_place(skb);
-	sighting = look_again(skb, &place, STAGE_end);
+	sighting = look_again(skb, &place, STAGE_end, &view);
 	if (!sighting.id)
 		return 0;
 	forget((__u64)skb->head);
 	fill_header(&header, skb, &place, HOOK_consume_skb, STAGE_end, &sighting);
 	header.flags |= RECORD_LAST;
+	tell_way(&header, &view);
 	emit(&header, sizeof(header), sizeof(header));
 	return 0;
 }

@@ -29,8 +29,8 @@ constexpr std::array<std::string_view, 3> kCommands = {"ping", "trace", "doctor"
 // error.
 constexpr std::array<std::string_view, 5> kLaterCommands = {"mtr", "drops", "report", "probes",
                                                             "demo"};
-constexpr std::array<std::string_view, 6> kLaterOptions = {"-v", "-vv",     "-w",
-                                                           "-r", "--rules", "--snaplen"};
+constexpr std::array<std::string_view, 5> kLaterOptions = {"-vv", "-w", "-r", "--rules",
+                                                           "--snaplen"};
 
 constexpr const char* kFooter = R"(
 Examples:
@@ -105,6 +105,7 @@ void add_common(CLI::App& command, CommonOptions& common) {
 }
 
 void add_session(CLI::App& command, CommonOptions& common) {
+  command.add_flag("-v", common.verbosity, "more stages: the routes looked up (ping: always)");
   add_number(command, "--duration", common.duration_s, 1e-3, 1e9, "end after this many seconds",
              "S");
   add_value(command, "--buffer", common.buffer_bytes, parse_buffer,
@@ -186,6 +187,11 @@ std::vector<std::string> expand_short_form(std::vector<std::string> arguments) {
   return arguments;
 }
 
+Error later_option(std::string_view option, std::string_view command) {
+  return {.what = fmt::format("{} is not there yet, in this version of tracepkt", option),
+          .hint = fmt::format("tracepkt {} --help shows what there is", command)};
+}
+
 // Of what could not be parsed, the option that there is not, if it was that.
 std::optional<Error> unknown_option(const CLI::App& app, const std::string& command) {
   for (const std::string& word : app.remaining(true)) {
@@ -194,8 +200,7 @@ std::optional<Error> unknown_option(const CLI::App& app, const std::string& comm
       continue;
     }
     if (contains(kLaterOptions, option)) {
-      return Error{.what = fmt::format("{} is not there yet, in this version of tracepkt", option),
-                   .hint = fmt::format("tracepkt {} --help shows what there is", command)};
+      return later_option(option, command);
     }
     return Error{.what = fmt::format("unknown option {}", printable(option)),
                  .hint = fmt::format("tracepkt {} --help shows those that there are", command)};
@@ -269,6 +274,9 @@ int run(std::vector<std::string> arguments) {
     }
     return report({.what = printable(error.what()),
                    .hint = fmt::format("tracepkt {} --help shows how it is used", arguments[1])});
+  }
+  if (ping_options.common.verbosity > 1 || trace_options.common.verbosity > 1) {
+    return report(later_option("-vv", arguments[1]));
   }
   if (app.got_subcommand("ping")) {
     return run_ping(ping_options);

@@ -74,7 +74,8 @@ Status try_tracing(const kernel::Rights& rights, const Result<kernel::KernelBtf>
   if (!btf) {
     return std::unexpected(btf.error());
   }
-  const auto tracer = kernel::Tracer::start({.mode = MATCH_ECHO, .filter = {}, .echo = {}});
+  const auto tracer = kernel::Tracer::start(
+      {.mode = MATCH_ECHO, .filter = {}, .echo = {}, .ring_bytes = 8u << 20, .routes = true});
   if (!tracer) {
     return std::unexpected(tracer.error());
   }

@@ -46,7 +46,8 @@ Status trace(const TraceOptions& options) {
                           {.mode = MATCH_FILTER,
                            .filter = *std::move(filter),
                            .echo = {},
-                           .ring_bytes = options.common.buffer_bytes},
+                           .ring_bytes = options.common.buffer_bytes,
+                           .routes = options.common.verbosity > 0},
                           on_journey);
   if (!live) {
     return std::unexpected(live.error());

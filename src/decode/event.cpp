@@ -1,6 +1,7 @@
 #include "decode/event.h"
 
 #include <fmt/format.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <cstring>
@@ -12,6 +13,14 @@ ShortName short_name(const char (&raw)[16]) {
   ShortName name;
   std::copy_n(raw, 15, name.bytes.begin());
   return name;
+}
+
+Address address_of(std::uint8_t family, const __u8 (&bytes)[16]) {
+  Address address;
+  const std::size_t size = family == AF_INET ? 4 : family == AF_INET6 ? 16 : 0;
+  address.family = family == AF_INET ? 4 : family == AF_INET6 ? 6 : 0;
+  std::copy_n(bytes, size, address.bytes.begin());
+  return address;
 }
 
 template <typename Section>
@@ -63,6 +72,19 @@ bool decode_section(std::uint16_t id, std::span<const std::byte> bytes, Event& e
                             .protocol = section->protocol,
                             .pid = section->pid,
                             .comm = short_name(section->comm)};
+      return true;
+    }
+    case SECTION_route: {
+      const auto section = read_section<route_section>(bytes);
+      if (!section) {
+        return false;
+      }
+      event.route = Route{.table = section->table,
+                          .error = -section->error,
+                          .type = section->type,
+                          .scope = section->scope,
+                          .via = address_of(section->via_family, section->via),
+                          .device = {.index = section->ifindex, .name = short_name(section->ifname)}};
       return true;
     }
     default:

@@ -50,6 +50,16 @@ struct Socket {
   ShortName comm;
 };
 
+// What a routing table answered.
+struct Route {
+  std::uint32_t table = 0;  // RT_TABLE_*, or the user's number
+  int error = 0;            // errno; 0: it knows a way, or type says why not
+  std::uint8_t type = 0;    // RTN_*; 0 where the kernel does not say
+  std::uint8_t scope = 0;   // RT_SCOPE_* of the next hop
+  Address via;              // the next hop; family 0: the destination is on the link
+  Device device;            // it goes out by
+};
+
 struct Event {
   std::uint16_t hook = 0;  // enum hook_id
   stage_id stage = STAGE_tx;
@@ -64,6 +74,7 @@ struct Event {
   std::optional<Packet> packet;
   std::optional<Drop> drop;
   std::optional<Socket> socket;
+  std::optional<Route> route;
 };
 
 // Fails on a record that is shorter than it says or holds what no kernel side of ours writes.

@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 
 #include "base/text.h"
+#include "explain/route.h"
 
 namespace tracepkt::explain {
 namespace {
@@ -127,6 +128,8 @@ std::string hop_words(const Hop& hop, const Hop* before) {
       return hop.socket     ? reader_words(*hop.socket)
              : hop.answered ? "answered by the kernel"
                             : "taken by the kernel";
+    case STAGE_route:
+      return hop.route ? route_words(*hop.route) : "";
     case STAGE_in:
       if (hop.packet && hop.packet->is_ip()) {
         return fmt::format("{} {}", hop.packet->protocol_name(), hop.packet->addresses_text());

@@ -39,7 +39,8 @@ class HopList {
             .stage = event.stage,
             .packet = event.packet,
             .drop = {},
-            .socket = event.socket};
+            .socket = event.socket,
+            .route = event.route};
     // In a socket's queue a packet is on no device any more; it came by one, though.
     if (hop.device.index == 0 && event.stage == STAGE_deliver) {
       hop.device = device_of(event);
@@ -416,7 +417,8 @@ void assemble(std::vector<Event>& events, const AssembleContext& context, Journe
             .answered = answered,
             .packet = {},
             .drop = {},
-            .socket = {}};
+            .socket = {},
+            .route = {}};
     // Copies may have gone on elsewhere after that.
     journey.hops.insert(std::ranges::upper_bound(journey.hops, hop.time_ns, {}, &Hop::time_ns),
                         std::move(hop));

@@ -63,8 +63,9 @@ void Builder::add(Event&& event) {
   if (ended_.contains(event.packet_id)) {
     return;
   }
-  // An end alone, of a buffer too many or of a packet whose events were lost, tells nothing.
-  if (event.stage == STAGE_end && !by_packet_.contains(event.packet_id)) {
+  // An end alone, of a buffer too many or of a packet whose events were lost, tells nothing; nor
+  // does a route without the packet that takes it.
+  if ((event.stage == STAGE_end || event.stage == STAGE_route) && !by_packet_.contains(event.packet_id)) {
     return;
   }
   const auto open = open_for(event);

@@ -36,6 +36,7 @@ struct Hop {
   std::optional<decode::Packet> packet;
   std::optional<DropInfo> drop;
   std::optional<decode::Socket> socket;
+  std::optional<decode::Route> route;
 
   // Does the packet cross an interface here?
   bool is_crossing() const { return stage == STAGE_tx || stage == STAGE_rx; }

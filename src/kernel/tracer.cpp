@@ -59,6 +59,10 @@ protocol_sets icmp_protocols() {
   return sets;
 }
 
+bool is_about_routes(std::string_view name) {
+  return name == "fib_table_lookup" || name == "fib6_table_lookup";
+}
+
 std::string program_name(const bpf_program* program) {
   // "on_net_dev_queue" -> "net_dev_queue"
   return std::string(bpf_program__name(program)).substr(3);
@@ -161,6 +165,7 @@ Status Tracer::State::load(std::span<const std::byte> bytes, const TraceRequest&
   }
   config->mode = request.mode;
   config->filter_has_l3 = request.filter.l3.has_value();
+  config->with_routes = request.routes;
   config->echo = request.echo;
   if (request.mode == MATCH_ECHO) {
     config->protocols = icmp_protocols();
@@ -173,6 +178,10 @@ Status Tracer::State::load(std::span<const std::byte> bytes, const TraceRequest&
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, object.get()) {
     const std::string name = program_name(program);
+    if (is_about_routes(name) && !request.routes) {
+      bpf_program__set_autoload(program, false);
+      continue;
+    }
     const bool exists = kernel_btf == nullptr || kernel_btf->tracepoint_arguments(name) >= 0;
     bpf_program__set_autoload(program, exists);
     probes.push_back(
@@ -186,13 +195,13 @@ Status Tracer::State::load(std::span<const std::byte> bytes, const TraceRequest&
 
 void Tracer::State::attach() {
   const LibbpfLog quiet;
-  std::size_t index = 0;
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, object.get()) {
-    Probe& probe = probes[index++];
-    if (!bpf_program__autoload(program)) {
+    const auto probe_it = std::ranges::find(probes, "tp_btf:" + program_name(program), &Probe::name);
+    if (probe_it == probes.end() || !bpf_program__autoload(program)) {
       continue;
     }
+    Probe& probe = *probe_it;
     Link link(bpf_program__attach(program));
     if (!link) {
       probe.why = fmt::format("refused: {}", std::strerror(errno));
@@ -297,6 +306,8 @@ std::vector<HookName> hook_names() {
        .says = "read from a socket by a process"},
       {.name = "kfree_skb", .needed = true, .says = "dropped, with the kernel's reason"},
       {.name = "consume_skb", .needed = true, .says = "freed after use"},
+      {.name = "fib_table_lookup", .needed = false, .says = "a route looked up (IPv4)"},
+      {.name = "fib6_table_lookup", .needed = false, .says = "a route looked up (IPv6)"},
   };
 }
 

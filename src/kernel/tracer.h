@@ -22,6 +22,8 @@ struct TraceRequest {
   filter::Filter filter;
   echo_identity echo = {};
   std::size_t ring_bytes = 8u << 20;
+  // What the routing tables answered, too.
+  bool routes = false;
 };
 
 struct Probe {

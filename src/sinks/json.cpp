@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/json_writer.h"
+#include "explain/route.h"
 
 namespace tracepkt::sinks {
 namespace {
@@ -86,10 +87,20 @@ void write_drop(JsonWriter& json, const journey::DropInfo& drop) {
   }
 }
 
+void write_route(JsonWriter& json, const decode::Route& route) {
+  json.field("table", explain::route_table(route)).field("type", explain::route_type(route));
+  if (route.via.family != 0) {
+    json.field("via", route.via.text());
+  }
+  if (const std::string_view error = explain::route_error(route); !error.empty()) {
+    json.field("error", error);
+  }
+}
+
 void write_hop(JsonWriter& json, const journey::Journey& journey, const journey::Hop& hop) {
   json.begin_object().field("offset_ns", hop.time_ns - journey.begin_ns()).field("cpu", hop.cpu);
   write_netns(json.key("netns"), hop.netns);
-  write_device(json.key("dev"), hop.device);
+  write_device(json.key("dev"), hop.route ? hop.route->device : hop.device);
   json.field("stage", decode::stage_name(hop.stage));
   if (hop.inferred) {
     json.field("inferred", true);
@@ -99,6 +110,9 @@ void write_hop(JsonWriter& json, const journey::Journey& journey, const journey:
         .field("dst", hop.packet->dst.text())
         .field("ttl", hop.packet->ttl);
     json.field("proto", hop.packet->protocol_name());
+  }
+  if (hop.route) {
+    write_route(json, *hop.route);
   }
   if (hop.drop) {
     write_drop(json, *hop.drop);

@@ -21,6 +21,8 @@ enum hook_id {
   HOOK_skb_copy_datagram_iovec = 33,
   HOOK_kfree_skb = 34,
   HOOK_consume_skb = 35,
+  HOOK_fib_table_lookup = 36,
+  HOOK_fib6_table_lookup = 37,
 };
 
 enum stage_id {
@@ -62,6 +64,7 @@ enum section_id {
   SECTION_packet = 1,
   SECTION_drop = 2,
   SECTION_socket = 3,
+  SECTION_route = 4,
 };
 
 struct section_header {
@@ -97,6 +100,24 @@ struct socket_section {
   char comm[16];
 };
 
+/*
+ * The routing table's answer. Of several tables that were asked, one after the other, each answers
+ * for itself; the last answer counts.
+ */
+struct route_section {
+  struct section_header section;
+  __u32 table;   /* RT_TABLE_* or a number of the user's */
+  __s32 error;   /* 0, or -errno: what the lookup ended with */
+  __u32 ifindex; /* of the device it goes out by; 0: none */
+  char ifname[16];
+  __u8 family;     /* AF_INET, AF_INET6 */
+  __u8 via_family; /* of the next hop; 0: the destination is on the link */
+  __u8 type;       /* RTN_*; 0 where the kernel does not say (IPv4) */
+  __u8 scope;      /* RT_SCOPE_* of the next hop */
+  __u32 pad;
+  __u8 via[16];
+};
+
 /* How first sight is decided. */
 enum match_mode {
   MATCH_FILTER = 0, /* the packet filter written into the program */
@@ -117,6 +138,8 @@ struct echo_identity {
 struct probe_config {
   __u32 mode;                     /* enum match_mode */
   __u32 filter_has_l3;            /* the filter can be asked about a bare IP packet */
+  __u32 with_routes;              /* the programs that see routes looked up are loaded */
+  __u32 pad;
   struct protocol_sets protocols; /* of bare IP packets that can be asked for */
   struct echo_identity echo;
 };

@@ -1,0 +1,70 @@
+# shellcheck shell=bash
+# Which routing table answered, and with what: made here, forwarded, for this namespace; by a rule; and the kinds of
+# routes that are none.
+. "$(dirname "$0")/lib.sh"
+
+line_network left router right
+base=${net4%.*}
+target=$base.1.2
+wait_for 'IPv4 to be open' at left ping -c1 -W2 "$target"
+wait_for 'IPv6 to be open' at left ping -c1 -W2 "$net6:1::2"
+
+# "left main unicast via A dev eth0; ..."
+routes='[.hops[] | select(.stage == "route")
+	| "\(.netns.name) \(.table) \(.type)" + (if .via then " via \(.via)" else "" end)
+		+ (if .dev and .type != "local" then " dev \(.dev.name)" else "" end)
+		+ (if .error then ": \(.error)" else "" end)] | join("; ")'
+
+for family in 4 6; do
+	if [ $family = 4 ]; then
+		a=$base.0.1 b=$base.0.2 c=$base.1.1 d=$target
+	else
+		a=$net6:0::1 b=$net6:0::2 c=$net6:1::1 d=$net6:1::2
+	fi
+	a=${a/:0::/::} b=${b/:0::/::} # as they are written
+	echo "== through a router, $d"
+	tp ping -c1 --netns left --format json "$d"
+	expect_status 0
+	via=$(at left ip "-$family" -j route get "$d" | jq -r '.[0].gateway')
+	expect_json 'the ways of the request' \
+		"left main unicast via $via dev eth0; router main unicast dev eth1; right local local" "requests[0] | $routes"
+	expect_json 'in the order of the way' 'route tx rx in route tx rx in route deliver' \
+		'requests[0] | [.hops[].stage] | join(" ")'
+done
+
+tp ping -c1 --netns left "$target"
+expect_line 'the table says so too' 'route +main: via [0-9.]+ dev eth0' "$out"
+
+echo '== of other packets, with -v'
+tp_trace -v --format json "icmp and host $target"
+at left ping -q -c1 "$target" >/dev/null
+wait_for_journeys 2 '.packet.icmp.type | IN(0, 8)'
+tp_end INT
+expect_json 'the ways of the request' \
+	"left main unicast via $base.0.2 dev eth0; router main unicast dev eth1; right local local" "requests[0] | $routes"
+
+echo '== by a rule, from a table of its own'
+at router ip rule add fwmark 7 table 77
+at router ip route add "$target/32" via "$target" dev eth1 onlink table 77
+at router ip rule add iif eth0 table 78
+at router ip route add "$target/32" dev eth1 table 78
+tp ping -c1 --netns left --format json "$target"
+expect_json 'the router asks that table' 'router 78 unicast dev eth1' \
+	"requests[0] | .hops |= map(select(.netns.name == \"router\")) | $routes"
+at router ip rule del fwmark 7 table 77
+at router ip rule del iif eth0 table 78
+
+echo '== routes that are none'
+for kind in blackhole unreachable prohibit; do
+	at router ip route add "$kind" "$target/32"
+	tp ping -c1 -W1 --netns left --format json "$target"
+	expect_status 1
+	expect_json "$kind" "router main $kind" \
+		"requests[0] | .hops |= map(select(.netns.name == \"router\") | del(.error)) | $routes"
+	expect_json 'the end' 'dropped' 'requests[0] | .outcome.kind'
+	at router ip route del "$kind" "$target/32"
+done
+at router ip route del "$base.1.0/24"
+tp ping -c1 -W1 --netns left --format json "$target"
+expect_json 'no route' 'router main none: no route' \
+	"requests[0] | .hops |= map(select(.netns.name == \"router\")) | $routes"
