@@ -95,12 +95,11 @@ class PingSession {
 };
 
 kernel::TraceRequest PingSession::request() const {
-  kernel::TraceRequest request{
-      .mode = MATCH_ECHO,
-      .filter = {},
-      .echo = {},
-      .ring_bytes = options_.common.buffer_bytes,
-      .routes = true};
+  kernel::TraceRequest request{.mode = MATCH_ECHO,
+                               .filter = {},
+                               .echo = {},
+                               .ring_bytes = options_.common.buffer_bytes,
+                               .routes = true};
   const ping::Identity& identity = socket_.identity();
   std::memcpy(&request.echo.cookie, identity.cookie.data(), sizeof(request.echo.cookie));
   std::memset(&request.echo.cookie_mask, 0xff, identity.cookie_bytes);

@@ -79,12 +79,13 @@ bool decode_section(std::uint16_t id, std::span<const std::byte> bytes, Event& e
       if (!section) {
         return false;
       }
-      event.route = Route{.table = section->table,
-                          .error = -section->error,
-                          .type = section->type,
-                          .scope = section->scope,
-                          .via = address_of(section->via_family, section->via),
-                          .device = {.index = section->ifindex, .name = short_name(section->ifname)}};
+      event.route =
+          Route{.table = section->table,
+                .error = -section->error,
+                .type = section->type,
+                .scope = section->scope,
+                .via = address_of(section->via_family, section->via),
+                .device = {.index = section->ifindex, .name = short_name(section->ifname)}};
       return true;
     }
     default:

@@ -1,6 +1,7 @@
 #include "decode/event.h"
 
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 
 #include <cstring>
 #include <vector>
@@ -38,6 +39,32 @@ TEST(DecodeRecord, HeaderAlone) {
   EXPECT_EQ(event->device.name.view(), "veth0123456789a");
   EXPECT_EQ(event->packet_id, 77u);
   EXPECT_FALSE(event->packet);
+}
+
+TEST(DecodeRecord, ARoute) {
+  record_header header = a_header();
+  header.stage = STAGE_route;
+  route_section route = {};
+  route.section = {SECTION_route, sizeof(route)};
+  route.table = 254;
+  route.error = -113;
+  route.ifindex = 4;
+  std::memcpy(route.ifname, "eth1", 5);
+  route.via_family = AF_INET6;
+  route.via[15] = 9;
+  auto record = bytes_of(&header, sizeof(header));
+  const auto section = bytes_of(&route, sizeof(route));
+  record.insert(record.end(), section.begin(), section.end());
+  const auto event = decode_record(record);
+  ASSERT_TRUE(event) << event.error().what;
+  ASSERT_TRUE(event->route);
+  EXPECT_EQ(event->route->table, 254u);
+  EXPECT_EQ(event->route->error, 113);
+  EXPECT_EQ(event->route->via.text(), "::9");
+  EXPECT_EQ(event->route->device.name.view(), "eth1");
+
+  record.resize(record.size() - 8);
+  EXPECT_FALSE(decode_record(record));
 }
 
 TEST(DecodeRecord, SectionsInAnyNumberAndUnknownOnesSkipped) {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <initializer_list>
+#include <iterator>
 #include <ranges>
 #include <string>
 #include <string_view>
@@ -80,6 +81,14 @@ class HopList {
     hop.drop.reset();
     hop.socket.reset();
     hop.inferred = true;
+    // Where a route was looked up for it before this hook, it had arrived by then.
+    if (hops_.size() > 1) {
+      Hop& before = *std::prev(hops_.end(), 2);
+      if (before.stage == STAGE_route && before.netns.inode == hop.netns.inode) {
+        hop.time_ns = before.time_ns;
+        std::swap(before, hop);
+      }
+    }
   }
 
  private:
@@ -259,7 +268,8 @@ Hop* answered_hop(std::vector<Hop>& hops, const AssembleContext& context) {
   }
   const auto reversed = std::views::reverse(hops);
   const auto hop = std::ranges::find_if(reversed, [&](const Hop& one) {
-    return one.netns.inode == context.answered_in_netns && one.stage != STAGE_drop;
+    return one.netns.inode == context.answered_in_netns && one.stage != STAGE_drop &&
+           one.stage != STAGE_route;
   });
   if (hop == reversed.end() || (hop->time_ns > context.answered_ns && !hop->inferred)) {
     return nullptr;

@@ -286,6 +286,41 @@ TEST_F(Assemble, WhatSetOutBeforeThePacketCameIsNoAnswerToIt) {
   EXPECT_EQ(journey.duration_ns(), 1u);
 }
 
+TEST_F(Assemble, ARouteIsADecisionAndNoPlace) {
+  const auto route = [](std::uint64_t time_ns, std::uint32_t netns) {
+    decode::Event at = event(
+        {.time_ns = time_ns, .stage = STAGE_route, .netns = netns, .ifindex = 0, .device = ""});
+    at.route = decode::Route{.table = 254};
+    return at;
+  };
+  // It is told after the hook that follows it, and the answer sets out while the packet is there.
+  std::vector<decode::Event> events = {
+      event({.time_ns = 20}, packet_), route(10, 1),
+      event({.time_ns = 30, .stage = STAGE_rx, .netns = 2}, packet_),
+      event({.time_ns = 40, .stage = STAGE_in, .netns = 2}, packet_), route(50, 2)};
+  Journey journey;
+  assemble(events,
+           {.names = names_, .ending = Ending::kSeen, .answered_in_netns = 2, .answered_ns = 60},
+           journey);
+  EXPECT_EQ(
+      way(journey),
+      "host  route | host eth0 tx | ns2 eth0 rx | ns2 eth0 in | ns2  route | ns2 eth0 deliver");
+  ASSERT_TRUE(journey.hops[0].route);
+  EXPECT_EQ(journey.hops[0].route->table, 254u);
+}
+
+TEST_F(Assemble, AnInferredArrivalWasBeforeTheRouteThatWasLookedUpThere) {
+  decode::Event route =
+      event({.time_ns = 20, .stage = STAGE_route, .netns = 2, .ifindex = 0, .device = ""});
+  route.route = decode::Route{.table = 255};
+  decode::Event read = event(
+      {.time_ns = 30, .stage = STAGE_deliver, .netns = 2, .ifindex = 5, .device = "m1", .iif = 5},
+      packet_);
+  read.socket = decode::Socket{.pid = 7};
+  const Journey journey = run({event({.time_ns = 10, .stage = STAGE_rx}, packet_), route, read});
+  EXPECT_EQ(way(journey), "host eth0 rx | ns2 m1 rx | ns2 m1 in | ns2  route | ns2 m1 deliver");
+}
+
 TEST_F(Assemble, NoEventsNoHops) {
   const Journey journey = run({});
   EXPECT_TRUE(journey.hops.empty());

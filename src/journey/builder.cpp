@@ -65,7 +65,8 @@ void Builder::add(Event&& event) {
   }
   // An end alone, of a buffer too many or of a packet whose events were lost, tells nothing; nor
   // does a route without the packet that takes it.
-  if ((event.stage == STAGE_end || event.stage == STAGE_route) && !by_packet_.contains(event.packet_id)) {
+  if ((event.stage == STAGE_end || event.stage == STAGE_route) &&
+      !by_packet_.contains(event.packet_id)) {
     return;
   }
   const auto open = open_for(event);

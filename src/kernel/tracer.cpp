@@ -197,7 +197,8 @@ void Tracer::State::attach() {
   const LibbpfLog quiet;
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, object.get()) {
-    const auto probe_it = std::ranges::find(probes, "tp_btf:" + program_name(program), &Probe::name);
+    const auto probe_it =
+        std::ranges::find(probes, "tp_btf:" + program_name(program), &Probe::name);
     if (probe_it == probes.end() || !bpf_program__autoload(program)) {
       continue;
     }

@@ -136,9 +136,9 @@ struct echo_identity {
 
 /* Read-only while programs run; written before they are loaded. */
 struct probe_config {
-  __u32 mode;                     /* enum match_mode */
-  __u32 filter_has_l3;            /* the filter can be asked about a bare IP packet */
-  __u32 with_routes;              /* the programs that see routes looked up are loaded */
+  __u32 mode;          /* enum match_mode */
+  __u32 filter_has_l3; /* the filter can be asked about a bare IP packet */
+  __u32 with_routes;   /* the programs that see routes looked up are loaded */
   __u32 pad;
   struct protocol_sets protocols; /* of bare IP packets that can be asked for */
   struct echo_identity echo;

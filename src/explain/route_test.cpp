@@ -1,0 +1,54 @@
+#include "explain/route.h"
+
+#include <gtest/gtest.h>
+#include <linux/rtnetlink.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace tracepkt::explain {
+namespace {
+
+decode::Route route_by(std::uint32_t table, const char* device) {
+  decode::Route route{.table = table, .scope = RT_SCOPE_LINK, .device = {.index = 2}};
+  std::strncpy(route.device.name.bytes.data(), device, 15);
+  return route;
+}
+
+TEST(Route, OnTheLinkOrByTheNextHop) {
+  decode::Route route = route_by(RT_TABLE_MAIN, "eth0");
+  EXPECT_EQ(route_words(route), "main: dev eth0");
+  route.via = {.family = 4, .bytes = {10, 0, 0, 1}};
+  EXPECT_EQ(route_words(route), "main: via 10.0.0.1 dev eth0");
+  EXPECT_EQ(route_type(route), "unicast");
+  EXPECT_EQ(route_error(route), "");
+}
+
+TEST(Route, ATableOfTheUsers) { EXPECT_EQ(route_words(route_by(77, "eth0")), "77: dev eth0"); }
+
+TEST(Route, NamesOfInterfacesMayHurt) {
+  EXPECT_EQ(route_words(route_by(RT_TABLE_MAIN, "\033[1m")).find('\033'), std::string::npos);
+}
+
+TEST(Route, LocalByTheScopeOfItsNextHop) {
+  decode::Route route = route_by(RT_TABLE_MAIN, "lo");
+  route.scope = RT_SCOPE_NOWHERE;
+  EXPECT_EQ(route_table(route), "local");
+  EXPECT_EQ(route_type(route), "local");
+  EXPECT_EQ(route_words(route), "local: for this namespace");
+}
+
+TEST(Route, NoneIsTold) {
+  const auto with = [](int error, std::uint8_t type) {
+    return route_words({.table = RT_TABLE_MAIN, .error = error, .type = type});
+  };
+  EXPECT_EQ(with(EAGAIN, 0), "main: no route");
+  EXPECT_EQ(with(ENETUNREACH, 0), "main: no route");
+  EXPECT_EQ(with(EINVAL, 0), "main: blackhole: dropped without a word");
+  EXPECT_EQ(with(0, RTN_BLACKHOLE), "main: blackhole: dropped without a word");
+  EXPECT_EQ(with(EHOSTUNREACH, 0), "main: declared unreachable");
+  EXPECT_EQ(with(EACCES, 0), "main: prohibited");
+}
+
+}  // namespace
+}  // namespace tracepkt::explain
