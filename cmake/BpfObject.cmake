@@ -17,7 +17,8 @@ function(bpf_object name source)
             -D__TARGET_ARCH_x86 -I${CMAKE_SOURCE_DIR}/src -I/usr/include/${CMAKE_LIBRARY_ARCHITECTURE}
             -MD -MF ${depfile} -MT ${object} -c ${source} -o ${object}
     COMMAND ${LLVM_STRIP} -g ${object}
-    DEPENDS ${source}
+    COMMAND ${CMAKE_SOURCE_DIR}/cmake/check-bpf-object ${CMAKE_READELF} ${object}
+    DEPENDS ${source} ${CMAKE_SOURCE_DIR}/cmake/check-bpf-object
     DEPFILE ${depfile}
     COMMENT "BPF ${name}"
     VERBATIM)

@@ -83,13 +83,16 @@ static __always_inline void keep_answer(const struct route_key *key, struct rout
 SEC("tp_btf/fib_table_lookup") int on_fib_table_lookup(__u64 *ctx)
 {
 	const struct flowi4 *flow = (const struct flowi4 *)ctx[1];
-	struct route_answer answer = {.route.table = ctx[0], .route.error = (__s32)ctx[3]};
-	struct route_key key = {.family = AF_INET};
+	struct route_answer answer = {};
+	struct route_key key = {};
 
 	if (!may_concern(&flow->__fl_common, config.protocols.v4))
 		return 0;
+	key.family = AF_INET;
 	key.iif = flow->__fl_common.flowic_iif;
 	*(__be32 *)key.daddr = flow->daddr;
+	answer.route.table = ctx[0];
+	answer.route.error = (__s32)ctx[3];
 	fill_next_hop(&answer, (const struct fib_nh_common *)ctx[2]);
 	keep_answer(&key, &answer);
 	return 0;
@@ -101,12 +104,14 @@ SEC("tp_btf/fib6_table_lookup") int on_fib6_table_lookup(__u64 *ctx)
 	const struct fib6_result *result = (const struct fib6_result *)ctx[1];
 	const struct fib6_table *table = (const struct fib6_table *)ctx[2];
 	const struct flowi6 *flow = (const struct flowi6 *)ctx[3];
-	struct route_answer answer = {.route.table = table->tb6_id};
-	struct route_key key = {.family = AF_INET6};
+	struct route_answer answer = {};
+	struct route_key key = {};
 
 	if (!may_concern(&flow->__fl_common, config.protocols.v6))
 		return 0;
+	key.family = AF_INET6;
 	key.iif = flow->__fl_common.flowic_iif;
+	answer.route.table = table->tb6_id;
 	__builtin_memcpy(key.daddr, flow->daddr.in6_u.u6_addr8, sizeof(key.daddr));
 	if (result->f6i == net->ipv6.fib6_null_entry) {
 		answer.route.error = -ENETUNREACH;
@@ -122,11 +127,12 @@ SEC("tp_btf/fib6_table_lookup") int on_fib6_table_lookup(__u64 *ctx)
 __attribute__((noinline)) int tell_route(__u64 packet, __u64 start, __u32 iif, __u64 cookie,
 					 __u32 netns)
 {
-	struct route_key key = {.iif = iif ? iif : LOOPBACK_IFINDEX};
+	struct route_key key = {};
 	struct route_answer *answer;
 	struct route_record *record;
 	__u8 version = 0;
 
+	key.iif = iif ? iif : LOOPBACK_IFINDEX;
 	bpf_probe_read_kernel(&version, sizeof(version), (void *)start);
 	if (version >> 4 == 4) {
 		key.family = AF_INET;
