@@ -100,6 +100,28 @@ std::string printable(std::string_view raw) {
   return out;
 }
 
+std::string shell_word(std::string_view raw) {
+  const auto is_safe = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           std::string_view("_-./:@%+=,").contains(c);
+  };
+  if (!raw.empty() && std::ranges::all_of(raw, is_safe)) {
+    return std::string(raw);
+  }
+  const bool as_it_is = printable(raw) == raw;
+  std::string quoted;
+  for (const char c : raw) {
+    if (c == '\'') {
+      quoted += as_it_is ? "'\\''" : "\\'";
+    } else if (c == '\\' && !as_it_is) {
+      quoted += "\\\\";
+    } else {
+      quoted += c;
+    }
+  }
+  return as_it_is ? "'" + quoted + "'" : "$'" + printable(quoted) + "'";
+}
+
 std::size_t display_width(std::string_view text) {
   if (is_plain(text)) {
     return text.size();

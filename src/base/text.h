@@ -13,6 +13,10 @@ namespace tracepkt {
 // is safe to print on a terminal. A newline is escaped too: the result is one line.
 std::string printable(std::string_view raw);
 
+// `raw` as one word of a shell's command line, as printable() makes it: web, 'a b', $'a\x1b[1m'
+// (which bash, zsh and ksh understand).
+std::string shell_word(std::string_view raw);
+
 // Columns that `text` takes on a terminal: wide characters count 2, combining ones 0.
 std::size_t display_width(std::string_view text);
 

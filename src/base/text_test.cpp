@@ -33,6 +33,19 @@ TEST(DisplayWidth, CountsColumnsNotBytes) {
   EXPECT_EQ(display_width("e\xcc\x81"), 1u);
 }
 
+TEST(ShellWord, IsOneWordToAShell) {
+  EXPECT_EQ(shell_word("web-1.a/b:c"), "web-1.a/b:c");
+  EXPECT_EQ(shell_word(""), "''");
+  EXPECT_EQ(shell_word("a b"), "'a b'");
+  EXPECT_EQ(shell_word("$(id);`id`"), "'$(id);`id`'");
+  EXPECT_EQ(shell_word("it's"), "'it'\\''s'");
+  EXPECT_EQ(shell_word("a\\b"), "'a\\b'");
+  EXPECT_EQ(shell_word("~"), "'~'");
+  EXPECT_EQ(shell_word("n\xc3\xa9"), "'n\xc3\xa9'");
+  EXPECT_EQ(shell_word("\x1b[m'\\"), "$'\\x1b[m\\'\\\\'");
+  EXPECT_EQ(shell_word("a\n"), "$'a\\x0a'");
+}
+
 TEST(Pad, FillsToTheColumn) {
   EXPECT_EQ(pad_right("\xc3\xa9", 3), "\xc3\xa9  ");
   EXPECT_EQ(pad_left("ab", 4), "  ab");

@@ -6,6 +6,7 @@
 #include <ctime>
 #include <optional>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 #include "decode/event.h"
@@ -44,19 +45,22 @@ class LiveNames : public journey::Names {
     return netns_.name({.inode = id.inode, .cookie = id.cookie});
   }
 
+  std::string netns_file(std::uint32_t inode) override { return netns_.file(inode); }
+
   // Looks round once, so that no packet's event waits for that.
   void warm_up() { netns_.warm_up(); }
 
   std::string drop_reason(std::uint32_t reason) override {
-    if (!reasons_) {
-      const auto kernel_btf = kernel::KernelBtf::load();
-      reasons_.emplace(kernel_btf ? kernel_btf->drop_reasons()
-                                  : std::unordered_map<std::uint32_t, std::string>());
+    // The upper half is a subsystem with reasons of its own; at the first drop by one, the module
+    // that names them is loaded.
+    if (subsystems_.insert(reason >> 16).second) {
+      if (const auto kernel_btf = kernel::KernelBtf::load()) {
+        reasons_ = kernel_btf->drop_reasons();
+      }
     }
-    if (const auto it = reasons_->find(reason); it != reasons_->end()) {
+    if (const auto it = reasons_.find(reason); it != reasons_.end()) {
       return it->second;
     }
-    // The upper half is a subsystem with reasons of its own.
     return reason >> 16 == 0 ? "REASON_" + std::to_string(reason)
                              : "SUBSYSTEM_" + std::to_string(reason >> 16) + "_REASON_" +
                                    std::to_string(reason & 0xffff);
@@ -66,8 +70,8 @@ class LiveNames : public journey::Names {
 
  private:
   kernel::NetnsNames netns_;
-  std::optional<std::unordered_map<std::uint32_t, std::string>>
-      reasons_;  // looked up at the first drop
+  std::unordered_map<std::uint32_t, std::string> reasons_;
+  std::unordered_set<std::uint32_t> subsystems_;  // that have dropped something
   kernel::Symbols symbols_;
 };
 

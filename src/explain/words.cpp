@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 
 #include "base/text.h"
+#include "explain/advice.h"
 #include "explain/route.h"
 
 namespace tracepkt::explain {
@@ -150,7 +151,7 @@ std::string outcome_words(const journey::Outcome& outcome) {
     case OutcomeKind::kDelivered:
       return "delivered in " + where;
     case OutcomeKind::kDropped:
-      return "DROPPED in " + where;
+      return (outcome.drop && !is_fault(*outcome.drop) ? "freed in " : "DROPPED in ") + where;
     case OutcomeKind::kLeft:
       return fmt::format("left through {}", printable(outcome.device.name.view()));
     case OutcomeKind::kConsumed:
@@ -160,6 +161,8 @@ std::string outcome_words(const journey::Outcome& outcome) {
   }
   return "";
 }
+
+bool is_fault(const journey::DropInfo& drop) { return !find_advice(drop).harmless; }
 
 std::string cause_words(const journey::Journey& journey) {
   const journey::Outcome& outcome = journey.outcome;
@@ -179,7 +182,9 @@ std::string cause_words(const journey::Journey& journey) {
     return "";
   }
   std::string words =
-      fmt::format("Dropped by the kernel in namespace {}", printable(outcome.netns.label()));
+      fmt::format("{} by the kernel in namespace {}",
+                  outcome.drop && !is_fault(*outcome.drop) ? "Freed" : "Dropped",
+                  printable(outcome.netns.label()));
   if (outcome.device.index != 0) {
     words += fmt::format(" at interface {}", printable(outcome.device.name.view()));
   }

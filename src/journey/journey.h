@@ -49,6 +49,7 @@ struct Outcome {
   Netns netns;                           // where it ended
   decode::Device device;                 // left: through which; dropped: on which
   std::optional<DropInfo> drop;          // dropped
+  std::string netns_file;                // dropped: see Names::netns_file()
   std::optional<decode::Socket> socket;  // delivered to a process; without: to the kernel itself
   bool seen = true;                      // false: concluded from silence, no end was seen
 };
@@ -80,6 +81,9 @@ class Names {
   virtual ~Names() = default;
   // Empty where it has no name.
   virtual std::string netns(const decode::NetnsId& id) = 0;
+  // A file by which a program can enter the namespace with this inode. Empty where it need not,
+  // as it is the initial one and we are in it, and where none is known.
+  virtual std::string netns_file(std::uint32_t inode) = 0;
   virtual std::string drop_reason(std::uint32_t reason) = 0;
   virtual std::string symbol(std::uint64_t address) = 0;
 };

@@ -14,6 +14,9 @@ class FakeNames : public Names {
   std::string netns(const decode::NetnsId& id) override {
     return id.inode == 1 ? "host" : "ns" + std::to_string(id.inode);
   }
+  std::string netns_file(std::uint32_t inode) override {
+    return inode == 1 ? "" : "/run/netns/ns" + std::to_string(inode);
+  }
   std::string drop_reason(std::uint32_t reason) override {
     return reasons.contains(reason) ? reasons[reason] : "REASON_" + std::to_string(reason);
   }

@@ -2,11 +2,41 @@
 
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <string_view>
+#include <utility>
 
 namespace tracepkt::kernel {
+namespace {
+
+// Adds what the enum of this name holds; false where there is none.
+bool add_reasons(const btf* types, const char* name,
+                 std::unordered_map<std::uint32_t, std::string>& reasons) {
+  constexpr std::string_view kPrefix = "SKB_DROP_REASON_";
+  const int id = types == nullptr ? -1 : btf__find_by_name_kind(types, name, BTF_KIND_ENUM);
+  if (id < 0) {
+    return false;
+  }
+  const btf_type* type = btf__type_by_id(types, static_cast<__u32>(id));
+  const struct btf_enum* values = ::btf_enum(type);
+  for (int i = 0; i < btf_vlen(type); ++i) {
+    std::string_view reason = btf__name_by_offset(types, values[i].name_off);
+    // The bounds of the enum, and the mask of its upper half, are no reasons.
+    if (reason.starts_with("__") || reason.ends_with("_MAX") || reason.ends_with("_SUBSYS_MASK")) {
+      continue;
+    }
+    if (reason.starts_with(kPrefix)) {
+      reason.remove_prefix(kPrefix.size());
+    }
+    // Of a subsystem, RX_QUEUED and the like are the core's numbers: that is in the table already.
+    reasons.emplace(static_cast<std::uint32_t>(values[i].val), reason);
+  }
+  return true;
+}
+
+}  // namespace
 
 void KernelBtf::Free::operator()(btf* kernel_btf) const { btf__free(kernel_btf); }
 
@@ -41,20 +71,19 @@ bool KernelBtf::has_function(const std::string& name) const {
 }
 
 std::unordered_map<std::uint32_t, std::string> KernelBtf::drop_reasons() const {
-  constexpr std::string_view kPrefix = "SKB_DROP_REASON_";
   std::unordered_map<std::uint32_t, std::string> reasons;
-  const int id = btf__find_by_name_kind(get(), "skb_drop_reason", BTF_KIND_ENUM);
-  if (id < 0) {
-    return reasons;
-  }
-  const btf_type* type = btf__type_by_id(get(), static_cast<__u32>(id));
-  const struct btf_enum* values = ::btf_enum(type);
-  for (int i = 0; i < btf_vlen(type); ++i) {
-    std::string_view name = btf__name_by_offset(get(), values[i].name_off);
-    if (name.starts_with(kPrefix)) {
-      name.remove_prefix(kPrefix.size());
+  add_reasons(get(), "skb_drop_reason", reasons);
+  add_reasons(get(), "qdisc_drop_reason", reasons);
+  for (const auto& [module, name] : {std::pair("mac80211", "mac80211_drop_reason"),
+                                     std::pair("openvswitch", "ovs_drop_reason")}) {
+    if (add_reasons(get(), name, reasons)) {
+      continue;
     }
-    reasons.emplace(static_cast<std::uint32_t>(values[i].val), name);
+    // Asked for only where it is there, or libbpf would complain.
+    if (::access((std::string("/sys/kernel/btf/") + module).c_str(), R_OK) == 0) {
+      const std::unique_ptr<btf, Free> module_btf(btf__load_module_btf(module, btf_.get()));
+      add_reasons(module_btf.get(), name, reasons);
+    }
   }
   return reasons;
 }

@@ -80,6 +80,19 @@ std::string NetnsNames::name(NetnsId id) {
   return entry.name;
 }
 
+std::string NetnsNames::file(std::uint32_t inode) const {
+  if (inode == initial_) {
+    const bool ours = is_netns(world_.root + "/proc/self/ns/net", inode);
+    return ours ? "" : world_.root + "/proc/1/ns/net";
+  }
+  const auto newest = newest_.find(inode);
+  if (newest == newest_.end()) {
+    return {};
+  }
+  const auto entry = entries_.find({inode, newest->second});
+  return entry == entries_.end() ? "" : entry->second.evidence;
+}
+
 void NetnsNames::warm_up() {
   if (!numeric_) {
     look_up(0, world_.now());  // which no scan knows

@@ -52,6 +52,11 @@ class NetnsNames {
   // that all scans together take a twentieth of the time.
   std::string name(NetnsId id);
 
+  // A file that is the namespace which had this inode last, for setns(2): below /run/netns, of one
+  // of its processes, or where it is mounted. Empty for the initial one as long as we are in it,
+  // and where name() has found none.
+  std::string file(std::uint32_t inode) const;
+
   // Scans now, so that the first packets need not wait for it (10 us a process, or so).
   void warm_up();
 

@@ -131,6 +131,21 @@ TEST_F(NetnsNamesTest, NumericLooksAtNothing) {
   EXPECT_EQ(files_looked_at, 0);
 }
 
+TEST_F(NetnsNamesTest, TheFileToEnterItBy) {
+  NetnsNames names = make();
+  EXPECT_EQ(names.file(kHost), host.root() + "/proc/1/ns/net");
+  EXPECT_EQ(names.file(kWeb), "") << "nobody has asked for its name";
+  host.process({.pid = 4711, .netns = kWeb});
+  names.name({kWeb, 1});
+  EXPECT_EQ(names.file(kWeb), host.root() + "/proc/4711/ns/net");
+  host.named("web", kWeb);
+  now += 200ms;
+  names.name({kWeb, 1});
+  EXPECT_EQ(names.file(kWeb), host.root() + "/run/netns/web");
+  host.link("/proc/self/ns/net", fmt::format("net:[{}]", kHost));
+  EXPECT_EQ(names.file(kHost), "") << "we are in it";
+}
+
 TEST_F(NetnsNamesTest, ANameStaysWhenTheNamespaceIsGone) {
   host.named("web", kWeb);
   NetnsNames names = make();

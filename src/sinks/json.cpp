@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/json_writer.h"
+#include "explain/advice.h"
 #include "explain/route.h"
 
 namespace tracepkt::sinks {
@@ -126,11 +127,24 @@ void write_hop(JsonWriter& json, const journey::Journey& journey, const journey:
   json.end_object();
 }
 
-void write_outcome(JsonWriter& json, const journey::Outcome& outcome) {
+void write_advice(JsonWriter& json, const explain::AdviceWords& advice) {
+  json.begin_object().field("key", advice.key).field("cause", advice.cause);
+  json.field("check", advice.check).field("mend", advice.mend);
+  if (advice.harmless) {
+    json.field("harmless", true);
+  }
+  json.end_object();
+}
+
+void write_outcome(JsonWriter& json, const journey::Journey& journey) {
+  const journey::Outcome& outcome = journey.outcome;
   json.begin_object().field("kind", journey::outcome_name(outcome.kind));
   write_netns(json.key("netns"), outcome.netns);
   if (outcome.drop) {
     write_drop(json, *outcome.drop);
+  }
+  if (const auto advice = explain::advice_words(journey)) {
+    write_advice(json.key("advice"), *advice);
   }
   if (outcome.socket) {
     write_socket(json.key("socket"), *outcome.socket);
@@ -178,7 +192,7 @@ void JsonSink::journey(const journey::Journey& journey) {
   if (journey.more_hops != 0) {
     json.field("more_hops", journey.more_hops);
   }
-  write_outcome(json.key("outcome"), journey.outcome);
+  write_outcome(json.key("outcome"), journey);
   json.end_object();
   out_.write(json.text());
   out_.write("\n");

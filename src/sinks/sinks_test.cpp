@@ -152,6 +152,11 @@ TEST(Table, IsReadByPeople) {
             "  host          veth61528aa   drop      NETFILTER_DROP                       0.5\n"
             "  Dropped by the kernel in namespace host at interface veth61528aa, reason\n"
             "    NETFILTER_DROP, in nf_hook_slow+0x9a.\n"
+            "  A firewall rule or the policy of a chain dropped it; seldom conntrack, NAT,\n"
+            "    IPVS or SELinux.\n"
+            "  Check it: nft -a list ruleset\n"
+            "  Mend it: Change the rule or policy that drops it, or accept the packet\n"
+            "    before it. If none does, see `iptables-legacy-save -c` and `conntrack -S`.\n"
             "\n");
 }
 
@@ -207,6 +212,45 @@ TEST(Table, ColourOnlyWhereAsked) {
   EXPECT_THAT(exchange(Format::kTable, ColorMode::kAlways).out, ::testing::HasSubstr("\x1b[1;31m"));
 }
 
+// A journey that ended in a drop for this reason, in a namespace that is entered by a file.
+Journey dropped(const char* reason, const char* netns, const char* netns_file) {
+  Journey journey{.id = 1, .packet = echo(false)};
+  journey.hops = {hop(1000, 7, netns, "eth0", STAGE_drop, false)};
+  journey.hops[0].drop = journey::DropInfo{.reason = reason, .function = "f+0x1"};
+  journey.outcome = {.kind = OutcomeKind::kDropped,
+                     .netns = journey.hops[0].netns,
+                     .drop = journey.hops[0].drop,
+                     .netns_file = netns_file};
+  return journey;
+}
+
+std::string table(const Journey& journey, ColorMode color = ColorMode::kNever) {
+  return written(Format::kTable, color, [&](Sink& sink) { sink.journey(journey); }).out;
+}
+
+TEST(Table, TheCommandToCheckItWithIsForThatNamespace) {
+  EXPECT_THAT(table(dropped("NETFILTER_DROP", "a b", "/run/netns/a b")),
+              ::testing::HasSubstr("  Check it: ip netns exec 'a b' nft -a list ruleset\n"));
+  EXPECT_THAT(table(dropped("NETFILTER_DROP", "", "")),
+              ::testing::HasSubstr("  Check it, in that namespace: nft -a list ruleset\n"));
+}
+
+TEST(Table, WhatIsNoFaultDoesNotLookLikeOne) {
+  constexpr const char* kRed = "\x1b[1;31m";
+  const std::string fault = table(dropped("TCP_INVALID_SYN", "web", ""), ColorMode::kAlways);
+  EXPECT_THAT(fault, ::testing::HasSubstr(kRed));
+  EXPECT_THAT(fault, ::testing::HasSubstr("DROPPED in web"));
+  const std::string no_fault = table(dropped("TCP_OLD_DATA", "web", ""), ColorMode::kAlways);
+  EXPECT_THAT(no_fault, ::testing::Not(::testing::HasSubstr(kRed)));
+  EXPECT_THAT(no_fault, ::testing::HasSubstr("freed in web"));
+  EXPECT_THAT(no_fault, ::testing::HasSubstr("Freed by the kernel in namespace web"));
+  EXPECT_THAT(no_fault, ::testing::Not(::testing::HasSubstr("DROPPED")));
+  EXPECT_THAT(written(Format::kJson, ColorMode::kNever,
+                      [](Sink& sink) { sink.journey(dropped("TCP_OLD_DATA", "web", "")); })
+                  .out,
+              ::testing::HasSubstr(R"("harmless":true)"));
+}
+
 TEST(Table, EveryLossIsSaid) {
   const Written text =
       written(Format::kTable, ColorMode::kNever, [](Sink& sink) { sink.summary(a_summary()); });
@@ -231,7 +275,10 @@ TEST(Json, HoldsTheNamesAsTheyAre) {
   EXPECT_THAT(
       text,
       ::testing::HasSubstr(
-          R"("outcome":{"kind":"dropped","netns":{"inode":4026531992,"name":"host"},"reason":"NETFILTER_DROP","function":"nf_hook_slow+0x9a")"));
+          R"("outcome":{"kind":"dropped","netns":{"inode":4026531992,"name":"host"},"reason":"NETFILTER_DROP","function":"nf_hook_slow+0x9a",)"
+          R"("advice":{"key":"firewall","cause":"A firewall rule or the policy of a chain dropped it; seldom conntrack, NAT, IPVS or SELinux.",)"
+          R"("check":"nft -a list ruleset","mend":"Change the rule or policy that drops it, or accept the packet before it. )"
+          R"(If none does, see `iptables-legacy-save -c` and `conntrack -S`."},"device")"));
 }
 
 TEST(Json, WhatCameOfAPing) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "explain/advice.h"
 #include "explain/words.h"
 #include "sinks/summary_words.h"
 
@@ -47,8 +48,11 @@ std::string shortened(const std::string& text, std::size_t width) {
 
 bool ended_well(const Journey& journey) {
   using journey::OutcomeKind;
-  return journey.outcome.kind != OutcomeKind::kDropped &&
-         journey.outcome.kind != OutcomeKind::kLost;
+  const journey::Outcome& outcome = journey.outcome;
+  if (outcome.kind == OutcomeKind::kDropped) {
+    return outcome.drop && !explain::is_fault(*outcome.drop);
+  }
+  return outcome.kind != OutcomeKind::kLost;
 }
 
 }  // namespace
@@ -118,7 +122,8 @@ void TableSink::rows(const Journey& journey, const Columns& columns, std::uint64
     // Words too long for the row go on below it, so that the times stay in their column.
     const bool fits = used + kTimeWidth <= out_.width();
     const std::size_t gap = fits ? out_.width() - used : out_.width() - display_width(left) - 2;
-    const Style style = hop.stage == STAGE_drop ? &Output::red : &Output::plain;
+    const bool is_bad = hop.stage == STAGE_drop && !(hop.drop && !explain::is_fault(*hop.drop));
+    const Style style = is_bad ? &Output::red : &Output::plain;
     out_.write(left + "  " + (fits ? (out_.*style)(words) : "") + pad_left(time, gap) + "\n");
     if (!fits) {
       paragraph(words, style, 6);
@@ -132,6 +137,13 @@ void TableSink::cause(const Journey& journey) {
   const std::string words = explain::cause_words(journey);
   if (!words.empty()) {
     paragraph(words, ended_well(journey) ? &Output::plain : &Output::red);
+  }
+  if (const auto advice = explain::advice_words(journey)) {
+    paragraph(advice->cause, &Output::plain);
+    paragraph(
+        (advice->enter_first ? "Check it, in that namespace: " : "Check it: ") + advice->check,
+        &Output::plain);
+    paragraph("Mend it: " + advice->mend, &Output::plain);
   }
 }
 

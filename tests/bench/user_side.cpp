@@ -38,6 +38,7 @@ class FewNames : public tracepkt::journey::Names {
   std::string netns(const tracepkt::decode::NetnsId& id) override {
     return id.inode == 1 ? "tpbench-1234-a" : "tpbench-1234-b";
   }
+  std::string netns_file(std::uint32_t) override { return ""; }
   std::string drop_reason(std::uint32_t reason) override {
     return "REASON_" + std::to_string(reason);
   }

@@ -15,8 +15,18 @@ has_reasons=$([ "$major" -gt 5 ] || { [ "$major" = 5 ] && [ "$minor" -ge 17 ]; }
 [ "$has_reasons" = yes ] || without "reasons of drops: Linux $kernel has none (5.17 has)"
 has_symbols=$(awk '$1 !~ /^0+$/ { print "yes"; exit }' /proc/kallsyms)
 
-dropped() { # what where reason-regex
+# The advice's key, for this kernel: where it gives no reason, the function may be known.
+advised() { # what key [key where only the function is known]
+	local key=$2
+	[ "$has_reasons" = yes ] || key=${3:-$2}
+	[ "$has_reasons$has_symbols" != no ] || key=unknown
+	expect_json "$1: the advice" "$key" 'requests[0].outcome.advice.key'
+	expect_json "$1: all of it" 4 '[requests[0].outcome.advice | .key, .cause, .check, .mend | select(length > 3)] | length'
+}
+
+dropped() { # what where reason-regex key [key where only the function is known]
 	expect_json "$1: where" "dropped in $2" 'requests[0] | outcome_words'
+	advised "$1" "${@:4}"
 	[ "$has_reasons" = no ] ||
 		expect_json "$1: the reason" like "requests[0].outcome.reason | if test(\"$3\") then \"like\" else . end"
 	[ -z "$has_symbols" ] || expect_json "$1: the function" like \
@@ -47,19 +57,22 @@ if at left nft list ruleset >/dev/null 2>"$work/nft" && firewall left input acce
 		firewall right input "$match drop"
 		ping_right "$host"
 		expect_status 1
-		dropped "input, $host" right '^NETFILTER_DROP$'
+		dropped "input, $host" right '^NETFILTER_DROP$' firewall
+		expect_json 'how to check it' 'ip netns exec right nft -a list ruleset' 'requests[0].outcome.advice.check'
 		expect_json 'it came so far' 'left eth0 tx, router eth0 rx, router eth1 tx, right eth0 rx' 'requests[0] | crossings'
 		expect_json 'no reply' 0 'replies | length'
 		tp ping --netns left -c1 -W 1 "$host"
 		expect_status 1
 		expect_line 'the headline says it' 'NOT ANSWERED: .*[Dd][Rr][Oo][Pp][Pp][Ee][Dd] in right' "$out"
+		expect_line 'how to check it' '^  Check it: ip netns exec right [a-z]' "$out"
+		expect_line 'what mends it' '^  Mend it: [A-Z]' "$out"
 		no_firewall right
 
 		echo "== output of ours, $host"
 		firewall left output "$match drop"
 		ping_right "$host"
 		expect_status 1
-		dropped "output, $host" left '^NETFILTER_DROP$'
+		dropped "output, $host" left '^NETFILTER_DROP$' firewall
 		expect_json 'it never crossed an interface' '' 'requests[0] | crossings'
 		no_firewall left
 
@@ -67,7 +80,7 @@ if at left nft list ruleset >/dev/null 2>"$work/nft" && firewall left input acce
 		firewall router forward "$match drop"
 		ping_right "$host"
 		expect_status 1
-		dropped "forward, $host" router '^NETFILTER_DROP$'
+		dropped "forward, $host" router '^NETFILTER_DROP$' firewall
 		expect_json 'it came to the router' 'left eth0 tx, router eth0 rx' 'requests[0] | crossings'
 		no_firewall router
 
@@ -97,7 +110,7 @@ if command -v iptables-legacy >/dev/null && at right iptables-legacy -A INPUT -p
 	echo '== legacy iptables'
 	ping_right "$target"
 	expect_status 1
-	dropped 'legacy iptables' right '^NETFILTER_DROP$'
+	dropped 'legacy iptables' right '^NETFILTER_DROP$' firewall
 	at right iptables-legacy -F
 else
 	without "legacy iptables: $(head -1 "$work/iptables" 2>/dev/null)"
@@ -107,13 +120,14 @@ echo '== no route'
 at router ip route del "$base.1.0/24"
 tp ping --netns left -c1 -W 20 --format json "$target"
 expect_status 1
-dropped 'no route' router 'IP_INNOROUTES|IP_OUTNOROUTES'
+dropped 'no route' router 'IP_INNOROUTES|IP_OUTNOROUTES' no_route input_refused
 expect_json 'the error' '3 0' 'replies[0].packet.icmp | "\(.type) \(.code)"'
 expect_json 'whose error it is' "$base.0.2" 'replies[0].packet.src'
 route router blackhole "$base.1.0/24"
 ping_right "$target"
 expect_status 1
 expect_json 'a blackhole route' 'dropped in router' 'requests[0] | outcome_words'
+advised 'a blackhole route' input_refused
 at router ip route del blackhole "$base.1.0/24"
 route router "$base.1.0/24" dev eth1 src "$base.1.1"
 
@@ -124,6 +138,7 @@ tp ping --netns left -c1 -W 20 --format json "$target"
 expect_status 1
 expect_json 'the request ends in the router' 'dropped in router' 'requests[0] | outcome_words'
 [ "$has_reasons" = no ] || expect_match 'why' '^NEIGH_' "$(query 'requests[0].outcome.reason')"
+advised 'a neighbour that does not answer' neighbour_failed
 expect_json 'the error' '3 1' 'replies[0].packet.icmp | "\(.type) \(.code)"'
 at right ip link set dev eth0 arp on
 
@@ -153,3 +168,16 @@ route right "$base.9.0/24" dev stub
 tp ping --netns left -c1 -W 1 -I "$base.9.9" --format json "$target"
 expect_status 1
 expect_json 'a source that is elsewhere' 'dropped in right' 'requests[0] | outcome_words'
+advised 'a source that is elsewhere' rp_filter source_refused
+at right sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.eth0.rp_filter=0
+
+echo '== a TTL that runs out'
+tp ping --netns left -c1 -W 20 -t 1 --format json "$target"
+expect_status 1
+dropped 'TTL' router 'IP_INHDR|IP_TTL_EXCEEDED' ttl_exceeded
+
+echo '== a router that is none'
+at router sysctl -qw net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0
+ping_right "$target"
+expect_status 1
+dropped 'forwarding off' router 'IP_INADDRERRORS' forwarding_off input_refused

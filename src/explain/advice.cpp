@@ -1,0 +1,180 @@
+#include "explain/advice.h"
+
+#include <algorithm>
+#include <array>
+#include <ranges>
+#include <utility>
+
+#include "base/text.h"
+
+namespace tracepkt::explain {
+namespace {
+
+struct Remedy {
+  std::string_view key;
+  std::string_view check;
+  std::string_view mend;
+  bool harmless;
+};
+
+struct Reason {
+  std::string_view name;
+  std::string_view key;
+  std::string_view cause;
+};
+
+struct Place {
+  std::string_view function;
+  std::string_view reason;  // empty: where the kernel gives none
+  std::string_view key;
+  std::string_view cause;
+};
+
+constexpr auto kRemedies = std::to_array<Remedy>({
+#define FAULT(key, check, mend) {#key, check, mend, false},
+#define NO_FAULT(key, check, mend) {#key, check, mend, true},
+#include "explain/advice.def"
+});
+
+constexpr auto kReasons = std::to_array<Reason>({
+#define REASON(name, key, cause) {#name, #key, cause},
+#include "explain/advice.def"
+});
+
+constexpr auto kPlaces = std::to_array<Place>({
+#define PLACE(function, reason, key, cause) {#function, #reason, #key, cause},
+#include "explain/advice.def"
+});
+
+constexpr const Remedy* remedy(std::string_view key) {
+  const auto* const it = std::ranges::find(kRemedies, key, &Remedy::key);
+  return it == kRemedies.end() ? nullptr : it;
+}
+
+static_assert(std::ranges::all_of(kReasons, remedy, &Reason::key) &&
+                  std::ranges::all_of(kPlaces, remedy, &Place::key),
+              "a row's key has no FAULT or NO_FAULT of that name");
+
+Advice advice(std::string_view key, std::string_view cause) {
+  const Remedy& found = *remedy(key);
+  return {.key = found.key,
+          .cause = cause,
+          .check = found.check,
+          .mend = found.mend,
+          .harmless = found.harmless};
+}
+
+bool is_unspecified(std::string_view reason) { return reason.empty() || reason == "NOT_SPECIFIED"; }
+
+// "tcp_v4_rcv.cold+0x7" is in tcp_v4_rcv: the compiler takes functions apart.
+std::string_view plain_function(std::string_view function) {
+  return function.substr(0, function.find_first_of("+."));
+}
+
+bool forwards(std::string_view function) {
+  return function == "ip_forward" || function == "ip6_forward";
+}
+
+// What enters the namespace of that file, in front of a command; nothing where it is not needed.
+std::string enter_words(std::string_view file) {
+  constexpr std::string_view kNamed = "/run/netns/";
+  if (file.empty()) {
+    return "";
+  }
+  if (file.starts_with(kNamed) && !file.substr(kNamed.size()).starts_with('-')) {
+    return "ip netns exec " + shell_word(file.substr(kNamed.size())) + ' ';
+  }
+  return "nsenter --net=" + shell_word(file) + ' ';
+}
+
+using Fields = std::array<std::pair<std::string_view, std::string>, 6>;
+
+std::string filled(std::string_view text, const Fields& fields) {
+  std::string out;
+  while (!text.empty()) {
+    const std::size_t open = std::min(text.find('{'), text.size());
+    out += text.substr(0, open);
+    text.remove_prefix(open);
+    const std::size_t end = text.find('}') + 1;  // 0: there is none
+    if (end == 0) {
+      return out.append(text);
+    }
+    const auto* const field =
+        std::ranges::find(fields, text.substr(1, end - 2), &Fields::value_type::first);
+    out += field != fields.end() ? field->second : text.substr(0, end);
+    text.remove_prefix(end);
+  }
+  return out;
+}
+
+// The packet as it was when it was dropped: NAT may have changed it since it was first seen.
+const decode::Packet& dropped_packet(const journey::Journey& journey) {
+  for (const journey::Hop& hop : std::views::reverse(journey.hops)) {
+    if (hop.stage == STAGE_drop && hop.packet && hop.packet->is_ip()) {
+      return *hop.packet;
+    }
+  }
+  return journey.packet;
+}
+
+}  // namespace
+
+Advice find_advice(const journey::DropInfo& drop, const decode::Packet* packet) {
+  const std::string_view function = plain_function(drop.function);
+  std::string_view reason = is_unspecified(drop.reason) ? std::string_view() : drop.reason;
+  // Where the kernel does not say it, the packet does: its TTL is counted down after that check.
+  if (reason.empty() && forwards(function) && packet != nullptr && packet->ttl <= 1) {
+    reason = "IP_INHDR";
+  }
+  const auto* const place = std::ranges::find_if(
+      kPlaces, [&](const Place& one) { return one.function == function && one.reason == reason; });
+  if (place != kPlaces.end()) {
+    return advice(place->key, place->cause);
+  }
+  if (const auto* const row = std::ranges::find(kReasons, reason, &Reason::name);
+      row != kReasons.end()) {
+    return advice(row->key, row->cause);
+  }
+  if (!reason.empty()) {
+    return advice("unknown", "The kernel calls it {reason}, which tracepkt has no words for.");
+  }
+  return advice("unknown",
+                function.empty()
+                    ? "The kernel gives no reason, and which of its functions it was cannot "
+                      "be seen here."
+                    : "The kernel gives no reason, and of its function {function} tracepkt "
+                      "knows nothing.");
+}
+
+bool knows_reason(std::string_view reason) {
+  return is_unspecified(reason) ||
+         std::ranges::find(kReasons, reason, &Reason::name) != kReasons.end();
+}
+
+std::optional<AdviceWords> advice_words(const journey::Journey& journey) {
+  const journey::Outcome& outcome = journey.outcome;
+  if (outcome.kind != journey::OutcomeKind::kDropped || !outcome.drop) {
+    return std::nullopt;
+  }
+  const decode::Packet& packet = dropped_packet(journey);
+  const Advice found = find_advice(*outcome.drop, &packet);
+  const bool on_device = outcome.device.index != 0 && !outcome.device.name.view().empty();
+  const Fields fields = {{
+      {"in", enter_words(outcome.netns_file)},
+      // What is not known is a word to be replaced, as in a manual.
+      {"dev", on_device ? shell_word(outcome.device.name.view()) : "DEV"},
+      {"src", packet.is_ip() ? packet.src.text() : "ADDRESS"},
+      {"dst", packet.is_ip() ? packet.dst.text() : "ADDRESS"},
+      {"reason", printable(outcome.drop->reason)},
+      {"function", printable(plain_function(outcome.drop->function))},
+  }};
+  return AdviceWords{.key = std::string(found.key),
+                     .cause = filled(found.cause, fields),
+                     .check = filled(found.check, fields),
+                     .mend = filled(found.mend, fields),
+                     .harmless = found.harmless,
+                     .enter_first = found.check.starts_with("{in}") && outcome.netns_file.empty() &&
+                                    outcome.netns.name != "host"};
+}
+
+}  // namespace tracepkt::explain

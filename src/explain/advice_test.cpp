@@ -1,0 +1,223 @@
+#include "explain/advice.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <regex>
+#include <set>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace tracepkt::explain {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+struct Row {
+  std::string_view name;
+  std::string_view key;
+  std::string_view check = {};
+  std::string_view words;
+};
+
+constexpr auto kRemedies = std::to_array<Row>({
+#define FAULT(key, check, mend) {#key, #key, check, mend},
+#define NO_FAULT(key, check, mend) {#key, #key, check, mend},
+#include "explain/advice.def"
+});
+constexpr auto kReasons = std::to_array<Row>({
+#define REASON(name, key, cause) {#name, #key, "", cause},
+#include "explain/advice.def"
+});
+constexpr auto kPlaces = std::to_array<Row>({
+#define PLACE(function, reason, key, cause) {#function " " #reason, #key, "", cause},
+#include "explain/advice.def"
+});
+constexpr std::array<std::span<const Row>, 3> kTables = {kRemedies, kReasons, kPlaces};
+
+// What is left of a text without what advice_words() fills in.
+std::string unfilled(std::string_view text) {
+  return std::regex_replace(std::string(text), std::regex("\\{(in|dev|src|dst)\\}"), "");
+}
+
+TEST(AdviceTable, NoRowIsThereTwice) {
+  for (const auto rows : kTables) {
+    std::set<std::string_view> names;
+    for (const Row& row : rows) {
+      EXPECT_TRUE(names.insert(row.name).second) << row.name;
+    }
+  }
+}
+
+TEST(AdviceTable, KeysAreWordsOfAProgramAndAreUsed) {
+  std::set<std::string_view> used = {"unknown"};
+  for (const auto rows : {kTables[1], kTables[2]}) {
+    for (const Row& row : rows) {
+      used.insert(row.key);
+    }
+  }
+  for (const Row& row : kRemedies) {
+    EXPECT_TRUE(std::regex_match(std::string(row.key), std::regex("[a-z][a-z0-9]*(_[a-z0-9]+)*")))
+        << row.key;
+    EXPECT_TRUE(used.contains(row.key)) << row.key;
+  }
+}
+
+TEST(AdviceTable, EveryTextIsCompleteAndFillsInOnlyWhatIsKnown) {
+  for (const auto rows : kTables) {
+    for (const Row& row : rows) {
+      EXPECT_TRUE(row.words.size() >= 8 && row.words.ends_with('.')) << row.name;
+      EXPECT_EQ(std::ranges::count(row.words, '`') % 2, 0) << row.words;
+      EXPECT_EQ(row.check.empty(), rows.data() != kRemedies.data()) << row.name;
+      for (const std::string_view text : {row.check, row.words}) {
+        EXPECT_TRUE(std::ranges::all_of(text, [](char c) { return c >= ' ' && c <= '~'; })) << text;
+        EXPECT_EQ(text.find("  "), std::string_view::npos) << text;
+        EXPECT_EQ(unfilled(text).find_first_of("{}"), std::string::npos) << text;
+      }
+    }
+  }
+}
+
+// A command that is to be run in the namespace enters it first.
+TEST(AdviceTable, CommandsEnterTheNamespaceAtTheirBeginning) {
+  const std::regex of_a_namespace("\\{dev\\}|^(ip|ss|tc|nft|nstat|bridge) ");
+  for (const Row& row : kRemedies) {
+    const std::size_t in = row.check.find("{in}");
+    EXPECT_TRUE(in == std::string_view::npos || in == 0) << row.check;
+    EXPECT_EQ(row.check.find_first_of("|;&"), std::string_view::npos)
+        << "only its first command would be run there: " << row.check;
+    if (std::regex_search(std::string(row.check), of_a_namespace)) {
+      EXPECT_EQ(in, 0u) << row.check;
+    }
+  }
+}
+
+journey::DropInfo drop(const char* reason, const char* function) {
+  return {.raw = {}, .reason = reason, .function = function};
+}
+
+TEST(FindAdvice, ByReason) {
+  EXPECT_EQ(find_advice(drop("NETFILTER_DROP", "")).key, "firewall");
+  EXPECT_EQ(find_advice(drop("NO_SOCKET", "__udp4_lib_rcv+0x12")).key, "port_closed");
+  EXPECT_EQ(find_advice(drop("OVS_DROP_METER", "")).key, "ovs_meter");
+  EXPECT_EQ(find_advice(drop("NEIGH_FAILED", "ip_forward+0x1")).key, "neighbour_failed")
+      << "of a function, only what it says of this reason counts";
+}
+
+TEST(FindAdvice, ByFunctionWhereThereIsNoReason) {
+  for (const char* reason : {"", "NOT_SPECIFIED"}) {
+    EXPECT_EQ(find_advice(drop(reason, "nf_hook_slow+0x9a")).key, "firewall");
+    EXPECT_EQ(find_advice(drop(reason, "ip_rcv_finish_core.isra.0+0x1a2")).key, "source_refused");
+    EXPECT_EQ(find_advice(drop(reason, "tcp_v4_rcv.cold+0x7")).key, "tcp_refused");
+    EXPECT_EQ(find_advice(drop(reason, "arp_error_report")).key, "neighbour_failed");
+  }
+}
+
+TEST(FindAdvice, AFunctionSaysMoreOfAReason) {
+  EXPECT_EQ(find_advice(drop("IP_INHDR", "ip_rcv_core+0x1")).key, "bad_header");
+  EXPECT_EQ(find_advice(drop("IP_INHDR", "ip_forward+0x1")).key, "ttl_exceeded");
+  EXPECT_EQ(find_advice(drop("NO_SOCKET", "icmp_rcv+0x1")).key, "nobody_waits");
+}
+
+TEST(FindAdvice, ThePacketSaysThatItsTtlRanOut) {
+  decode::Packet packet{.ttl = 1};
+  EXPECT_EQ(find_advice(drop("", "ip_forward+0x1"), &packet).key, "ttl_exceeded");
+  EXPECT_EQ(find_advice(drop("", "ip6_forward+0x1"), &packet).key, "ttl_exceeded");
+  EXPECT_EQ(find_advice(drop("", "nf_hook_slow+0x1"), &packet).key, "firewall");
+  packet.ttl = 2;
+  EXPECT_EQ(find_advice(drop("", "ip_forward+0x1"), &packet).key, "forward_refused");
+  EXPECT_EQ(find_advice(drop("", "ip_forward+0x1")).key, "forward_refused");
+}
+
+TEST(FindAdvice, WhatIsNoFaultIsSaidToBeNone) {
+  EXPECT_TRUE(find_advice(drop("TCP_OLD_DATA", "tcp_data_queue+0x1")).harmless);
+  EXPECT_TRUE(find_advice(drop("SKB_CONSUMED", "")).harmless);
+  EXPECT_FALSE(find_advice(drop("TCP_ZEROWINDOW", "tcp_data_queue+0x1")).harmless);
+  EXPECT_FALSE(find_advice(drop("", "")).harmless);
+}
+
+TEST(FindAdvice, NamesThatItKnows) {
+  EXPECT_TRUE(knows_reason("NETFILTER_DROP"));
+  EXPECT_TRUE(knows_reason("NOT_SPECIFIED"));
+  EXPECT_FALSE(knows_reason("OF_A_LATER_KERNEL"));
+}
+
+journey::Journey dropped_in(const char* name, const char* file, const journey::DropInfo& why) {
+  journey::Journey journey;
+  journey.packet = {.ethertype = 0x0800};
+  journey.packet.src = {.family = 4, .bytes = {10, 0, 0, 1}};
+  journey.packet.dst = {.family = 4, .bytes = {10, 0, 0, 2}};
+  journey.outcome = {.kind = journey::OutcomeKind::kDropped,
+                     .netns = {.inode = 7, .name = name},
+                     .drop = why,
+                     .netns_file = file};
+  return journey;
+}
+
+TEST(AdviceWords, WhatTheTableDoesNotKnowIsNamed) {
+  const auto words = [](const char* reason, const char* function) {
+    return *advice_words(dropped_in("web", "", drop(reason, function)));
+  };
+  EXPECT_EQ(words("OF_A_LATER\x1b_KERNEL", "f+0x1").key, "unknown");
+  EXPECT_THAT(words("OF_A_LATER\x1b_KERNEL", "f+0x1").cause, HasSubstr(" OF_A_LATER\\x1b_KERNEL,"));
+  EXPECT_THAT(words("NOT_SPECIFIED", "some_function.part.0+0x12").cause,
+              HasSubstr(" some_function "));
+  EXPECT_THAT(words("", "").cause, HasSubstr("gives no reason"));
+}
+
+TEST(AdviceWords, TheCommandEntersTheNamespace) {
+  const auto check = [](const char* name, const char* file) {
+    return advice_words(dropped_in(name, file, drop("NETFILTER_DROP", "")))->check;
+  };
+  EXPECT_EQ(check("host", ""), "nft -a list ruleset");
+  EXPECT_EQ(check("q1", "/run/netns/q1"), "ip netns exec q1 nft -a list ruleset");
+  EXPECT_EQ(check("web", "/proc/4711/ns/net"),
+            "nsenter --net=/proc/4711/ns/net nft -a list ruleset");
+  EXPECT_EQ(check("a b'c", "/run/netns/a b'c"), "ip netns exec 'a b'\\''c' nft -a list ruleset");
+  EXPECT_EQ(check("w\x1b[31m", "/run/netns/w\x1b[31m"),
+            "ip netns exec $'w\\x1b[31m' nft -a list ruleset");
+  EXPECT_EQ(check("-n", "/run/netns/-n"), "nsenter --net=/run/netns/-n nft -a list ruleset")
+      << "ip would take it for an option";
+}
+
+TEST(AdviceWords, WhereItCannotEnterTheNamespaceItSaysSo) {
+  const auto enter_first = [](const char* name, const char* file, const char* reason) {
+    return advice_words(dropped_in(name, file, drop(reason, "")))->enter_first;
+  };
+  EXPECT_TRUE(enter_first("", "", "NETFILTER_DROP"));
+  EXPECT_FALSE(enter_first("host", "", "NETFILTER_DROP"));
+  EXPECT_FALSE(enter_first("web", "/run/netns/web", "NETFILTER_DROP"));
+  EXPECT_FALSE(enter_first("", "", "CPU_BACKLOG")) << "that is the machine's, not the namespace's";
+}
+
+TEST(AdviceWords, NamesAndAddressesAreFilledIn) {
+  journey::Journey journey = dropped_in("web", "/run/netns/web", drop("IP_RPFILTER", ""));
+  EXPECT_THAT(advice_words(journey)->mend, HasSubstr("/conf/DEV/rp_filter"))
+      << "a word to be replaced";
+  journey.outcome.device.index = 3;
+  std::strcpy(journey.outcome.device.name.bytes.data(), "e;id");
+  EXPECT_EQ(advice_words(journey)->check, "ip netns exec web ip route get 10.0.0.1");
+  EXPECT_THAT(advice_words(journey)->mend, StartsWith("Route 10.0.0.1 back "));
+  EXPECT_THAT(advice_words(journey)->mend,
+              HasSubstr("`ip netns exec web sysctl -w net/ipv4/conf/'e;id'/rp_filter=2`"));
+
+  // After NAT.
+  journey::Hop hop{.stage = STAGE_drop, .packet = journey.packet};
+  hop.packet->src.bytes[3] = 9;
+  journey.hops = {hop};
+  EXPECT_EQ(advice_words(journey)->check, "ip netns exec web ip route get 10.0.0.9");
+}
+
+TEST(AdviceWords, OnlyOfWhatWasDropped) {
+  journey::Journey journey = dropped_in("web", "", drop("NETFILTER_DROP", ""));
+  journey.outcome.kind = journey::OutcomeKind::kDelivered;
+  EXPECT_FALSE(advice_words(journey).has_value());
+}
+
+}  // namespace
+}  // namespace tracepkt::explain
