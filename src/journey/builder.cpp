@@ -17,6 +17,9 @@ using decode::Event;
 constexpr std::size_t kMaxEvents = 256;
 constexpr std::size_t kMaxEnds = 2 * kMaxEvents;
 
+// Routes told before their packets: as many as other processors' records may come between.
+constexpr std::size_t kMaxEarlyRoutes = 64;
+
 // How long an answer may take to be joined to its request.
 constexpr std::uint64_t kExchangeMemoryNs = 60'000'000'000;
 
@@ -63,13 +66,19 @@ void Builder::add(Event&& event) {
   if (ended_.contains(event.packet_id)) {
     return;
   }
-  // An end alone, of a buffer too many or of a packet whose events were lost, tells nothing; nor
-  // does a route without the packet that takes it.
-  if ((event.stage == STAGE_end || event.stage == STAGE_route) &&
-      !by_packet_.contains(event.packet_id)) {
+  const bool known = by_packet_.contains(event.packet_id);
+  // An end alone, of a buffer too many or of a packet whose events were lost, tells nothing.
+  if (!known && event.stage == STAGE_end) {
+    return;
+  }
+  if (!known && event.stage == STAGE_route) {
+    keep_early_route(std::move(event));
     return;
   }
   const auto open = open_for(event);
+  if (!known) {
+    take_early_routes(open, event.packet_id);
+  }
   if (event.packet) {
     learn_echo(open, event);
   }
@@ -89,6 +98,25 @@ void Builder::add(Event&& event) {
       end(open, Ending::kSeen);
     }
   }
+}
+
+// Of a packet that is first seen when it is dropped, the route is told before the drop. A route
+// without any packet that takes it tells nothing.
+void Builder::keep_early_route(Event&& event) {
+  if (early_routes_.size() == kMaxEarlyRoutes) {
+    early_routes_.pop_front();
+  }
+  early_routes_.push_back(std::move(event));
+}
+
+void Builder::take_early_routes(OpenList::iterator open, std::uint64_t packet_id) {
+  std::erase_if(early_routes_, [&](Event& event) {
+    if (event.packet_id != packet_id) {
+      return false;
+    }
+    open->events.push_back(std::move(event));
+    return true;
+  });
 }
 
 Builder::OpenList::iterator Builder::open_for(const Event& event) {

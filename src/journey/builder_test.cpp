@@ -33,6 +33,27 @@ TEST_F(BuilderTest, APacketsEventsAreOneJourneyAndEndWithIt) {
   EXPECT_EQ(builder.open_count(), 1u);
 }
 
+TEST_F(BuilderTest, ARouteToldBeforeItsPacketIsSeenIsPartOfItsWay) {
+  Builder builder = make();
+  const auto route = [](std::uint64_t packet_id) {
+    decode::Event at = event(
+        {.packet_id = packet_id, .time_ns = packet_id, .stage = STAGE_route, .device = ""});
+    at.route = decode::Route{.table = 254};
+    return at;
+  };
+  builder.add(route(5));
+  builder.add(route(6));  // its packet is never seen
+  builder.add(event({.packet_id = 5, .time_ns = 9, .stage = STAGE_drop, .last = true},
+                    echo(false, 1, 2, 7, 1)));
+  ASSERT_EQ(ended_.size(), 1u);
+  EXPECT_EQ(way(ended_[0]), "host  route | host eth0 drop");
+  for (std::uint64_t id = 100; id < 1000; ++id) {
+    builder.add(route(id));
+  }
+  builder.finish();
+  EXPECT_EQ(ended_.size(), 1u);
+}
+
 TEST_F(BuilderTest, RequestAndReplyAreAnExchangeThroughNat) {
   Builder builder = make();
   // 10.0.0.1 -> 10.0.0.9 becomes 10.0.0.5 -> 10.0.0.9 on its way, and so the reply goes to .5.

@@ -43,6 +43,11 @@ tp_end INT
 expect_json 'the ways of the request' \
 	"left main unicast via $base.0.2 dev eth0; router main unicast dev eth1; right local local" "requests[0] | $routes"
 
+echo '== of a packet that no interface sees: its next hop does not answer'
+tp ping -c1 -W4 --netns left --format json "$base.0.77"
+expect_status 1
+expect_json 'the route and the end' "left main unicast dev eth0; dropped" "requests[0] | ($routes) + \"; \" + .outcome.kind"
+
 echo '== by a rule, from a table of its own'
 at router ip rule add fwmark 7 table 77
 at router ip route add "$target/32" via "$target" dev eth1 onlink table 77
