@@ -153,6 +153,21 @@ std::string pad_left(std::string_view text, std::size_t width) {
   return out.append(text);
 }
 
+std::string shortened(std::string_view text, std::size_t width) {
+  if (display_width(text) <= width) {
+    return std::string(text);
+  }
+  std::string cut(text);
+  while (!cut.empty() && display_width(cut) > width - 2) {
+    // A whole character at a time: continuation bytes go with their first.
+    while (cut.size() > 1 && (static_cast<unsigned char>(cut.back()) & 0xc0) == 0x80) {
+      cut.pop_back();
+    }
+    cut.pop_back();
+  }
+  return cut + "..";
+}
+
 std::vector<std::string> wrapped(std::string_view text, std::size_t width) {
   std::vector<std::string> lines;
   while (display_width(text) > width) {

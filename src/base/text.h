@@ -24,6 +24,9 @@ std::size_t display_width(std::string_view text);
 std::string pad_right(std::string_view text, std::size_t width);
 std::string pad_left(std::string_view text, std::size_t width);
 
+// `text`, or its beginning and "..", so that it takes `width` columns at most; 2 at least.
+std::string shortened(std::string_view text, std::size_t width);
+
 // `text` in lines of at most `width` columns, broken at spaces; a longer word is cut.
 std::vector<std::string> wrapped(std::string_view text, std::size_t width);
 

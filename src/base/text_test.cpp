@@ -5,6 +5,13 @@
 namespace tracepkt {
 namespace {
 
+TEST(Shortened, KeepsWhatFitsAndCutsWholeCharacters) {
+  EXPECT_EQ(shortened("docker0", 7), "docker0");
+  EXPECT_EQ(shortened("docker0", 6), "dock..");
+  EXPECT_EQ(shortened("\xc3\xa4\xc3\xb6\xc3\xbc\xc3\xa4", 3), "\xc3\xa4..");
+  EXPECT_EQ(shortened("abc", 2), "..");
+}
+
 TEST(Printable, EscapesWhatSteersATerminal) {
   EXPECT_EQ(printable("eth0"), "eth0");
   EXPECT_EQ(printable("a\x1b[31mb"), "a\\x1b[31mb");

@@ -45,16 +45,30 @@ struct net_device {
 
 struct sock_common {
 	unsigned short skc_family;
+	volatile unsigned char skc_state;
 	possible_net_t skc_net;
 	struct {
 		__s64 counter;
 	} skc_cookie;
 };
 
+struct inode {
+	unsigned long i_ino;
+};
+
+struct file {
+	struct inode *f_inode;
+};
+
+struct socket {
+	struct file *file;
+};
+
 struct sock {
 	struct sock_common __sk_common;
 	__u16 sk_type;
 	__u16 sk_protocol;
+	struct socket *sk_socket;
 };
 
 struct skb_shared_info {
@@ -147,6 +161,8 @@ enum skb_drop_reason {
 #define ETH_P_8021AD 0x88a8
 #define ETH_P_IPV6 0x86dd
 #define PACKET_OTHERHOST 3
+#define TCP_TIME_WAIT 6
+#define TCP_NEW_SYN_RECV 12
 #define IFF_MACVLAN_PORT (1 << 8)
 #define AF_INET 2
 #define AF_INET6 10

@@ -167,6 +167,19 @@ SEC("tp_btf/skb_copy_datagram_iovec") int on_skb_copy_datagram_iovec(__u64 *ctx)
 	return 0;
 }
 
+/* Of request and TIME_WAIT sockets, which are smaller, there is no more than what all have. */
+static __always_inline __u64 socket_inode(struct sock *sk)
+{
+	__u8 state;
+
+	if (!sk)
+		return 0;
+	state = sk->__sk_common.skc_state;
+	if (state == TCP_NEW_SYN_RECV || state == TCP_TIME_WAIT)
+		return 0;
+	return BPF_CORE_READ(sk, sk_socket, file, f_inode, i_ino);
+}
+
 /*
  * Dropped. A packet that no interface has seen yet, such as one that a firewall kept from leaving,
  * is matched here.
@@ -181,7 +194,8 @@ SEC("tp_btf/kfree_skb") int on_kfree_skb(__u64 *ctx)
 	struct view view;
 	__u32 size = sizeof(record.header) + sizeof(record.drop);
 
-	sighting = look(skb, STAGE_drop, VIEW_OUT, !last, &place, &view, &record.packet);
+	sighting = look(skb, STAGE_drop, VIEW_OUT, !last && !config.drops_only, &place, &view,
+			&record.packet);
 	if (!sighting.id)
 		return 0;
 	if (last)
@@ -196,6 +210,7 @@ SEC("tp_btf/kfree_skb") int on_kfree_skb(__u64 *ctx)
 	record.drop.reason = 0;
 	record.drop.has_reason = 0;
 	record.drop.pad = 0;
+	record.drop.socket = config.drops_only ? socket_inode(place.sk) : 0;
 	/* The reason came with its enum (5.17, c504e5c2f964). */
 	if (bpf_core_type_exists(enum skb_drop_reason)) {
 		record.drop.has_reason = 1;

@@ -23,12 +23,11 @@
 namespace tracepkt::cli {
 namespace {
 
-constexpr std::array<std::string_view, 3> kCommands = {"ping", "trace", "doctor"};
+constexpr std::array<std::string_view, 4> kCommands = {"ping", "trace", "drops", "doctor"};
 
 // What the design has and this version does not: better said than taken for a host or a typing
 // error.
-constexpr std::array<std::string_view, 5> kLaterCommands = {"mtr", "drops", "report", "probes",
-                                                            "demo"};
+constexpr std::array<std::string_view, 4> kLaterCommands = {"mtr", "report", "probes", "demo"};
 constexpr std::array<std::string_view, 5> kLaterOptions = {"-vv", "-w", "-r", "--rules",
                                                            "--snaplen"};
 
@@ -37,6 +36,7 @@ Examples:
   tracepkt 172.17.0.2                  ping once, show the way there and back
   tracepkt ping -c 3 web.example       three times, with statistics
   tracepkt trace icmp or icmp6         every ping on this machine, also from outside
+  tracepkt drops                       what is dropped on this machine, where and why
   tracepkt doctor                      what this kernel lets tracepkt see
 
 tracepkt COMMAND --help shows the options of each.
@@ -54,6 +54,12 @@ constexpr const char* kTraceFooter = R"(
 Examples:
   tracepkt trace icmp or icmp6         every ping on this machine, also from outside
   tracepkt trace --count 10 host 10.0.0.2 and tcp port 443)";
+
+constexpr const char* kDropsFooter = R"(
+Examples:
+  tracepkt drops                       every drop on this machine; a screen on a terminal
+  tracepkt drops udp port 53           of these packets alone
+  tracepkt drops --duration 10 > FILE  ten seconds of it, as lines, and all of it at the end)";
 
 // An option whose value `parse` reads; a value that it refuses is refused in its words.
 template <typename Target, typename Parse>
@@ -104,12 +110,16 @@ void add_common(CLI::App& command, CommonOptions& common) {
   command.add_flag("-n", common.numeric, "no names: namespaces by their inode");
 }
 
-void add_session(CLI::App& command, CommonOptions& common) {
-  command.add_flag("-v", common.verbosity, "more stages: the routes looked up (ping: always)");
+void add_duration_and_buffer(CLI::App& command, CommonOptions& common) {
   add_number(command, "--duration", common.duration_s, 1e-3, 1e9, "end after this many seconds",
              "S");
   add_value(command, "--buffer", common.buffer_bytes, parse_buffer,
             "room for events between kernel and program (default 8M)", "SIZE");
+}
+
+void add_session(CLI::App& command, CommonOptions& common) {
+  command.add_flag("-v", common.verbosity, "more stages: the routes looked up (ping: always)");
+  add_duration_and_buffer(command, common);
 }
 
 void add_ping(CLI::App& app, PingOptions& options) {
@@ -156,6 +166,24 @@ void add_trace(CLI::App& app, std::vector<std::string>& filter, TraceOptions& op
              "end after this many packets", "N");
   add_common(*command, options.common);
   add_session(*command, options.common);
+}
+
+void add_drops(CLI::App& app, std::vector<std::string>& filter, DropsOptions& options) {
+  CLI::App* command =
+      app.add_subcommand("drops", "Count what is dropped: where, why, of whose packets, how often");
+  command->footer(kDropsFooter);
+  command->option_defaults()->take_last();
+  command->add_option("FILTER", filter, "a pcap-filter(7), as for trace; none: every packet")
+      ->take_all()
+      ->type_name("");
+  add_number(*command, "--count", options.common.count, std::uint64_t{1}, kMostPackets,
+             "end after this many drops", "N");
+  add_number(*command, "-i", options.interval_s, 0.1, 3600.0,
+             "seconds from one refresh to the next (default 1)", "S");
+  add_common(*command, options.common);
+  command->add_flag("-v", options.common.verbosity,
+                    "also what was freed as if dropped, though nothing was wrong");
+  add_duration_and_buffer(*command, options.common);
 }
 
 void add_doctor(CLI::App& app, DoctorOptions& options) {
@@ -239,10 +267,12 @@ int run(std::vector<std::string> arguments) {
 
   PingOptions ping_options;
   TraceOptions trace_options;
+  DropsOptions drops_options;
   DoctorOptions doctor_options;
   std::vector<std::string> filter;
   add_ping(app, ping_options);
   add_trace(app, filter, trace_options);
+  add_drops(app, filter, drops_options);
   add_doctor(app, doctor_options);
   app.footer(kFooter);  // not before: subcommands inherit it
 
@@ -275,7 +305,8 @@ int run(std::vector<std::string> arguments) {
     return report({.what = printable(error.what()),
                    .hint = fmt::format("tracepkt {} --help shows how it is used", arguments[1])});
   }
-  if (ping_options.common.verbosity > 1 || trace_options.common.verbosity > 1) {
+  if (ping_options.common.verbosity > 1 || trace_options.common.verbosity > 1 ||
+      drops_options.common.verbosity > 1) {
     return report(later_option("-vv", arguments[1]));
   }
   if (app.got_subcommand("ping")) {
@@ -284,6 +315,10 @@ int run(std::vector<std::string> arguments) {
   if (app.got_subcommand("trace")) {
     trace_options.filter = fmt::format("{}", fmt::join(filter, " "));
     return run_trace(trace_options);
+  }
+  if (app.got_subcommand("drops")) {
+    drops_options.filter = fmt::format("{}", fmt::join(filter, " "));
+    return run_drops(drops_options);
   }
   return run_doctor(doctor_options);
 }

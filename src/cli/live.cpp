@@ -81,7 +81,7 @@ std::uint64_t monotonic_ns() { return static_cast<std::uint64_t>(clock_ns(CLOCK_
 
 struct Live::State {
   State(const CommonOptions& options, kernel::Tracer live_tracer, LiveNames live_names,
-        OnJourney on_journey, const journey::BuilderOptions& builder_options)
+        OnJourney on_journey, OnEvent take_event, const journey::BuilderOptions& builder_options)
       : out(STDOUT_FILENO, options.color),
         err(STDERR_FILENO, sinks::ColorMode::kNever),
         clock{.wall_minus_monotonic_ns = clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_MONOTONIC)},
@@ -89,6 +89,7 @@ struct Live::State {
         tracer(std::move(live_tracer)),
         names(std::move(live_names)),
         builder(names, std::move(on_journey), builder_options),
+        on_event(std::move(take_event)),
         buffer_bytes(options.buffer_bytes) {}
 
   void take(std::span<const std::byte> record);
@@ -100,6 +101,7 @@ struct Live::State {
   kernel::Tracer tracer;
   LiveNames names;
   journey::Builder builder;
+  OnEvent on_event;  // empty: the builder gets them
   std::optional<ring::Ring> ring;
   std::size_t buffer_bytes;
   std::size_t bytes_this_time = 0;
@@ -125,7 +127,11 @@ void Live::State::take(std::span<const std::byte> record) {
   if (event->netns.inode != 0 && event->first) {
     names.netns(event->netns);
   }
-  builder.add(*std::move(event));
+  if (on_event) {
+    on_event(*std::move(event));
+  } else {
+    builder.add(*std::move(event));
+  }
 }
 
 Live::Live(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -134,6 +140,18 @@ Live::~Live() = default;
 Result<std::unique_ptr<Live>> Live::start(const CommonOptions& options,
                                           const kernel::TraceRequest& request, OnJourney on_journey,
                                           journey::BuilderOptions builder_options) {
+  return start(options, request, std::move(on_journey), {}, builder_options);
+}
+
+Result<std::unique_ptr<Live>> Live::start(const CommonOptions& options,
+                                          const kernel::TraceRequest& request, OnEvent on_event) {
+  return start(options, request, [](journey::Journey&&) {}, std::move(on_event), {});
+}
+
+Result<std::unique_ptr<Live>> Live::start(const CommonOptions& options,
+                                          const kernel::TraceRequest& request, OnJourney on_journey,
+                                          OnEvent on_event,
+                                          const journey::BuilderOptions& builder_options) {
   if (auto recent = kernel::require_kernel(kernel::kernel_release()); !recent) {
     return std::unexpected(recent.error());
   }
@@ -142,7 +160,7 @@ Result<std::unique_ptr<Live>> Live::start(const CommonOptions& options,
     return std::unexpected(tracer.error());
   }
   auto state = std::make_unique<State>(options, *std::move(tracer), LiveNames(options.numeric),
-                                       std::move(on_journey), builder_options);
+                                       std::move(on_journey), std::move(on_event), builder_options);
   State* raw = state.get();
   raw->names.warm_up();
   auto ring = ring::Ring::open(raw->tracer.ring_fd(),
@@ -157,6 +175,8 @@ Result<std::unique_ptr<Live>> Live::start(const CommonOptions& options,
 sinks::Sink& Live::sink() { return *state_->sink; }
 sinks::Output& Live::out() { return state_->out; }
 journey::Builder& Live::builder() { return state_->builder; }
+journey::Names& Live::names() { return state_->names; }
+const sinks::Clock& Live::clock() const { return state_->clock; }
 
 void Live::read() {
   State& state = *state_;

@@ -19,17 +19,23 @@ class Live {
  public:
   // Gets every journey that has ended, to show it or to keep it.
   using OnJourney = std::function<void(journey::Journey&&)>;
+  // Gets every event, where the events themselves are asked for: there are no journeys then.
+  using OnEvent = std::function<void(decode::Event&&)>;
 
   // From its return on, packets are followed.
   static Result<std::unique_ptr<Live>> start(const CommonOptions& options,
                                              const kernel::TraceRequest& request,
                                              OnJourney on_journey,
                                              journey::BuilderOptions builder_options = {});
+  static Result<std::unique_ptr<Live>> start(const CommonOptions& options,
+                                             const kernel::TraceRequest& request, OnEvent on_event);
   ~Live();
 
   sinks::Sink& sink();
   sinks::Output& out();
   journey::Builder& builder();
+  journey::Names& names();
+  const sinks::Clock& clock() const;
 
   // Takes in what the kernel has for us now.
   void read();
@@ -51,6 +57,10 @@ class Live {
 
  private:
   struct State;
+  static Result<std::unique_ptr<Live>> start(const CommonOptions& options,
+                                             const kernel::TraceRequest& request,
+                                             OnJourney on_journey, OnEvent on_event,
+                                             const journey::BuilderOptions& builder_options);
   explicit Live(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };

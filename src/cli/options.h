@@ -41,12 +41,19 @@ struct TraceOptions {
   std::string filter;
 };
 
+struct DropsOptions {
+  CommonOptions common;
+  std::string filter;
+  double interval_s = 1;
+};
+
 struct DoctorOptions {
   CommonOptions common;
 };
 
 int run_ping(const PingOptions& options);
 int run_trace(const TraceOptions& options);
+int run_drops(const DropsOptions& options);
 int run_doctor(const DoctorOptions& options);
 
 // Tells the user on stderr what went wrong and what to do; returns the exit status for it.

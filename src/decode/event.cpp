@@ -59,7 +59,8 @@ bool decode_section(std::uint16_t id, std::span<const std::byte> bytes, Event& e
       }
       event.drop = Drop{.reason = section->reason,
                         .has_reason = section->has_reason != 0,
-                        .location = section->location};
+                        .location = section->location,
+                        .socket = section->socket};
       return true;
     }
     case SECTION_socket: {

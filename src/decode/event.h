@@ -40,6 +40,7 @@ struct Drop {
   std::uint32_t reason = 0;
   bool has_reason = false;
   std::uint64_t location = 0;  // kernel address
+  std::uint64_t socket = 0;    // inode of the socket it belongs to; 0: none is known
 };
 
 struct Socket {

@@ -140,6 +140,10 @@ void parse_quoted(Bytes bytes, Packet& packet) {
 
 }  // namespace
 
+bool Address::is_multicast() const {
+  return family == 4 ? bytes[0] >> 4 == 0xe : family == 6 && bytes[0] == 0xff;
+}
+
 std::string Address::text() const {
   if (family == 4) {
     // inet_ntop takes a detour by printf.

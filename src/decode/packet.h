@@ -17,6 +17,7 @@ struct Address {
   std::array<std::uint8_t, 16> bytes = {};
 
   std::string text() const;
+  bool is_multicast() const;
   auto operator<=>(const Address&) const = default;
 };
 

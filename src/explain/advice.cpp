@@ -120,11 +120,16 @@ const decode::Packet& dropped_packet(const journey::Journey& journey) {
 }  // namespace
 
 Advice find_advice(const journey::DropInfo& drop, const decode::Packet* packet) {
-  const std::string_view function = plain_function(drop.function);
+  std::string_view function = plain_function(drop.function);
   std::string_view reason = is_unspecified(drop.reason) ? std::string_view() : drop.reason;
   // Where the kernel does not say it, the packet does: its TTL is counted down after that check.
   if (reason.empty() && forwards(function) && packet != nullptr && packet->ttl <= 1) {
     reason = "IP_INHDR";
+  }
+  // IPv4's routing refuses a multicast as it does a wrong source; IPv6 has a place for that.
+  if (reason.empty() && function == "ip_rcv_finish_core" && packet != nullptr &&
+      packet->dst.is_multicast()) {
+    function = "ip6_mc_input";
   }
   const auto* const place = std::ranges::find_if(
       kPlaces, [&](const Place& one) { return one.function == function && one.reason == reason; });

@@ -101,6 +101,17 @@ journey::DropInfo drop(const char* reason, const char* function) {
   return {.raw = {}, .reason = reason, .function = function};
 }
 
+TEST(FindAdvice, AMulticastThatNobodyJoinedIsNoFault) {
+  decode::Packet packet{.ethertype = 0x0800, .protocol = 2};
+  packet.dst = {.family = 4, .bytes = {224, 0, 0, 22}};
+  const Advice found = find_advice(drop("NOT_SPECIFIED", "ip_rcv_finish_core+0x1"), &packet);
+  EXPECT_EQ(found.key, "multicast_group");
+  EXPECT_TRUE(found.harmless);
+  packet.dst = {.family = 4, .bytes = {10, 0, 0, 22}};
+  EXPECT_EQ(find_advice(drop("NOT_SPECIFIED", "ip_rcv_finish_core+0x1"), &packet).key,
+            "source_refused");
+}
+
 TEST(FindAdvice, ByReason) {
   EXPECT_EQ(find_advice(drop("NETFILTER_DROP", "")).key, "firewall");
   EXPECT_EQ(find_advice(drop("NO_SOCKET", "__udp4_lib_rcv+0x12")).key, "port_closed");

@@ -145,13 +145,14 @@ std::string hop_words(const Hop& hop, const Hop* before) {
   return renamed ? "now " + hop.packet->addresses_text() : "";
 }
 
-std::string outcome_words(const journey::Outcome& outcome) {
+std::string outcome_words(const journey::Journey& journey) {
+  const journey::Outcome& outcome = journey.outcome;
   const std::string where = printable(outcome.netns.label());
   switch (outcome.kind) {
     case OutcomeKind::kDelivered:
       return "delivered in " + where;
     case OutcomeKind::kDropped:
-      return (outcome.drop && !is_fault(*outcome.drop) ? "freed in " : "DROPPED in ") + where;
+      return (is_fault(journey) ? "DROPPED in " : "freed in ") + where;
     case OutcomeKind::kLeft:
       return fmt::format("left through {}", printable(outcome.device.name.view()));
     case OutcomeKind::kConsumed:
@@ -162,7 +163,15 @@ std::string outcome_words(const journey::Outcome& outcome) {
   return "";
 }
 
-bool is_fault(const journey::DropInfo& drop) { return !find_advice(drop).harmless; }
+bool is_fault(const journey::DropInfo& drop, const decode::Packet& packet) {
+  return !find_advice(drop, &packet).harmless;
+}
+
+bool is_fault(const journey::Journey& journey) {
+  const journey::Outcome& outcome = journey.outcome;
+  return outcome.kind == OutcomeKind::kDropped &&
+         (!outcome.drop || is_fault(*outcome.drop, journey.packet));
+}
 
 std::string cause_words(const journey::Journey& journey) {
   const journey::Outcome& outcome = journey.outcome;
@@ -182,8 +191,7 @@ std::string cause_words(const journey::Journey& journey) {
     return "";
   }
   std::string words =
-      fmt::format("{} by the kernel in namespace {}",
-                  outcome.drop && !is_fault(*outcome.drop) ? "Freed" : "Dropped",
+      fmt::format("{} by the kernel in namespace {}", is_fault(journey) ? "Dropped" : "Freed",
                   printable(outcome.netns.label()));
   if (outcome.device.index != 0) {
     words += fmt::format(" at interface {}", printable(outcome.device.name.view()));

@@ -16,13 +16,15 @@ std::string packet_words(const decode::Packet& packet);
 std::string hop_words(const journey::Hop& hop, const journey::Hop* before);
 
 // "delivered in web", "DROPPED in web", ...; "freed in web" where a drop is no fault.
-std::string outcome_words(const journey::Outcome& outcome);
+std::string outcome_words(const journey::Journey& journey);
 
 // Why it ended badly, one sentence with reason and place; empty for an end as it should be.
 std::string cause_words(const journey::Journey& journey);
 
-// Did the kernel drop it, though somebody may have wanted it?
-bool is_fault(const journey::DropInfo& drop);
+// Was it dropped, though somebody may have wanted it?
+bool is_fault(const journey::Journey& journey);
+// The same of one drop on the way of `packet`.
+bool is_fault(const journey::DropInfo& drop, const decode::Packet& packet);
 
 // 184'000 -> "184 us", 2'500'000 -> "2.50 ms"
 std::string duration_words(std::uint64_t duration_ns);

@@ -277,11 +277,6 @@ Hop* answered_hop(std::vector<Hop>& hops, const AssembleContext& context) {
   return &*hop;
 }
 
-bool is_multicast(const decode::Address& address) {
-  return address.family == 4 ? address.bytes[0] >> 4 == 0xe
-                             : address.family == 6 && address.bytes[0] == 0xff;
-}
-
 // A multicast comes back to the machine that sends or forwards it: what that machine's IP layer
 // then makes of its copy decides nothing about the one that goes out.
 bool sent_and_refused(const Journey& journey, const Netns& netns) {
@@ -290,7 +285,7 @@ bool sent_and_refused(const Journey& journey, const Netns& netns) {
       return hop.stage == stage && hop.netns.inode == netns.inode;
     });
   };
-  return is_multicast(journey.packet.dst) && was(STAGE_tx) && was(STAGE_in) && was(STAGE_drop);
+  return journey.packet.dst.is_multicast() && was(STAGE_tx) && was(STAGE_in) && was(STAGE_drop);
 }
 
 Outcome judge(const Journey& journey, const std::vector<Event>& events,

@@ -59,8 +59,11 @@ protocol_sets icmp_protocols() {
   return sets;
 }
 
-bool is_about_routes(std::string_view name) {
-  return name == "fib_table_lookup" || name == "fib6_table_lookup";
+bool is_wanted(std::string_view hook, const TraceRequest& request) {
+  if (request.drops_only) {
+    return hook == "kfree_skb";
+  }
+  return request.routes || (hook != "fib_table_lookup" && hook != "fib6_table_lookup");
 }
 
 std::string program_name(const bpf_program* program) {
@@ -166,6 +169,7 @@ Status Tracer::State::load(std::span<const std::byte> bytes, const TraceRequest&
   config->mode = request.mode;
   config->filter_has_l3 = request.filter.l3.has_value();
   config->with_routes = request.routes;
+  config->drops_only = request.drops_only;
   config->echo = request.echo;
   if (request.mode == MATCH_ECHO) {
     config->protocols = icmp_protocols();
@@ -178,7 +182,7 @@ Status Tracer::State::load(std::span<const std::byte> bytes, const TraceRequest&
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, object.get()) {
     const std::string name = program_name(program);
-    if (is_about_routes(name) && !request.routes) {
+    if (!is_wanted(name, request)) {
       bpf_program__set_autoload(program, false);
       continue;
     }

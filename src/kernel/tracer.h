@@ -24,6 +24,8 @@ struct TraceRequest {
   std::size_t ring_bytes = 8u << 20;
   // What the routing tables answered, too.
   bool routes = false;
+  // Drops, and nothing else of any packet.
+  bool drops_only = false;
 };
 
 struct Probe {

@@ -32,9 +32,15 @@ Output::Output(int fd, ColorMode color) : fd_(fd) {
            (color == ColorMode::kAuto && terminal && !dumb && !wants_no_color());
   struct stat status = {};
   may_wait_ = fstat(fd, &status) == 0 && !S_ISREG(status.st_mode);
+  is_screen_ = terminal && !dumb;
+  measure();
+}
+
+void Output::measure() {
   winsize size = {};
-  if (terminal && ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) {
+  if (ioctl(fd_, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) {
     width_ = std::clamp<std::size_t>(size.ws_col, 60, 160);
+    height_ = is_screen_ ? size.ws_row : 0;
   }
 }
 

@@ -30,6 +30,10 @@ class Output {
 
   // Columns; 80 where it is no terminal.
   std::size_t width() const { return width_; }
+  // Lines; 0 where it is no terminal, or one that cannot move its cursor.
+  std::size_t height() const { return height_; }
+  // Asks the terminal anew how large it is: people change that.
+  void measure();
 
   // Text in a colour, or as it is where there is none.
   std::string plain(std::string_view text) const { return std::string(text); }
@@ -48,6 +52,8 @@ class Output {
   int error_ = 0;
   bool color_ = false;
   std::size_t width_ = 80;
+  std::size_t height_ = 0;
+  bool is_screen_ = false;
   bool may_wait_ = false;  // a pipe, a terminal, a socket
   std::string buffer_;
 };

@@ -40,9 +40,13 @@ std::string summary_words(const Summary& summary) {
   if (summary.ping) {
     words += ping_words(*summary.ping);
   }
+  return words + "traced " + journeys_words(summary) + loss_words(summary);
+}
+
+std::string loss_words(const Summary& summary) {
   const std::uint64_t lost = summary.lost_events();
-  words += fmt::format("traced {}; {} events, {}\n", journeys_words(summary), summary.events,
-                       lost == 0 ? "none lost" : fmt::format("{} LOST", lost));
+  std::string words = fmt::format("; {} events, {}\n", summary.events,
+                                  lost == 0 ? "none lost" : fmt::format("{} LOST", lost));
   for (const LossCount& loss : summary.losses) {
     if (loss.count > 0) {
       words += fmt::format("  lost {} {} ({})\n", loss.count, loss.says, loss.name);

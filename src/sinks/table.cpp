@@ -32,25 +32,11 @@ std::string device_text(const decode::Device& device) {
                                     : printable(device.name.view());
 }
 
-std::string shortened(const std::string& text, std::size_t width) {
-  if (display_width(text) <= width) {
-    return text;
-  }
-  std::string cut = text;
-  while (!cut.empty() && display_width(cut) > width - 2) {
-    // A whole character at a time: continuation bytes go with their first.
-    do {
-      cut.pop_back();
-    } while (!cut.empty() && (static_cast<unsigned char>(cut.back()) & 0xc0) == 0x80);
-  }
-  return cut + "..";
-}
-
 bool ended_well(const Journey& journey) {
   using journey::OutcomeKind;
   const journey::Outcome& outcome = journey.outcome;
   if (outcome.kind == OutcomeKind::kDropped) {
-    return outcome.drop && !explain::is_fault(*outcome.drop);
+    return !explain::is_fault(journey);
   }
   return outcome.kind != OutcomeKind::kLost;
 }
@@ -122,7 +108,8 @@ void TableSink::rows(const Journey& journey, const Columns& columns, std::uint64
     // Words too long for the row go on below it, so that the times stay in their column.
     const bool fits = used + kTimeWidth <= out_.width();
     const std::size_t gap = fits ? out_.width() - used : out_.width() - display_width(left) - 2;
-    const bool is_bad = hop.stage == STAGE_drop && !(hop.drop && !explain::is_fault(*hop.drop));
+    const bool is_bad =
+        hop.stage == STAGE_drop && (!hop.drop || explain::is_fault(*hop.drop, journey.packet));
     const Style style = is_bad ? &Output::red : &Output::plain;
     out_.write(left + "  " + (fits ? (out_.*style)(words) : "") + pad_left(time, gap) + "\n");
     if (!fits) {
@@ -150,7 +137,7 @@ void TableSink::cause(const Journey& journey) {
 void TableSink::journey(const Journey& journey) {
   const Columns columns = columns_for({&journey, 1});
   headline(explain::packet_words(journey.packet),
-           fmt::format("{} after {}", explain::outcome_words(journey.outcome),
+           fmt::format("{} after {}", explain::outcome_words(journey),
                        explain::duration_words(journey.duration_ns())),
            ended_well(journey));
   column_names(columns);
@@ -175,8 +162,7 @@ void TableSink::exchange(const PingExchange& exchange) {
              one.packet.echo_kind() == decode::EchoKind::kReply;
     });
     const Journey& told = reply != exchange.journeys.end() ? *reply : exchange.journeys.front();
-    result += (reply != exchange.journeys.end() ? ": reply " : ": ") +
-              explain::outcome_words(told.outcome);
+    result += (reply != exchange.journeys.end() ? ": reply " : ": ") + explain::outcome_words(told);
   }
   headline(what, result, exchange.rtt_ns.has_value());
   if (exchange.journeys.empty()) {

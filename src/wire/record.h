@@ -88,6 +88,7 @@ struct drop_section {
   __u32 has_reason; /* 0: this kernel gives none (before 5.17) */
   __u32 pad;
   __u64 location; /* address in the kernel function that dropped it */
+  __u64 socket;   /* inode of the socket it belongs to; 0: of none, or not asked for */
 };
 
 struct socket_section {
@@ -136,10 +137,10 @@ struct echo_identity {
 
 /* Read-only while programs run; written before they are loaded. */
 struct probe_config {
-  __u32 mode;          /* enum match_mode */
-  __u32 filter_has_l3; /* the filter can be asked about a bare IP packet */
-  __u32 with_routes;   /* the programs that see routes looked up are loaded */
-  __u32 pad;
+  __u32 mode;                     /* enum match_mode */
+  __u32 filter_has_l3;            /* the filter can be asked about a bare IP packet */
+  __u32 with_routes;              /* the programs that see routes looked up are loaded */
+  __u32 drops_only;               /* the program that sees drops is loaded, and no other */
   struct protocol_sets protocols; /* of bare IP packets that can be asked for */
   struct echo_identity echo;
 };

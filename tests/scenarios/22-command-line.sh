@@ -57,7 +57,7 @@ expect_usage_error trace --duration x
 expect_usage_error no-such-command --option
 
 echo '== commands'
-for command in mtr drops report probes demo; do
+for command in mtr report probes demo; do
 	expect_usage_error $command
 	expect_line "$command is for later" "^tracepkt: tracepkt $command is not built yet$" "$err"
 done
