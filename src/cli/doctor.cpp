@@ -200,6 +200,7 @@ Diagnosis diagnose() {
   }
   diagnosis.features.push_back(std::move(ping));
   diagnosis.features.push_back(from_status("trace: follow what matches a filter", tracing));
+  diagnosis.features.push_back(from_status("drops: count what is dropped, by kind", tracing));
   diagnosis.features.push_back(drop_reasons(btf, tracing));
   diagnosis.features.push_back(drop_functions(tracing));
   diagnosis.features.push_back(names_feature(rights));

@@ -17,9 +17,9 @@ routes='[.hops[] | select(.stage == "route")
 
 for family in 4 6; do
 	if [ $family = 4 ]; then
-		a=$base.0.1 b=$base.0.2 c=$base.1.1 d=$target
+		a=$base.0.1 b=$base.0.2 d=$target
 	else
-		a=$net6:0::1 b=$net6:0::2 c=$net6:1::1 d=$net6:1::2
+		a=$net6:0::1 b=$net6:0::2 d=$net6:1::2
 	fi
 	a=${a/:0::/::} b=${b/:0::/::} # as they are written
 	echo "== through a router, $d"
