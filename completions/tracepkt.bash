@@ -13,7 +13,7 @@ _tracepkt() {
 	fi
 	if [ "$COMP_CWORD" -gt 1 ]; then
 		case ${COMP_WORDS[1]} in
-			ping | trace | drops | doctor) command=${COMP_WORDS[1]} ;;
+			ping | trace | drops | probes | doctor) command=${COMP_WORDS[1]} ;;
 			*) command=ping ;; # tracepkt HOST
 		esac
 	fi
@@ -41,7 +41,7 @@ _tracepkt() {
 		-c | -i | -s | -t | -W | -m | --count | --duration) return ;;
 		*)
 			case $command in
-				'') words=(ping trace drops doctor help --help --version) ;;
+				'') words=(ping trace drops probes doctor help --help --version) ;;
 				ping) words=(-v -4 -6 -c --count -i -s -t -W -I -m --netns --duration --buffer) ;;
 				trace) words=(-v --count --duration --buffer) ;;
 				drops) words=(-v --count -i --duration --buffer) ;;
@@ -52,7 +52,7 @@ _tracepkt() {
 			elif [[ $command == @(trace|drops) ]]; then
 				# The words that a filter begins with; pcap-filter(7) has more.
 				words+=(icmp icmp6 tcp udp arp ip ip6 host net port and or not)
-			elif [ "$command" != doctor ]; then
+			elif [[ $command != @(doctor|probes) ]]; then
 				mapfile -t -O "${#words[@]}" words < <(compgen -A hostname -- "$current")
 			fi
 			;;

@@ -23,11 +23,12 @@
 namespace tracepkt::cli {
 namespace {
 
-constexpr std::array<std::string_view, 4> kCommands = {"ping", "trace", "drops", "doctor"};
+constexpr std::array<std::string_view, 5> kCommands = {"ping", "trace", "drops", "probes",
+                                                       "doctor"};
 
 // What the design has and this version does not: better said than taken for a host or a typing
 // error.
-constexpr std::array<std::string_view, 4> kLaterCommands = {"mtr", "report", "probes", "demo"};
+constexpr std::array<std::string_view, 3> kLaterCommands = {"mtr", "report", "demo"};
 constexpr std::array<std::string_view, 5> kLaterOptions = {"-vv", "-w", "-r", "--rules",
                                                            "--snaplen"};
 
@@ -192,6 +193,12 @@ void add_doctor(CLI::App& app, DoctorOptions& options) {
   add_common(*command, options.common);
 }
 
+void add_probes(CLI::App& app, ProbesOptions& options) {
+  CLI::App* command =
+      app.add_subcommand("probes", "List every hook, what it says, and whether this kernel has it");
+  add_common(*command, options.common);
+}
+
 template <typename List>
 bool contains(const List& list, std::string_view word) {
   return std::ranges::find(list, word) != list.end();
@@ -268,11 +275,13 @@ int run(std::vector<std::string> arguments) {
   PingOptions ping_options;
   TraceOptions trace_options;
   DropsOptions drops_options;
+  ProbesOptions probes_options;
   DoctorOptions doctor_options;
   std::vector<std::string> filter;
   add_ping(app, ping_options);
   add_trace(app, filter, trace_options);
   add_drops(app, filter, drops_options);
+  add_probes(app, probes_options);
   add_doctor(app, doctor_options);
   app.footer(kFooter);  // not before: subcommands inherit it
 
@@ -319,6 +328,9 @@ int run(std::vector<std::string> arguments) {
   if (app.got_subcommand("drops")) {
     drops_options.filter = fmt::format("{}", fmt::join(filter, " "));
     return run_drops(drops_options);
+  }
+  if (app.got_subcommand("probes")) {
+    return run_probes(probes_options);
   }
   return run_doctor(doctor_options);
 }

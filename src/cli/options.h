@@ -47,6 +47,10 @@ struct DropsOptions {
   double interval_s = 1;
 };
 
+struct ProbesOptions {
+  CommonOptions common;
+};
+
 struct DoctorOptions {
   CommonOptions common;
 };
@@ -54,6 +58,7 @@ struct DoctorOptions {
 int run_ping(const PingOptions& options);
 int run_trace(const TraceOptions& options);
 int run_drops(const DropsOptions& options);
+int run_probes(const ProbesOptions& options);
 int run_doctor(const DoctorOptions& options);
 
 // Tells the user on stderr what went wrong and what to do; returns the exit status for it.

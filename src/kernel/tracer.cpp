@@ -301,18 +301,31 @@ void Tracer::forget_packets(std::uint64_t before_ns) {
 
 std::vector<HookName> hook_names() {
   return {
-#define HOOK(id, hook, stage, view, words) \
-  {.name = #hook, .needed = (id) == 1 || (id) == 3, .says = words},
+#define HOOK(id, hook, stage_of, view, words) \
+  {.name = #hook, .stage = STAGE_##stage_of, .needed = (id) == 1 || (id) == 3, .says = words},
 #include "wire/hooks.def"
 #undef HOOK
-      {.name = "netif_receive_skb", .needed = false, .says = "taken in by the IP layer"},
+      {.name = "netif_receive_skb",
+       .stage = STAGE_in,
+       .needed = false,
+       .says = "taken in by the IP layer"},
       {.name = "skb_copy_datagram_iovec",
+       .stage = STAGE_deliver,
        .needed = false,
        .says = "read from a socket by a process"},
-      {.name = "kfree_skb", .needed = true, .says = "dropped, with the kernel's reason"},
-      {.name = "consume_skb", .needed = true, .says = "freed after use"},
-      {.name = "fib_table_lookup", .needed = false, .says = "a route looked up (IPv4)"},
-      {.name = "fib6_table_lookup", .needed = false, .says = "a route looked up (IPv6)"},
+      {.name = "kfree_skb",
+       .stage = STAGE_drop,
+       .needed = true,
+       .says = "dropped, with the kernel's reason"},
+      {.name = "consume_skb", .stage = STAGE_end, .needed = true, .says = "freed after use"},
+      {.name = "fib_table_lookup",
+       .stage = STAGE_route,
+       .needed = false,
+       .says = "a route looked up (IPv4)"},
+      {.name = "fib6_table_lookup",
+       .stage = STAGE_route,
+       .needed = false,
+       .says = "a route looked up (IPv6)"},
   };
 }
 

@@ -71,9 +71,10 @@ class Tracer {
   std::unique_ptr<State> state_;
 };
 
-// Names of the tracepoints without which a ping cannot be followed, and of all others.
+// The catalogue: the tracepoints without which a ping cannot be followed, and all others.
 struct HookName {
   std::string name;
+  stage_id stage = STAGE_tx;  // of the hops that it tells
   bool needed = false;
   std::string says;
 };

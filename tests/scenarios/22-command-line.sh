@@ -57,10 +57,20 @@ expect_usage_error trace --duration x
 expect_usage_error no-such-command --option
 
 echo '== commands'
-for command in mtr report probes demo; do
+for command in mtr report demo; do
 	expect_usage_error $command
 	expect_line "$command is for later" "^tracepkt: tracepkt $command is not built yet$" "$err"
 done
+
+echo '== the catalogue of hooks'
+tp probes --format json
+expect_status 0
+expect_json 'every hook that is needed is here' 'true' 'map(select(.needed) | .here) | length > 0 and all'
+expect_json 'each has a stage and words' 'true' 'all(.type == "probe" and (.stage | length) > 1 and (.says | length) > 5)'
+tp probes
+expect_line 'as a table' '^drop +kfree_skb +yes +dropped, with' "$out"
+tp probes --format classic
+expect_status 2
 
 echo '== help'
 tp --help

@@ -1,0 +1,86 @@
+// tracepkt probes: the catalogue, every hook and what it says, and whether this kernel has it.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <string>
+#include <vector>
+
+#include "base/json_writer.h"
+#include "base/text.h"
+#include "cli/exit_status.h"
+#include "cli/options.h"
+#include "cli/standard_files.h"
+#include "decode/event.h"
+#include "kernel/kernel_btf.h"
+#include "kernel/rights.h"
+#include "kernel/tracer.h"
+#include "sinks/output.h"
+
+namespace tracepkt::cli {
+namespace {
+
+struct Row {
+  kernel::HookName hook;
+  bool here = false;
+};
+
+// Without BTF none can be had.
+std::vector<Row> catalogue() {
+  const auto kernel_btf = kernel::KernelBtf::load();
+  std::vector<Row> rows;
+  for (kernel::HookName& hook : kernel::hook_names()) {
+    const bool here = kernel_btf && kernel_btf->tracepoint_arguments(hook.name) >= 0;
+    rows.push_back({.hook = std::move(hook), .here = here});
+  }
+  return rows;
+}
+
+void print_table(const std::vector<Row>& rows, sinks::Output& out) {
+  constexpr std::size_t kStage = 8;
+  constexpr std::size_t kName = 28;
+  constexpr std::size_t kHere = 5;
+  out.write(out.dim(fmt::format("{}  {}  {}  SAYS", pad_right("STAGE", kStage),
+                                pad_right("HOOK", kName), pad_right("HERE", kHere))) +
+            "\n");
+  for (const Row& row : rows) {
+    const std::string left =
+        fmt::format("{}  {}  {}  ", pad_right(decode::stage_name(row.hook.stage), kStage),
+                    pad_right(row.hook.name, kName), pad_right(row.here ? "yes" : "no", kHere));
+    std::string indent = left;
+    for (const std::string& line : wrapped(row.hook.says, out.width() - left.size())) {
+      out.write(indent + line + "\n");
+      indent = std::string(left.size(), ' ');
+    }
+  }
+  out.write(fmt::format(
+      "\nAll are BTF tracepoints (tp_btf). HERE: kernel {} has it.\nWhether you may use "
+      "it: tracepkt doctor\n",
+      kernel::kernel_release()));
+}
+
+void print_json(const std::vector<Row>& rows, sinks::Output& out) {
+  for (const Row& row : rows) {
+    JsonWriter json;
+    json.begin_object().field("type", "probe").field("name", "tp_btf:" + row.hook.name);
+    json.field("stage", decode::stage_name(row.hook.stage)).field("says", row.hook.says);
+    json.field("needed", row.hook.needed).field("here", row.here).end_object();
+    out.write(json.text() + "\n");
+  }
+}
+
+}  // namespace
+
+int run_probes(const ProbesOptions& options) {
+  if (options.common.format == sinks::Format::kClassic) {
+    return report(
+        {.what = "probes has no format classic", .hint = "use --format table or --format json"});
+  }
+  sinks::Output out(STDOUT_FILENO, options.common.color);
+  options.common.format == sinks::Format::kJson ? print_json(catalogue(), out)
+                                                : print_table(catalogue(), out);
+  out.flush();
+  const Status written = check_written(out);
+  return written ? kOk : report(written.error());
+}
+
+}  // namespace tracepkt::cli
