@@ -181,10 +181,9 @@ std::string cause_words(const journey::Journey& journey) {
   if (outcome.kind != OutcomeKind::kDropped) {
     return "";
   }
-  std::string words =
-      fmt::format("{} by the kernel in namespace {}",
-                  outcome.drop && !is_fault(*outcome.drop) ? "Freed" : "Dropped",
-                  printable(outcome.netns.label()));
+  std::string words = fmt::format("{} by the kernel in namespace {}",
+                                  outcome.drop && !is_fault(*outcome.drop) ? "Freed" : "Dropped",
+                                  printable(outcome.netns.label()));
   if (outcome.device.index != 0) {
     words += fmt::format(" at interface {}", printable(outcome.device.name.view()));
   }

@@ -36,8 +36,8 @@ TEST_F(BuilderTest, APacketsEventsAreOneJourneyAndEndWithIt) {
 TEST_F(BuilderTest, ARouteToldBeforeItsPacketIsSeenIsPartOfItsWay) {
   Builder builder = make();
   const auto route = [](std::uint64_t packet_id) {
-    decode::Event at = event(
-        {.packet_id = packet_id, .time_ns = packet_id, .stage = STAGE_route, .device = ""});
+    decode::Event at =
+        event({.packet_id = packet_id, .time_ns = packet_id, .stage = STAGE_route, .device = ""});
     at.route = decode::Route{.table = 254};
     return at;
   };
