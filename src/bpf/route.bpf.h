@@ -14,16 +14,17 @@
 /* What waits for its neighbour's address is first seen when that is found: after 3 s at most. */
 #define ROUTE_MAX_AGE_NS 5000000000
 
+/* Namespaces number their interfaces alike: an ARP request for the destination is looked up there
+ * too. */
 struct route_key {
 	__u8 daddr[16];
 	__u32 iif; /* LOOPBACK_IFINDEX for packets that are made here */
 	__u32 family;
+	__u32 netns; /* inode, of the next hop's device; 0 where there is none */
 };
 
 struct route_answer {
 	__u64 time_ns;
-	__u32 netns; /* inode, of the device; 0 where there is none */
-	__u32 pad;
 	struct route_section route;
 };
 
@@ -52,7 +53,7 @@ static __always_inline bool may_concern(const struct flowi_common *flow, const v
 	return !flow->flowic_proto || is_in(set, flow->flowic_proto);
 }
 
-static __always_inline void fill_next_hop(struct route_answer *answer,
+static __always_inline void fill_next_hop(struct route_key *key, struct route_answer *answer,
 					  const struct fib_nh_common *next)
 {
 	struct net_device *dev;
@@ -66,7 +67,7 @@ static __always_inline void fill_next_hop(struct route_answer *answer,
 	dev = BPF_CORE_READ(next, nhc_dev);
 	if (!dev)
 		return;
-	answer->netns = BPF_CORE_READ(dev, nd_net.net, ns.inum);
+	key->netns = BPF_CORE_READ(dev, nd_net.net, ns.inum);
 	answer->route.ifindex = BPF_CORE_READ(dev, ifindex);
 	BPF_CORE_READ_INTO(&answer->route.ifname, dev, name);
 }
@@ -93,7 +94,7 @@ SEC("tp_btf/fib_table_lookup") int on_fib_table_lookup(__u64 *ctx)
 	*(__be32 *)key.daddr = flow->daddr;
 	answer.route.table = ctx[0];
 	answer.route.error = (__s32)ctx[3];
-	fill_next_hop(&answer, (const struct fib_nh_common *)ctx[2]);
+	fill_next_hop(&key, &answer, (const struct fib_nh_common *)ctx[2]);
 	keep_answer(&key, &answer);
 	return 0;
 }
@@ -117,7 +118,7 @@ SEC("tp_btf/fib6_table_lookup") int on_fib6_table_lookup(__u64 *ctx)
 		answer.route.error = -ENETUNREACH;
 	} else {
 		answer.route.type = result->fib6_type;
-		fill_next_hop(&answer, &result->nh->nh_common);
+		fill_next_hop(&key, &answer, &result->nh->nh_common);
 	}
 	keep_answer(&key, &answer);
 	return 0;
@@ -127,8 +128,8 @@ SEC("tp_btf/fib6_table_lookup") int on_fib6_table_lookup(__u64 *ctx)
 __attribute__((noinline)) int tell_route(__u64 packet, __u64 start, __u32 iif, __u64 cookie,
 					 __u32 netns)
 {
-	struct route_key key = {};
-	struct route_answer *answer;
+	struct route_key key = {.netns = netns}, nowhere;
+	struct route_answer *answer, *refusal;
 	struct route_record *record;
 	__u8 version = 0;
 
@@ -144,7 +145,13 @@ __attribute__((noinline)) int tell_route(__u64 packet, __u64 start, __u32 iif, _
 		return 0;
 	}
 	answer = bpf_map_lookup_elem(&route_answers, &key);
-	if (!answer || (answer->netns && answer->netns != netns))
+	nowhere = key;
+	nowhere.netns = 0;
+	refusal = bpf_map_lookup_elem(&route_answers, &nowhere);
+	/* Tables are asked one after the other: the last has the say. */
+	if (!answer || (refusal && refusal->time_ns > answer->time_ns))
+		answer = refusal;
+	if (!answer)
 		return 0;
 	if (bpf_ktime_get_ns() - answer->time_ns < ROUTE_MAX_AGE_NS) {
 		record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);
@@ -165,5 +172,6 @@ __attribute__((noinline)) int tell_route(__u64 packet, __u64 start, __u32 iif, _
 		bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
 	}
 	bpf_map_delete_elem(&route_answers, &key);
+	bpf_map_delete_elem(&route_answers, &nowhere);
 	return 0;
 }

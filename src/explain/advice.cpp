@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "explain/route.h"
 
 namespace tracepkt::explain {
 namespace {
@@ -19,6 +20,12 @@ struct Remedy {
 
 struct Reason {
   std::string_view name;
+  std::string_view key;
+  std::string_view cause;
+};
+
+struct RefusingRoute {
+  std::string_view type;  // by route_type()
   std::string_view key;
   std::string_view cause;
 };
@@ -41,6 +48,11 @@ constexpr auto kReasons = std::to_array<Reason>({
 #include "explain/advice.def"
 });
 
+constexpr auto kRefusingRoutes = std::to_array<RefusingRoute>({
+#define ROUTE(type, key, cause) {#type, #key, cause},
+#include "explain/advice.def"
+});
+
 constexpr auto kPlaces = std::to_array<Place>({
 #define PLACE(function, reason, key, cause) {#function, #reason, #key, cause},
 #include "explain/advice.def"
@@ -51,8 +63,14 @@ constexpr const Remedy* remedy(std::string_view key) {
   return it == kRemedies.end() ? nullptr : it;
 }
 
+constexpr Advice kSilence{
+#define SILENCE(key, cause, check, mend) #key, cause, check, mend
+#include "explain/advice.def"
+};
+
 static_assert(std::ranges::all_of(kReasons, remedy, &Reason::key) &&
-                  std::ranges::all_of(kPlaces, remedy, &Place::key),
+                  std::ranges::all_of(kPlaces, remedy, &Place::key) &&
+                  std::ranges::all_of(kRefusingRoutes, remedy, &RefusingRoute::key),
               "a row's key has no FAULT or NO_FAULT of that name");
 
 Advice advice(std::string_view key, std::string_view cause) {
@@ -107,6 +125,38 @@ std::string filled(std::string_view text, const Fields& fields) {
   return out;
 }
 
+AdviceWords in_full(const Advice& found, const journey::Outcome& outcome,
+                    const decode::Packet& packet) {
+  const bool on_device = outcome.device.index != 0 && !outcome.device.name.view().empty();
+  const journey::DropInfo drop = outcome.drop.value_or(journey::DropInfo{});
+  const Fields fields = {{
+      {"in", enter_words(outcome.netns_file)},
+      // What is not known is a word to be replaced, as in a manual.
+      {"dev", on_device ? shell_word(outcome.device.name.view()) : "DEV"},
+      {"src", packet.is_ip() ? packet.src.text() : "ADDRESS"},
+      {"dst", packet.is_ip() ? packet.dst.text() : "ADDRESS"},
+      {"reason", printable(drop.reason)},
+      {"function", printable(plain_function(drop.function))},
+  }};
+  return AdviceWords{.key = std::string(found.key),
+                     .cause = filled(found.cause, fields),
+                     .check = filled(found.check, fields),
+                     .mend = filled(found.mend, fields),
+                     .harmless = found.harmless,
+                     .enter_first = found.check.starts_with("{in}") && outcome.netns_file.empty() &&
+                                    outcome.netns.name != "host"};
+}
+
+// The packet as it was seen last: NAT may have changed it since it was first seen.
+const decode::Packet& last_packet(const journey::Journey& journey) {
+  for (const journey::Hop& hop : std::views::reverse(journey.hops)) {
+    if (hop.packet && hop.packet->is_ip()) {
+      return *hop.packet;
+    }
+  }
+  return journey.packet;
+}
+
 // The packet as it was when it was dropped: NAT may have changed it since it was first seen.
 const decode::Packet& dropped_packet(const journey::Journey& journey) {
   for (const journey::Hop& hop : std::views::reverse(journey.hops)) {
@@ -115,6 +165,22 @@ const decode::Packet& dropped_packet(const journey::Journey& journey) {
     }
   }
   return journey.packet;
+}
+
+// What the routing table answered just before the drop, if that tells more than `found`.
+const RefusingRoute* refusing_route(const journey::Journey& journey, const Advice& found) {
+  const std::size_t count = journey.hops.size();
+  if ((found.key != "no_route" && found.key != "input_refused") || count < 2) {
+    return nullptr;
+  }
+  const journey::Hop& before = journey.hops[count - 2];
+  const journey::Hop& end = journey.hops[count - 1];
+  if (end.stage != STAGE_drop || !before.route || before.netns.inode != end.netns.inode) {
+    return nullptr;
+  }
+  const auto* const row =
+      std::ranges::find(kRefusingRoutes, route_type(*before.route), &RefusingRoute::type);
+  return row != kRefusingRoutes.end() ? row : nullptr;
 }
 
 }  // namespace
@@ -162,24 +228,21 @@ std::optional<AdviceWords> advice_words(const journey::Journey& journey) {
     return std::nullopt;
   }
   const decode::Packet& packet = dropped_packet(journey);
-  const Advice found = find_advice(*outcome.drop, &packet);
-  const bool on_device = outcome.device.index != 0 && !outcome.device.name.view().empty();
-  const Fields fields = {{
-      {"in", enter_words(outcome.netns_file)},
-      // What is not known is a word to be replaced, as in a manual.
-      {"dev", on_device ? shell_word(outcome.device.name.view()) : "DEV"},
-      {"src", packet.is_ip() ? packet.src.text() : "ADDRESS"},
-      {"dst", packet.is_ip() ? packet.dst.text() : "ADDRESS"},
-      {"reason", printable(outcome.drop->reason)},
-      {"function", printable(plain_function(outcome.drop->function))},
-  }};
-  return AdviceWords{.key = std::string(found.key),
-                     .cause = filled(found.cause, fields),
-                     .check = filled(found.check, fields),
-                     .mend = filled(found.mend, fields),
-                     .harmless = found.harmless,
-                     .enter_first = found.check.starts_with("{in}") && outcome.netns_file.empty() &&
-                                    outcome.netns.name != "host"};
+  Advice found = find_advice(*outcome.drop, &packet);
+  if (const RefusingRoute* const route = refusing_route(journey, found)) {
+    found = advice(route->key, route->cause);
+  }
+  return in_full(found, outcome, packet);
+}
+
+std::optional<AdviceWords> silence_words(const journey::Journey& request) {
+  const journey::Outcome& outcome = request.outcome;
+  const bool to_the_kernel = outcome.kind == journey::OutcomeKind::kDelivered && !outcome.socket;
+  if (!to_the_kernel || request.packet.echo_kind() != decode::EchoKind::kRequest ||
+      std::ranges::any_of(request.hops, &journey::Hop::answered)) {
+    return std::nullopt;
+  }
+  return in_full(kSilence, outcome, last_packet(request));
 }
 
 }  // namespace tracepkt::explain

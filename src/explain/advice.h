@@ -41,4 +41,8 @@ struct AdviceWords {
 // Nothing where the packet was not dropped.
 std::optional<AdviceWords> advice_words(const journey::Journey& journey);
 
+// The same of a request that was delivered, but not answered; nothing where that is not for the
+// kernel to do, or was done.
+std::optional<AdviceWords> silence_words(const journey::Journey& request);
+
 }  // namespace tracepkt::explain

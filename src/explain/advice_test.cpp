@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstring>
 #include <regex>
 #include <set>
@@ -28,6 +29,7 @@ struct Row {
 constexpr auto kRemedies = std::to_array<Row>({
 #define FAULT(key, check, mend) {#key, #key, check, mend},
 #define NO_FAULT(key, check, mend) {#key, #key, check, mend},
+#define SILENCE(key, cause, check, mend) {#key, #key, check, mend},
 #include "explain/advice.def"
 });
 constexpr auto kReasons = std::to_array<Row>({
@@ -38,7 +40,12 @@ constexpr auto kPlaces = std::to_array<Row>({
 #define PLACE(function, reason, key, cause) {#function " " #reason, #key, "", cause},
 #include "explain/advice.def"
 });
-constexpr std::array<std::span<const Row>, 3> kTables = {kRemedies, kReasons, kPlaces};
+constexpr auto kOthers = std::to_array<Row>({
+#define SILENCE(key, cause, check, mend) {#key, #key, "", cause},
+#define ROUTE(type, key, cause) {#type, #key, "", cause},
+#include "explain/advice.def"
+});
+constexpr std::array<std::span<const Row>, 4> kTables = {kRemedies, kReasons, kPlaces, kOthers};
 
 // What is left of a text without what advice_words() fills in.
 std::string unfilled(std::string_view text) {
@@ -56,7 +63,7 @@ TEST(AdviceTable, NoRowIsThereTwice) {
 
 TEST(AdviceTable, KeysAreWordsOfAProgramAndAreUsed) {
   std::set<std::string_view> used = {"unknown"};
-  for (const auto rows : {kTables[1], kTables[2]}) {
+  for (const auto rows : {kTables[1], kTables[2], kTables[3]}) {
     for (const Row& row : rows) {
       used.insert(row.key);
     }
@@ -133,6 +140,17 @@ TEST(FindAdvice, AFunctionSaysMoreOfAReason) {
   EXPECT_EQ(find_advice(drop("IP_INHDR", "ip_rcv_core+0x1")).key, "bad_header");
   EXPECT_EQ(find_advice(drop("IP_INHDR", "ip_forward+0x1")).key, "ttl_exceeded");
   EXPECT_EQ(find_advice(drop("NO_SOCKET", "icmp_rcv+0x1")).key, "nobody_waits");
+  EXPECT_EQ(find_advice(drop("NO_TX_TARGET", "br_handle_frame_finish+0x140")).key,
+            "bridge_no_port");
+  EXPECT_EQ(find_advice(drop("NO_TX_TARGET", "vxlan_xmit+0x1")).key, "tunnel_no_target");
+  EXPECT_THAT(find_advice(drop("IP_INNOROUTES", "ip6_pkt_prohibit+0x14")).cause,
+              HasSubstr("prohibited"));
+}
+
+// An interface without carrier has a queueing discipline that drops all.
+TEST(FindAdvice, AnInterfaceThatIsDownIsAmongWhatItMayBe) {
+  EXPECT_THAT(find_advice(drop("QDISC_DROP", "__dev_queue_xmit+0xd01")).cause,
+              HasSubstr("no carrier"));
 }
 
 TEST(FindAdvice, ThePacketSaysThatItsTtlRanOut) {
@@ -222,6 +240,47 @@ TEST(AdviceWords, NamesAndAddressesAreFilledIn) {
   hop.packet->src.bytes[3] = 9;
   journey.hops = {hop};
   EXPECT_EQ(advice_words(journey)->check, "ip netns exec web ip route get 10.0.0.9");
+}
+
+TEST(AdviceWords, TheRouteBeforeTheDropSaysMoreThanThereBeingNone) {
+  const auto words = [](const char* reason, const char* function, int error) {
+    journey::Journey journey = dropped_in("web", "/run/netns/web", drop(reason, function));
+    journey.hops = {{.stage = STAGE_route, .route = decode::Route{.table = 254, .error = error}},
+                    {.stage = STAGE_drop, .packet = journey.packet}};
+    return *advice_words(journey);
+  };
+  EXPECT_THAT(words("NOT_SPECIFIED", "ip_error+0x94", EINVAL).cause, HasSubstr("blackhole"));
+  EXPECT_EQ(words("NOT_SPECIFIED", "ip_error+0x94", EINVAL).check,
+            "ip netns exec web ip route show table all match 10.0.0.2");
+  EXPECT_EQ(words("NOT_SPECIFIED", "ip_error+0x94", EHOSTUNREACH).key, "route_refuses");
+  EXPECT_THAT(words("NOT_SPECIFIED", "ip_error+0x94", EACCES).cause, HasSubstr("prohibits"));
+  EXPECT_EQ(words("NOT_SPECIFIED", "ip_error+0x94", ENETUNREACH).key, "input_refused");
+  EXPECT_EQ(words("IP_INNOROUTES", "ip_error+0x94", ENETUNREACH).key, "no_route");
+  EXPECT_EQ(words("NETFILTER_DROP", "", EINVAL).key, "firewall");
+}
+
+TEST(SilenceWords, OfARequestThatTheKernelTookAndDidNotAnswer) {
+  journey::Journey request = dropped_in("web", "/run/netns/web", {});
+  request.outcome.kind = journey::OutcomeKind::kDelivered;
+  request.outcome.drop.reset();
+  request.packet.protocol = 1;
+  request.packet.icmp = decode::Icmp{.type = 8};
+  request.hops = {{.stage = STAGE_deliver}};
+  ASSERT_TRUE(silence_words(request).has_value());
+  EXPECT_EQ(silence_words(request)->check, "ip netns exec web ip route get 10.0.0.1 from 10.0.0.2");
+  EXPECT_THAT(silence_words(request)->cause, HasSubstr("no way back to 10.0.0.1"));
+
+  request.hops[0].answered = true;
+  EXPECT_FALSE(silence_words(request).has_value());
+  request.hops[0].answered = false;
+  request.outcome.socket = decode::Socket{};
+  EXPECT_FALSE(silence_words(request).has_value());
+  request.outcome.socket.reset();
+  request.outcome.kind = journey::OutcomeKind::kLeft;
+  EXPECT_FALSE(silence_words(request).has_value());
+  request.outcome.kind = journey::OutcomeKind::kDelivered;
+  request.packet.icmp->type = 0;
+  EXPECT_FALSE(silence_words(request).has_value());
 }
 
 TEST(AdviceWords, OnlyOfWhatWasDropped) {

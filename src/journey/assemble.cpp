@@ -409,7 +409,11 @@ void assemble(std::vector<Event>& events, const AssembleContext& context, Journe
   }
   if (journey.outcome.drop) {
     name_drop(*journey.outcome.drop, context.names);
-    journey.outcome.netns_file = context.names.netns_file(journey.outcome.netns.inode);
+  }
+  const bool silent = outcome.kind == OutcomeKind::kDelivered && !outcome.socket && !answered &&
+                      journey.packet.echo_kind() == decode::EchoKind::kRequest;
+  if (outcome.drop || silent) {
+    journey.outcome.netns_file = context.names.netns_file(outcome.netns.inode);
   }
 
   // No hook tells that the kernel itself took a packet: it did before it answered, or freed it.

@@ -49,7 +49,7 @@ struct Outcome {
   Netns netns;                           // where it ended
   decode::Device device;                 // left: through which; dropped: on which
   std::optional<DropInfo> drop;          // dropped
-  std::string netns_file;                // dropped: see Names::netns_file()
+  std::string netns_file;                // dropped, not answered: see Names::netns_file()
   std::optional<decode::Socket> socket;  // delivered to a process; without: to the kernel itself
   bool seen = true;                      // false: concluded from silence, no end was seen
 };

@@ -235,6 +235,31 @@ TEST(Table, TheCommandToCheckItWithIsForThatNamespace) {
               ::testing::HasSubstr("  Check it, in that namespace: nft -a list ruleset\n"));
 }
 
+// Copied in two lines, it would be two commands.
+TEST(Table, ACommandIsNotBrokenUp) {
+  const std::string name(60, 'n');
+  EXPECT_THAT(
+      table(dropped("NETFILTER_DROP", name.c_str(), ("/run/netns/" + name).c_str())),
+      ::testing::HasSubstr("  Check it:\n    ip netns exec " + name + " nft -a list ruleset\n"));
+}
+
+TEST(Table, WhyTheKernelMayNotHaveAnswered) {
+  Journey request{.id = 1, .exchange = 1, .direction = Direction::kRequest, .packet = echo(false)};
+  request.hops = {hop(1000, 7, "web", "eth0", STAGE_deliver, false)};
+  request.outcome = {.kind = OutcomeKind::kDelivered,
+                     .netns = request.hops[0].netns,
+                     .netns_file = "/run/netns/web"};
+  PingExchange exchange{.seq = 1, .host = "web", .target = "web", .journeys = {&request, 1}};
+  const auto shown = [&] {
+    return written(Format::kTable, ColorMode::kNever, [&](Sink& sink) { sink.exchange(exchange); })
+        .out;
+  };
+  const auto told = ::testing::HasSubstr("  Check it: ip netns exec web ip route get ");
+  EXPECT_THAT(shown(), told);
+  exchange.trouble = "From 10.0.0.1: destination host unreachable";
+  EXPECT_THAT(shown(), ::testing::Not(told));
+}
+
 TEST(Table, WhatIsNoFaultDoesNotLookLikeOne) {
   constexpr const char* kRed = "\x1b[1;31m";
   const std::string fault = table(dropped("TCP_INVALID_SYN", "web", ""), ColorMode::kAlways);

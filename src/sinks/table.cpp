@@ -5,7 +5,6 @@
 #include <algorithm>
 
 #include "base/text.h"
-#include "explain/advice.h"
 #include "explain/words.h"
 #include "sinks/summary_words.h"
 
@@ -125,13 +124,18 @@ void TableSink::cause(const Journey& journey) {
   if (!words.empty()) {
     paragraph(words, ended_well(journey) ? &Output::plain : &Output::red);
   }
-  if (const auto advice = explain::advice_words(journey)) {
-    paragraph(advice->cause, &Output::plain);
-    paragraph(
-        (advice->enter_first ? "Check it, in that namespace: " : "Check it: ") + advice->check,
-        &Output::plain);
-    paragraph("Mend it: " + advice->mend, &Output::plain);
+  if (const auto advised = explain::advice_words(journey)) {
+    advice(*advised);
   }
+}
+
+void TableSink::advice(const explain::AdviceWords& words) {
+  paragraph(words.cause, &Output::plain);
+  const std::string intro = words.enter_first ? "  Check it, in that namespace:" : "  Check it:";
+  // A command stays in one piece, however long: broken up, a shell would run its pieces.
+  const bool fits = display_width(intro) + 1 + display_width(words.check) <= out_.width();
+  out_.write(intro + (fits ? " " : "\n" + std::string(kContinued, ' ')) + words.check + "\n");
+  paragraph("Mend it: " + words.mend, &Output::plain);
 }
 
 void TableSink::journey(const Journey& journey) {
@@ -193,6 +197,10 @@ void TableSink::exchange(const PingExchange& exchange) {
   }
   if (!exchange.trouble.empty()) {
     paragraph(exchange.trouble, &Output::red);
+  } else if (!exchange.rtt_ns && exchange.journeys.size() == 1) {
+    if (const auto words = explain::silence_words(exchange.journeys.front())) {
+      advice(*words);
+    }
   }
   out_.write("\n");
 }

@@ -1,6 +1,7 @@
 // For people: a block per packet or per ping, a headline and a row per hop, fit for 80 columns.
 #pragma once
 
+#include "explain/advice.h"
 #include "sinks/sink.h"
 
 namespace tracepkt::sinks {
@@ -24,6 +25,7 @@ class TableSink : public Sink {
   void column_names(const Columns& columns);
   void rows(const journey::Journey& journey, const Columns& columns, std::uint64_t since_ns);
   void cause(const journey::Journey& journey);
+  void advice(const explain::AdviceWords& words);
   // One or more lines, indented; those that continue the first one a little more.
   void paragraph(const std::string& words, Style style, std::size_t indent = 2);
   Columns columns_for(std::span<const journey::Journey> journeys) const;

@@ -127,7 +127,9 @@ route router blackhole "$base.1.0/24"
 ping_right "$target"
 expect_status 1
 expect_json 'a blackhole route' 'dropped in router' 'requests[0] | outcome_words'
-advised 'a blackhole route' input_refused
+[ "$has_reasons$has_symbols" = no ] || expect_json 'a blackhole route: the advice' \
+	"route_refuses ip netns exec router ip route show table all match $target" \
+	'requests[0].outcome.advice | "\(.key) \(.check)"'
 at router ip route del blackhole "$base.1.0/24"
 route router "$base.1.0/24" dev eth1 src "$base.1.1"
 
@@ -147,6 +149,16 @@ tp ping --netns left -c1 -W 20 --format json "$base.0.99"
 expect_status 1
 expect_json 'the request ends here' 'dropped in left' 'requests[0] | outcome_words'
 
+echo '== an interface without carrier, towards a neighbour whose address is known'
+at router ip neigh replace "$target" lladdr 02:00:00:00:00:01 dev eth1 nud permanent
+ip -n right link set dev eth0 down
+ping_right "$target"
+expect_status 1
+expect_json 'not delivered' 'dropped in router' 'requests[0] | outcome_words'
+[ "$has_reasons" = no ] || expect_json 'the advice' 'true' \
+	'requests[0].outcome.advice | (.cause + .mend) | test("no carrier|other end up")'
+at router ip neigh del "$target" dev eth1
+
 echo '== an interface that is down'
 ip -n right link set dev eth0 down
 tp ping --netns left -c1 -W 20 --format json "$target"
@@ -157,6 +169,14 @@ route right default via "$base.1.1"
 address right eth0 "$net6:1::2/64"
 route right default via "$net6:1::1"
 wait_for 'the way to be open again' at left ping -c1 -W2 "$target"
+
+echo '== delivered, and not answered'
+at right sysctl -qw net.ipv4.icmp_echo_ignore_all=1
+tp ping --netns left -c1 -W 1 "$target"
+expect_status 1
+expect_line 'where it ended' '^ping .*NOT ANSWERED: delivered in right$' "$out"
+expect_line 'how to check it' "^  Check it: ip netns exec right ip route get $base.0.1 from $target\$" "$out"
+at right sysctl -qw net.ipv4.icmp_echo_ignore_all=0
 
 echo '== reverse path filter'
 at right sysctl -qw net.ipv4.conf.all.rp_filter=1 net.ipv4.conf.eth0.rp_filter=1

@@ -45,3 +45,14 @@ expect_json 'to all, once each' \
 	'cache eth0 rx, db eth0 rx, outer br0 rx, outer v-cache tx, outer v-db tx, outer v-web rx, web eth0 rx, web eth0 tx' \
 	"journeys | map(select(.packet.icmp.type == 128)) | .[0] | $crossings"
 expect_json 'it is delivered' delivered 'journeys | map(select(.packet.icmp.type == 128)) | .[0].outcome.kind'
+
+echo '== nobody else is there'
+at db ip neigh replace "$net4.2" lladdr 02:00:00:00:00:01 dev eth0 nud permanent
+ip -n web link set dev eth0 down
+ip -n cache link set dev eth0 down
+ip link set dev br0 type bridge fdb_flush
+tp ping -c1 -W1 --netns db --format json "$net4.2"
+expect_status 1
+# The bridge itself gets a copy, which says why it is not for the bridge; or nobody does (Linux 6.14 and later say so).
+expect_json 'the advice is of bridges' true 'requests[0].outcome | .kind == "dropped"
+	and (.advice.key | IN("bridge_no_port", "bridge_refused", "not_for_us", "unknown"))'

@@ -16,12 +16,7 @@ routes='[.hops[] | select(.stage == "route")
 		+ (if .error then ": \(.error)" else "" end)] | join("; ")'
 
 for family in 4 6; do
-	if [ $family = 4 ]; then
-		a=$base.0.1 b=$base.0.2 d=$target
-	else
-		a=$net6:0::1 b=$net6:0::2 d=$net6:1::2
-	fi
-	a=${a/:0::/::} b=${b/:0::/::} # as they are written
+	d=$([ $family = 4 ] && echo "$target" || echo "$net6:1::2")
 	echo "== through a router, $d"
 	tp ping -c1 --netns left --format json "$d"
 	expect_status 0
@@ -31,6 +26,15 @@ for family in 4 6; do
 	expect_json 'in the order of the way' 'route tx rx in route tx rx in route deliver' \
 		'requests[0] | [.hops[].stage] | join(" ")'
 done
+
+echo '== to a neighbour that has to be asked for first: its namespace looks up the same address, at an interface of the same number'
+expect 'the same number' "$(ip -n router -j link show eth0 | jq '.[0].ifindex')" \
+	"$(ip -n right -j link show eth0 | jq '.[0].ifindex')"
+at router ip neigh flush dev eth1
+tp ping -c1 --netns left --format json "$target"
+expect_status 0
+expect_json 'the ways of the request' \
+	"left main unicast via $base.0.2 dev eth0; router main unicast dev eth1; right local local" "requests[0] | $routes"
 
 tp ping -c1 --netns left "$target"
 expect_line 'the table says so too' 'route +main: via [0-9.]+ dev eth0' "$out"
