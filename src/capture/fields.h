@@ -1,0 +1,48 @@
+// Our blocks' contents <-> bytes: fields of a code, a length and a value, one after the other.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "capture/contents.h"
+#include "capture/format.h"
+
+namespace tracepkt::capture {
+
+// Appends options to a block that is being made; a custom block's fields have the same form.
+class Options {
+ public:
+  explicit Options(std::string& out) : out_(out) {}
+
+  Options& bytes(std::uint16_t code, std::string_view value);
+  // Cut to kMaxText.
+  Options& text(std::uint16_t code, std::string_view value);
+  template <typename T>
+  Options& number(std::uint16_t code, T value) {
+    return bytes(code, {reinterpret_cast<const char*>(&value), sizeof(value)});
+  }
+  void end() { bytes(kOptionEnd, {}); }
+
+ private:
+  std::string& out_;
+};
+
+// Takes options off the front of `rest`. Nothing where none is left, or what is left is no option:
+// then `rest` is not empty, unless the end was marked.
+struct Option {
+  std::uint16_t code = 0;
+  std::span<const std::byte> value;
+};
+std::optional<Option> next_option(std::span<const std::byte>& rest);
+
+BlockKind kind_of(const Item& item);
+
+// The fields of its block.
+std::string encode(const Item& item);
+
+// Nothing if it is of no kind that this version knows, or does not hold what one of that kind must.
+std::optional<Item> decode(BlockKind kind, std::span<const std::byte> fields);
+
+}  // namespace tracepkt::capture

@@ -1,0 +1,258 @@
+#include "capture/reader.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <memory>
+#include <string_view>
+#include <utility>
+
+#include "base/fd.h"
+#include "base/text.h"
+#include "capture/fields.h"
+#include "capture/format.h"
+
+namespace tracepkt::capture {
+namespace {
+
+constexpr std::size_t kReadBytes = 64 << 10;
+constexpr const char* kReadElsewhere = "Wireshark and tcpdump -r read it";
+
+std::uint32_t number_at(std::span<const std::byte> bytes, std::size_t offset) {
+  std::uint32_t number = 0;
+  std::memcpy(&number, bytes.data() + offset, sizeof(number));
+  return number;
+}
+
+// Those that pcapng defines, ours among them: one of another type is more likely damage.
+bool is_known(std::uint32_t type) {
+  constexpr std::uint32_t kLastInRow = 10;  // decryption secrets
+  constexpr std::uint32_t kCustomNotToCopy = 0x40000bad;
+  return (type >= 1 && type <= kLastInRow) || type == kCustomNotToCopy ||
+         type == static_cast<std::uint32_t>(BlockType::kCustom) ||
+         type == static_cast<std::uint32_t>(BlockType::kSection);
+}
+
+bool is_packet(std::uint32_t type) {
+  constexpr std::uint32_t kOldPacket = 2;
+  constexpr std::uint32_t kSimplePacket = 3;
+  return type == kOldPacket || type == kSimplePacket ||
+         type == static_cast<std::uint32_t>(BlockType::kPacket);
+}
+
+bool is_ours(std::span<const std::byte> bytes) {
+  return bytes.size() >= 4 && number_at(bytes, 0) == kEnterprise;
+}
+
+// Of a packet block, the record in its option. An empty one where it has none, nothing where the
+// block does not fit together.
+std::optional<std::span<const std::byte>> record_in(std::span<const std::byte> body) {
+  constexpr std::size_t kFixedBytes = 20;
+  if (body.size() < kFixedBytes) {
+    return std::nullopt;
+  }
+  const std::size_t captured = (number_at(body, 12) + std::size_t{3}) & ~std::size_t{3};
+  if (captured > body.size() - kFixedBytes) {
+    return std::nullopt;
+  }
+  std::span<const std::byte> rest = body.subspan(kFixedBytes + captured);
+  while (const auto option = next_option(rest)) {
+    if (option->code == kOptionCustomBytes && is_ours(option->value)) {
+      return option->value.subspan(4);
+    }
+  }
+  return rest.empty() ? std::optional<std::span<const std::byte>>(rest) : std::nullopt;
+}
+
+// What a file that does not begin as pcapng does begins as.
+std::string what_it_is(std::span<const std::byte> bytes) {
+  switch (bytes.size() < 4 ? 0 : number_at(bytes, 0)) {
+    case 0xa1b2c3d4:
+    case 0xd4c3b2a1:
+    case 0xa1b23c4d:
+    case 0x4d3cb2a1:
+      return "is a pcap file of another program's: it holds packets, but not what the kernel did "
+             "with them";
+    case 0xfd2fb528:
+      return "is compressed (zstd)";
+    default:
+      break;
+  }
+  const bool gzip = bytes.size() >= 2 && bytes[0] == std::byte{0x1f} && bytes[1] == std::byte{0x8b};
+  return gzip ? "is compressed (gzip)" : "is no capture file";
+}
+
+}  // namespace
+
+Result<Reader> Reader::open(const std::string& path) {
+  const bool standard_input = path == "-";
+  auto fd = std::make_shared<Fd>(standard_input ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0)
+                                                : ::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const std::string name = standard_input ? "the standard input" : printable(path);
+  if (!fd->valid()) {
+    return errno_failure(errno, fmt::format("cannot open {}", name));
+  }
+  return open(name, [fd](std::span<std::byte> room) -> std::int64_t {
+    const ssize_t got = ::read(fd->get(), room.data(), room.size());
+    return got < 0 ? -errno : got;
+  });
+}
+
+Result<Reader> Reader::open(std::string name, Source source) {
+  Reader reader(std::move(name), std::move(source));
+  if (const Status good = reader.check_beginning(); !good) {
+    return std::unexpected(good.error());
+  }
+  if (const Status good = reader.read_first(); !good) {
+    return std::unexpected(good.error());
+  }
+  return reader;
+}
+
+Status Reader::check_beginning() {
+  fill(kMinBlock);
+  if (error_ != 0) {
+    return status();
+  }
+  const auto bytes = ahead();
+  if (bytes.empty()) {
+    return failure(fmt::format("{} is empty", name_));
+  }
+  if (bytes.size() < 4 || number_at(bytes, 0) != static_cast<std::uint32_t>(BlockType::kSection)) {
+    const std::string what = what_it_is(bytes);
+    return failure(fmt::format("{} {}", name_, what), what.starts_with("is a pcap") ? kReadElsewhere
+                                                      : what.starts_with("is compressed")
+                                                          ? "decompress it first"
+                                                          : "give one that tracepkt -w wrote");
+  }
+  if (bytes.size() >= kMinBlock && number_at(bytes, 8) == kByteOrderSwapped) {
+    return failure(fmt::format("{} was written on a machine of the other byte order", name_),
+                   "read it on one like that");
+  }
+  return {};
+}
+
+// A file of somebody else's is told by its first packet, or by its end.
+Status Reader::read_first() {
+  first_ = next_item();
+  if (error_ != 0) {
+    return status();
+  }
+  if (!first_ && damage_.places > 0) {
+    return failure(fmt::format("{} is damaged, and nothing in it is whole", name_));
+  }
+  if (!first_) {
+    return failure(fmt::format("{} is a pcapng file of another program's: it {}", name_,
+                               saw_foreign_packet_ ? "holds packets, but not what the kernel did "
+                                                     "with them"
+                                                   : "holds nothing that tracepkt saw"),
+                   kReadElsewhere);
+  }
+  return {};
+}
+
+Status Reader::status() const {
+  return error_ == 0 ? Status() : errno_failure(error_, fmt::format("cannot read {}", name_));
+}
+
+// Makes so many bytes be ahead, or all that there are.
+bool Reader::fill(std::size_t bytes) {
+  while (ahead().size() < bytes && !at_end_) {
+    if (begin_ >= kReadBytes) {
+      buffer_.erase(buffer_.begin(), buffer_.begin() + static_cast<std::ptrdiff_t>(begin_));
+      begin_ = 0;
+    }
+    const std::size_t size = buffer_.size();
+    buffer_.resize(size + kReadBytes);
+    const std::int64_t got = source_(std::span(buffer_).subspan(size));
+    buffer_.resize(size + static_cast<std::size_t>(std::max<std::int64_t>(got, 0)));
+    if (got < 0 && got != -EINTR) {
+      error_ = static_cast<int>(-got);
+    }
+    at_end_ = got == 0 || error_ != 0;
+  }
+  return ahead().size() >= bytes;
+}
+
+// The block that begins here, if its lengths, before and behind, agree.
+std::optional<Reader::Block> Reader::block_here() {
+  if (!fill(kMinBlock)) {
+    return std::nullopt;
+  }
+  const std::uint32_t type = number_at(ahead(), 0);
+  const std::size_t length = number_at(ahead(), 4);
+  if (!is_known(type) || length % 4 != 0 || length < kMinBlock || length > kMaxBlock ||
+      !fill(length) || number_at(ahead(), length - 4) != length) {
+    return std::nullopt;
+  }
+  return Block{.type = type, .body = ahead().subspan(8, length - kMinBlock), .length = length};
+}
+
+std::optional<Item> Reader::next() {
+  return first_ ? std::exchange(first_, std::nullopt) : next_item();
+}
+
+std::optional<Item> Reader::next_item() {
+  std::optional<Item> item;
+  while (!item && fill(1)) {
+    const auto block = block_here();
+    if (!block) {
+      pass_damage();
+      continue;
+    }
+    in_damage_ = false;
+    if (!take(*block, item)) {
+      pass_damage();
+      skip(block->length - 1);
+      damage_.bytes += block->length - 1;
+      continue;
+    }
+    skip(block->length);
+    if (saw_foreign_packet_ && damage_.places == 0) {
+      break;
+    }
+  }
+  return item;
+}
+
+// False if the block does not fit together. Leaves `item` empty for what is not ours, or of a later
+// version.
+bool Reader::take(const Block& block, std::optional<Item>& item) {
+  if (is_packet(block.type)) {
+    const bool may_be_ours = block.type == static_cast<std::uint32_t>(BlockType::kPacket);
+    const auto record = may_be_ours ? record_in(block.body) : std::span<const std::byte>();
+    if (record && !record->empty()) {
+      item = Record{.bytes = {record->begin(), record->end()}};
+    }
+    // Behind one of ours it is one that somebody has put in.
+    saw_foreign_packet_ = saw_foreign_packet_ || (!saw_ours_ && record && record->empty());
+    saw_ours_ = saw_ours_ || item;
+    return record.has_value();
+  }
+  if (block.type != static_cast<std::uint32_t>(BlockType::kCustom) || !is_ours(block.body)) {
+    return true;
+  }
+  saw_ours_ = true;
+  if (block.body.size() < 8) {
+    return false;
+  }
+  const auto kind = static_cast<BlockKind>(number_at(block.body, 4));
+  item = decode(kind, block.body.subspan(8));
+  return item || kind > BlockKind::kEnd;
+}
+
+// One byte at a time: what follows may begin anywhere.
+void Reader::pass_damage() {
+  damage_.places += in_damage_ ? 0 : 1;
+  ++damage_.bytes;
+  in_damage_ = true;
+  skip(1);
+}
+
+void Reader::skip(std::size_t bytes) { begin_ += bytes; }
+
+}  // namespace tracepkt::capture
