@@ -104,7 +104,13 @@ std::string written(const std::vector<Item>& items) {
   EXPECT_TRUE(writer);
   for (const Item& item : items | std::views::drop(1)) {
     if (const auto* one = std::get_if<Record>(&item)) {
-      writer->record(one->bytes, "web", "web eth0 tx");
+      const std::span<const std::byte> bytes = one->bytes;
+      const std::size_t before = sizeof(record_header) + offsetof(packet_section, bytes);
+      writer->record(bytes, {.ethertype = 0x0800,
+                             .len = 84,
+                             .bytes = bytes.subspan(before),
+                             .netns = "web",
+                             .comment = "web eth0 tx"});
     } else {
       writer->add(item);
     }

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <optional>
 
 #include "base/text.h"
 #include "capture/fields.h"
@@ -55,28 +54,6 @@ std::string link_header(stage_id stage, std::uint16_t protocol) {
   return header;
 }
 
-// What of a record is needed here; the rest is for its reader. Nothing if it has no packet.
-std::optional<packet_section> packet_of(std::span<const std::byte> record) {
-  std::span<const std::byte> rest = record.subspan(std::min(record.size(), sizeof(record_header)));
-  while (rest.size() >= sizeof(section_header)) {
-    section_header section;
-    std::memcpy(&section, rest.data(), sizeof(section));
-    if (section.id == 0 || section.size < sizeof(section) || section.size > rest.size()) {
-      break;
-    }
-    if (section.id == SECTION_packet) {
-      packet_section packet = {};
-      std::memcpy(&packet, rest.data(), std::min<std::size_t>(section.size, sizeof(packet)));
-      const bool is_whole = section.size >= offsetof(packet_section, bytes) + packet.captured;
-      return is_whole && packet.captured > 0 && packet.captured <= WINDOW_BYTES
-                 ? std::optional(packet)
-                 : std::nullopt;
-    }
-    rest = rest.subspan(std::min<std::size_t>(rest.size(), (section.size + 7u) & ~7u));
-  }
-  return std::nullopt;
-}
-
 std::uint32_t direction_of(stage_id stage) {
   switch (stage) {
     case STAGE_tx:
@@ -111,22 +88,19 @@ Writer::Writer(BlockFile file, const Session& session)
 
 void Writer::add(const Item& item) { file_.add(number(BlockType::kCustom), custom_body(item)); }
 
-void Writer::record(std::span<const std::byte> record, std::string_view netns,
-                    std::string_view comment) {
+void Writer::record(std::span<const std::byte> record, const Shown& shown) {
   record_header header;
-  const auto section = packet_of(record);
-  if (!section || record.size() < sizeof(header)) {
+  if (shown.bytes.empty() || record.size() < sizeof(header)) {
     add(Record{.bytes = {record.begin(), record.end()}});
     return;
   }
   std::memcpy(&header, record.data(), sizeof(header));
-  packet(header, *section, record, netns, comment);
+  packet(header, record, shown);
 }
 
-void Writer::packet(const record_header& header, const packet_section& packet,
-                    std::span<const std::byte> record, std::string_view netns,
-                    std::string_view comment) {
-  const std::uint32_t interface = interface_of(header, netns);
+void Writer::packet(const record_header& header, std::span<const std::byte> record,
+                    const Shown& shown) {
+  const std::uint32_t interface = interface_of(header, shown.netns);
   const std::uint64_t time_ns =
       header.time_ns + static_cast<std::uint64_t>(wall_minus_monotonic_ns_);
   const auto stage = static_cast<stage_id>(header.stage);
@@ -134,14 +108,14 @@ void Writer::packet(const record_header& header, const packet_section& packet,
   append(body_, interface);
   append(body_, static_cast<std::uint32_t>(time_ns >> 32));
   append(body_, static_cast<std::uint32_t>(time_ns));
-  append(body_, static_cast<std::uint32_t>(kLinkHeaderBytes + packet.captured));
-  append(body_, static_cast<std::uint32_t>(kLinkHeaderBytes +
-                                           std::max<std::uint32_t>(packet.len, packet.captured)));
-  body_ += link_header(stage, packet.protocol);
-  body_.append(reinterpret_cast<const char*>(packet.bytes), packet.captured);
+  const auto captured = static_cast<std::uint32_t>(shown.bytes.size());
+  append(body_, static_cast<std::uint32_t>(kLinkHeaderBytes + captured));
+  append(body_, static_cast<std::uint32_t>(kLinkHeaderBytes + std::max(shown.len, captured)));
+  body_ += link_header(stage, shown.ethertype);
+  body_ += chars(shown.bytes);
   body_.append(-body_.size() & 3, '\0');
   Options options(body_);
-  options.text(kOptionComment, comment);
+  options.text(kOptionComment, shown.comment);
   if (const std::uint32_t direction = direction_of(stage); direction != 0) {
     options.number(kPacketFlags, direction);
   }

@@ -18,14 +18,22 @@
 
 namespace tracepkt::capture {
 
+// What a packet block shows of a record.
+struct Shown {
+  std::uint16_t ethertype = 0;
+  std::uint32_t len = 0;             // of the whole packet
+  std::span<const std::byte> bytes;  // of it, from its network header on; none: no packet block
+  std::string_view netns;            // what to call its namespace
+  std::string_view comment;          // what the record tells, for people: UTF-8, one line
+};
+
 class Writer {
  public:
   // Opens the file (BlockFile::create) and writes what comes before the first packet.
   static Result<Writer> create(const std::string& path, const Session& session);
 
-  // A record as it came from the ring. `netns` is what to call its namespace, `comment` what it
-  // tells, for people: UTF-8, one line.
-  void record(std::span<const std::byte> record, std::string_view netns, std::string_view comment);
+  // A record as it came from the ring.
+  void record(std::span<const std::byte> record, const Shown& shown);
 
   // Anything but a session or a record.
   void add(const Item& item);
@@ -39,8 +47,7 @@ class Writer {
 
   Writer(BlockFile file, const Session& session);
   std::uint32_t interface_of(const record_header& header, std::string_view netns);
-  void packet(const record_header& header, const packet_section& packet,
-              std::span<const std::byte> record, std::string_view netns, std::string_view comment);
+  void packet(const record_header& header, std::span<const std::byte> record, const Shown& shown);
 
   BlockFile file_;
   std::int64_t wall_minus_monotonic_ns_;

@@ -29,8 +29,7 @@ constexpr std::array<std::string_view, 3> kCommands = {"ping", "trace", "doctor"
 // error.
 constexpr std::array<std::string_view, 5> kLaterCommands = {"mtr", "drops", "report", "probes",
                                                             "demo"};
-constexpr std::array<std::string_view, 5> kLaterOptions = {"-vv", "-w", "-r", "--rules",
-                                                           "--snaplen"};
+constexpr std::array<std::string_view, 3> kLaterOptions = {"-vv", "--rules", "--snaplen"};
 
 constexpr const char* kFooter = R"(
 Examples:
@@ -53,7 +52,9 @@ Exit status: 0 answered, 1 not answered, 2 error.)";
 constexpr const char* kTraceFooter = R"(
 Examples:
   tracepkt trace icmp or icmp6         every ping on this machine, also from outside
-  tracepkt trace --count 10 host 10.0.0.2 and tcp port 443)";
+  tracepkt trace --count 10 host 10.0.0.2 and tcp port 443
+  tracepkt trace -w today.pcapng       keep it, also for Wireshark
+  tracepkt trace -r today.pcapng --outcome dropped udp)";
 
 // An option whose value `parse` reads; a value that it refuses is refused in its words.
 template <typename Target, typename Parse>
@@ -110,6 +111,36 @@ void add_session(CLI::App& command, CommonOptions& common) {
              "S");
   add_value(command, "--buffer", common.buffer_bytes, parse_buffer,
             "room for events between kernel and program (default 8M)", "SIZE");
+  command
+      .add_option("-w", common.write_file,
+                  "keep it in a capture file (pcapng), too; -: standard output, then only the "
+                  "summary is shown")
+      ->type_name("FILE");
+}
+
+// What has a meaning for a file that is read (-r), and is of no use without one.
+void add_reading(CLI::App& command, TraceOptions& options) {
+  CLI::Option* read =
+      command.add_option("-r", options.read_file, "show a capture file; -: standard input")
+          ->type_name("FILE");
+  for (const char* live_only : {"-w", "--duration", "--buffer"}) {
+    read->excludes(command.get_option(live_only));
+  }
+  using journey::OutcomeKind;
+  add_choice<std::optional<OutcomeKind>>(command, "--outcome", options.outcome,
+                                         {{"delivered", OutcomeKind::kDelivered},
+                                          {"dropped", OutcomeKind::kDropped},
+                                          {"left", OutcomeKind::kLeft},
+                                          {"consumed", OutcomeKind::kConsumed},
+                                          {"lost", OutcomeKind::kLost}},
+                                         "with -r: only packets that ended so");
+  command.add_option("--netns", options.netns, "with -r: only packets that were in it")
+      ->type_name("NAME");
+  command.add_option("--dev", options.device, "with -r: only packets that were on it")
+      ->type_name("NAME");
+  for (const char* with_file : {"--outcome", "--netns", "--dev"}) {
+    command.get_option(with_file)->needs(read);
+  }
 }
 
 void add_ping(CLI::App& app, PingOptions& options) {
@@ -156,6 +187,7 @@ void add_trace(CLI::App& app, std::vector<std::string>& filter, TraceOptions& op
              "end after this many packets", "N");
   add_common(*command, options.common);
   add_session(*command, options.common);
+  add_reading(*command, options);
 }
 
 void add_doctor(CLI::App& app, DoctorOptions& options) {
