@@ -213,12 +213,12 @@ void take(End& end, const Option& field) {
 }
 
 template <typename T>
-std::optional<Item> decode_as(std::span<const std::byte> fields) {
+std::optional<Decoded> decode_as(std::span<const std::byte> fields) {
   T value;
   while (const auto field = next_option(fields)) {
     take(value, *field);
   }
-  return fields.empty() ? std::optional<Item>(std::move(value)) : std::nullopt;
+  return fields.empty() ? std::optional(Decoded{.item = std::move(value)}) : std::nullopt;
 }
 
 }  // namespace
@@ -254,34 +254,39 @@ std::optional<Option> next_option(std::span<const std::byte>& rest) {
   return option;
 }
 
-BlockKind kind_of(const Item& item) {
-  static constexpr BlockKind kKinds[] = {BlockKind::kSession, BlockKind::kRecord, BlockKind::kStep,
-                                         BlockKind::kName, BlockKind::kEnd};
-  static_assert(std::size(kKinds) == std::variant_size_v<Item>);
-  return kKinds[item.index()];
-}
-
 std::string encode(const Item& item) {
-  std::string fields;
-  Options out(fields);
-  std::visit([&](const auto& value) { put(out, value); }, item);
-  return fields;
+  static constexpr ItemKind kKinds[] = {ItemKind::kSession, ItemKind::kRecord, ItemKind::kStep,
+                                        ItemKind::kName, ItemKind::kEnd};
+  static_assert(std::size(kKinds) == std::variant_size_v<Item>);
+  const std::uint32_t head[] = {kEnterprise, static_cast<std::uint32_t>(kKinds[item.index()])};
+  std::string value(reinterpret_cast<const char*>(head), sizeof(head));
+  Options out(value);
+  std::visit([&](const auto& one) { put(out, one); }, item);
+  return value;
 }
 
-std::optional<Item> decode(BlockKind kind, std::span<const std::byte> fields) {
-  switch (kind) {
-    case BlockKind::kSession:
+bool is_ours(std::span<const std::byte> value) {
+  return value.size() >= 4 && number_of<std::uint32_t>(value.first(4)) == kEnterprise;
+}
+
+std::optional<Decoded> decode(std::span<const std::byte> value) {
+  if (value.size() < 8) {
+    return std::nullopt;
+  }
+  const std::span<const std::byte> fields = value.subspan(8);
+  switch (static_cast<ItemKind>(number_of<std::uint32_t>(value.subspan(4, 4)))) {
+    case ItemKind::kSession:
       return decode_as<Session>(fields);
-    case BlockKind::kRecord:
+    case ItemKind::kRecord:
       return decode_as<Record>(fields);
-    case BlockKind::kStep:
+    case ItemKind::kStep:
       return decode_as<Step>(fields);
-    case BlockKind::kName:
+    case ItemKind::kName:
       return decode_as<Name>(fields);
-    case BlockKind::kEnd:
+    case ItemKind::kEnd:
       return decode_as<End>(fields);
   }
-  return std::nullopt;
+  return Decoded();
 }
 
 }  // namespace tracepkt::capture

@@ -1,4 +1,4 @@
-// Our blocks' contents <-> bytes: fields of a code, a length and a value, one after the other.
+// Items <-> bytes: fields of a code, a length and a value, one after the other.
 #pragma once
 
 #include <cstddef>
@@ -11,7 +11,7 @@
 
 namespace tracepkt::capture {
 
-// Appends options to a block that is being made; a custom block's fields have the same form.
+// Appends options to a block that is being made; an item's fields have the same form.
 class Options {
  public:
   explicit Options(std::string& out) : out_(out) {}
@@ -37,12 +37,16 @@ struct Option {
 };
 std::optional<Option> next_option(std::span<const std::byte>& rest);
 
-BlockKind kind_of(const Item& item);
-
-// The fields of its block.
+// An item as the value of a custom option.
 std::string encode(const Item& item);
 
-// Nothing if it is of no kind that this version knows, or does not hold what one of that kind must.
-std::optional<Item> decode(BlockKind kind, std::span<const std::byte> fields);
+// Is the value of a custom option one of ours?
+bool is_ours(std::span<const std::byte> value);
+
+// Nothing if it does not fit together. It may be of a kind that this version does not know.
+struct Decoded {
+  std::optional<Item> item;
+};
+std::optional<Decoded> decode(std::span<const std::byte> value);
 
 }  // namespace tracepkt::capture

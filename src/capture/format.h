@@ -1,6 +1,6 @@
 // The numbers of a capture file, all of them: those of pcapng (draft-ietf-opsawg-pcapng), and our
-// own, which travel in its custom blocks and options. docs/capture-format.md has them in words.
-// Everything is in the byte order of the machine that writes; the file's first block says which.
+// own, which travel in its custom options. docs/capture-format.md has them in words. Everything is
+// in the byte order of the machine that writes; the file's first block says which.
 #pragma once
 
 #include <cstddef>
@@ -8,14 +8,14 @@
 
 namespace tracepkt::capture {
 
-// Who defines a custom block or option: RFC 5612 keeps this number for examples, and it stands here
-// until we have one of our own.
+// Who defines a custom option: RFC 5612 keeps this number for examples, and it stands here until we
+// have one of our own.
 constexpr std::uint32_t kEnterprise = 32473;
 
 enum class BlockType : std::uint32_t {
   kInterface = 1,
+  kStatistics = 5,  // of an interface; here it carries options for which there is no packet
   kPacket = 6,      // Enhanced Packet Block
-  kCustom = 0xbad,  // that a tool which does not know it may copy
   kSection = 0x0a0d0d0a,
 };
 
@@ -49,18 +49,19 @@ constexpr std::uint16_t kLinkToUs = 0;
 constexpr std::uint16_t kLinkOutgoing = 4;
 constexpr std::uint16_t kLinkHardwareUnknown = 0xffff;  // ARPHRD_VOID
 
-// A custom block of ours holds our number, a BlockKind, and fields: each a code and a length (16
-// bits each) and its bytes, padded to four, as pcapng's options are. Never changed, never used
-// again; a reader skips kinds and fields that it does not know.
-enum class BlockKind : std::uint32_t {
-  kSession = 1,  // before all others
-  kRecord = 2,   // of the kernel side, without bytes of a packet
+// A custom option of ours holds our number, an ItemKind (32 bits each), and fields: each a code and
+// a length (16 bits each) and its bytes, padded to four, as pcapng's options are. Never changed,
+// never used again; a reader skips kinds and fields that it does not know.
+//
+// Options, and not custom blocks, which pcapng has as well: Wireshark shows each of those as a
+// packet of its own, and editcap and mergecap refuse a file that has any.
+enum class ItemKind : std::uint32_t {
+  kSession = 1,  // in the section block
+  kRecord = 2,   // of the kernel side: in its packet block; without bytes of a packet, before it
   kStep = 3,     // something that the one who joins the records was told
   kName = 4,     // from here on
   kEnd = 5,      // after all others
 };
-
-// A record whose packet has bytes is in an option of its packet block: our number, then it.
 
 enum Field : std::uint16_t {
   kFieldEnd = 0,
@@ -107,7 +108,9 @@ enum Field : std::uint16_t {
 // Longer blocks are taken for damage; the longest of ours has some 10,000 bytes.
 constexpr std::size_t kMaxBlock = 1 << 20;
 constexpr std::size_t kMinBlock = 12;
-// Texts are cut to what a 16-bit length can say, and stay well below it.
-constexpr std::size_t kMaxText = 32768;
+// Texts are cut to this, so that an option's length can be said in 16 bits.
+constexpr std::size_t kMaxText = 16384;
+// What waits for a packet to travel with.
+constexpr std::size_t kMaxWaiting = 16384;
 
 }  // namespace tracepkt::capture

@@ -15,6 +15,7 @@
 #include "base/text.h"
 #include "capture/fields.h"
 #include "capture/format.h"
+#include "wire/record.h"
 
 namespace tracepkt::capture {
 namespace {
@@ -28,12 +29,12 @@ std::uint32_t number_at(std::span<const std::byte> bytes, std::size_t offset) {
   return number;
 }
 
-// Those that pcapng defines, ours among them: one of another type is more likely damage.
+// Those that pcapng defines: one of another type is more likely damage.
 bool is_known(std::uint32_t type) {
   constexpr std::uint32_t kLastInRow = 10;  // decryption secrets
+  constexpr std::uint32_t kCustom = 0xbad;
   constexpr std::uint32_t kCustomNotToCopy = 0x40000bad;
-  return (type >= 1 && type <= kLastInRow) || type == kCustomNotToCopy ||
-         type == static_cast<std::uint32_t>(BlockType::kCustom) ||
+  return (type >= 1 && type <= kLastInRow) || type == kCustom || type == kCustomNotToCopy ||
          type == static_cast<std::uint32_t>(BlockType::kSection);
 }
 
@@ -44,28 +45,27 @@ bool is_packet(std::uint32_t type) {
          type == static_cast<std::uint32_t>(BlockType::kPacket);
 }
 
-bool is_ours(std::span<const std::byte> bytes) {
-  return bytes.size() >= 4 && number_at(bytes, 0) == kEnterprise;
-}
-
-// Of a packet block, the record in its option. An empty one where it has none, nothing where the
-// block does not fit together.
-std::optional<std::span<const std::byte>> record_in(std::span<const std::byte> body) {
-  constexpr std::size_t kFixedBytes = 20;
-  if (body.size() < kFixedBytes) {
-    return std::nullopt;
+// The options of a block, of the types that have some of ours; nothing where they do not fit in.
+std::optional<std::span<const std::byte>> options_of(std::uint32_t type,
+                                                     std::span<const std::byte> body) {
+  std::size_t fixed = 0;
+  switch (static_cast<BlockType>(type)) {
+    case BlockType::kSection:
+      fixed = 16;
+      break;
+    case BlockType::kStatistics:
+      fixed = 12;
+      break;
+    case BlockType::kPacket:
+      fixed = 20;
+      if (body.size() >= fixed) {
+        fixed += (number_at(body, 12) + std::size_t{3}) & ~std::size_t{3};
+      }
+      break;
+    default:
+      return std::span<const std::byte>();
   }
-  const std::size_t captured = (number_at(body, 12) + std::size_t{3}) & ~std::size_t{3};
-  if (captured > body.size() - kFixedBytes) {
-    return std::nullopt;
-  }
-  std::span<const std::byte> rest = body.subspan(kFixedBytes + captured);
-  while (const auto option = next_option(rest)) {
-    if (option->code == kOptionCustomBytes && is_ours(option->value)) {
-      return option->value.subspan(4);
-    }
-  }
-  return rest.empty() ? std::optional<std::span<const std::byte>>(rest) : std::nullopt;
+  return fixed <= body.size() ? std::optional(body.subspan(fixed)) : std::nullopt;
 }
 
 // What a file that does not begin as pcapng does begins as.
@@ -107,7 +107,7 @@ Result<Reader> Reader::open(std::string name, Source source) {
   if (const Status good = reader.check_beginning(); !good) {
     return std::unexpected(good.error());
   }
-  if (const Status good = reader.read_first(); !good) {
+  if (const Status good = reader.look_for_ours(); !good) {
     return std::unexpected(good.error());
   }
   return reader;
@@ -137,22 +137,22 @@ Status Reader::check_beginning() {
 }
 
 // A file of somebody else's is told by its first packet, or by its end.
-Status Reader::read_first() {
-  first_ = next_item();
+Status Reader::look_for_ours() {
+  while (items_.empty() && !(saw_packet_ && damage_.places == 0) && read_block()) {
+  }
   if (error_ != 0) {
     return status();
   }
-  if (!first_ && damage_.places > 0) {
+  if (!items_.empty()) {
+    return {};
+  }
+  if (damage_.places > 0) {
     return failure(fmt::format("{} is damaged, and nothing in it is whole", name_));
   }
-  if (!first_) {
-    return failure(fmt::format("{} is a pcapng file of another program's: it {}", name_,
-                               saw_foreign_packet_ ? "holds packets, but not what the kernel did "
-                                                     "with them"
-                                                   : "holds nothing that tracepkt saw"),
-                   kReadElsewhere);
-  }
-  return {};
+  return failure(fmt::format("{} is a pcapng file of another program's: it {}", name_,
+                             saw_packet_ ? "holds packets, but not what the kernel did with them"
+                                         : "holds nothing that tracepkt saw"),
+                 kReadElsewhere);
 }
 
 Status Reader::status() const {
@@ -193,66 +193,88 @@ std::optional<Reader::Block> Reader::block_here() {
 }
 
 std::optional<Item> Reader::next() {
-  return first_ ? std::exchange(first_, std::nullopt) : next_item();
-}
-
-std::optional<Item> Reader::next_item() {
-  std::optional<Item> item;
-  while (!item && fill(1)) {
-    const auto block = block_here();
-    if (!block) {
-      pass_damage();
-      continue;
-    }
-    in_damage_ = false;
-    if (!take(*block, item)) {
-      pass_damage();
-      skip(block->length - 1);
-      damage_.bytes += block->length - 1;
-      continue;
-    }
-    skip(block->length);
-    if (saw_foreign_packet_ && damage_.places == 0) {
-      break;
-    }
+  while (items_.empty() && read_block()) {
   }
+  if (items_.empty()) {
+    return std::nullopt;
+  }
+  Item item = std::move(items_.front());
+  items_.pop_front();
   return item;
 }
 
-// False if the block does not fit together. Leaves `item` empty for what is not ours, or of a later
-// version.
-bool Reader::take(const Block& block, std::optional<Item>& item) {
-  if (is_packet(block.type)) {
-    const bool may_be_ours = block.type == static_cast<std::uint32_t>(BlockType::kPacket);
-    const auto record = may_be_ours ? record_in(block.body) : std::span<const std::byte>();
-    if (record && !record->empty()) {
-      item = Record{.bytes = {record->begin(), record->end()}};
-    }
-    // Behind one of ours it is one that somebody has put in.
-    saw_foreign_packet_ = saw_foreign_packet_ || (!saw_ours_ && record && record->empty());
-    saw_ours_ = saw_ours_ || item;
-    return record.has_value();
-  }
-  if (block.type != static_cast<std::uint32_t>(BlockType::kCustom) || !is_ours(block.body)) {
-    return true;
-  }
-  saw_ours_ = true;
-  if (block.body.size() < 8) {
+// The next block, or a byte that is part of none. False at the end.
+bool Reader::read_block() {
+  if (!fill(1)) {
     return false;
   }
-  const auto kind = static_cast<BlockKind>(number_at(block.body, 4));
-  item = decode(kind, block.body.subspan(8));
-  return item || kind > BlockKind::kEnd;
+  const auto block = block_here();
+  if (!block) {
+    pass_damage(1);  // what follows may begin anywhere
+    return true;
+  }
+  in_damage_ = false;
+  if (take(*block)) {
+    begin_ += block->length;
+  } else {
+    pass_damage(block->length);
+  }
+  return true;
 }
 
-// One byte at a time: what follows may begin anywhere.
-void Reader::pass_damage() {
+// False if the block does not fit together.
+bool Reader::take(const Block& block) {
+  saw_packet_ = saw_packet_ || is_packet(block.type);
+  const auto options = options_of(block.type, block.body);
+  const std::size_t before = items_.size();
+  const bool fits = options && take_options(*options);
+  if (!has_session_ && items_.size() > before) {
+    guess_session(block);
+  }
+  return fits;
+}
+
+// Takes in what is ours, up to where the options do not fit together.
+bool Reader::take_options(std::span<const std::byte> options) {
+  while (const auto option = next_option(options)) {
+    if (option->code != kOptionCustomBytes || !is_ours(option->value)) {
+      continue;
+    }
+    auto decoded = decode(option->value);
+    if (!decoded) {
+      return false;
+    }
+    if (decoded->item) {
+      has_session_ = has_session_ || std::holds_alternative<Session>(*decoded->item);
+      items_.push_back(*std::move(decoded->item));
+    }
+  }
+  return options.empty();
+}
+
+// What the file begins with is damaged, or was replaced by another program. A packet block tells
+// the wall clock, and its record the kernel's.
+void Reader::guess_session(const Block& block) {
+  const auto* record = std::get_if<Record>(&items_.back());
+  if (block.type != static_cast<std::uint32_t>(BlockType::kPacket) || record == nullptr ||
+      record->bytes.size() < sizeof(record_header)) {
+    return;
+  }
+  record_header header;
+  std::memcpy(&header, record->bytes.data(), sizeof(header));
+  const std::uint64_t wall_ns =
+      static_cast<std::uint64_t>(number_at(block.body, 4)) << 32 | number_at(block.body, 8);
+  Session session;
+  session.wall_minus_monotonic_ns = static_cast<std::int64_t>(wall_ns - header.time_ns);
+  has_session_ = true;
+  items_.emplace_front(std::move(session));
+}
+
+void Reader::pass_damage(std::size_t bytes) {
   damage_.places += in_damage_ ? 0 : 1;
-  ++damage_.bytes;
+  damage_.bytes += bytes;
   in_damage_ = true;
-  skip(1);
+  begin_ += bytes;
 }
-
-void Reader::skip(std::size_t bytes) { begin_ += bytes; }
 
 }  // namespace tracepkt::capture

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <optional>
 #include <span>
@@ -52,12 +53,13 @@ class Reader {
   std::span<const std::byte> ahead() const { return std::span(buffer_).subspan(begin_); }
   bool fill(std::size_t bytes);
   Status check_beginning();
-  Status read_first();
+  Status look_for_ours();
   std::optional<Block> block_here();
-  std::optional<Item> next_item();
-  bool take(const Block& block, std::optional<Item>& item);
-  void pass_damage();
-  void skip(std::size_t bytes);
+  bool read_block();
+  bool take(const Block& block);
+  bool take_options(std::span<const std::byte> options);
+  void guess_session(const Block& block);
+  void pass_damage(std::size_t bytes);
 
   std::string name_;
   Source source_;
@@ -66,10 +68,10 @@ class Reader {
   bool at_end_ = false;
   int error_ = 0;
   bool in_damage_ = false;
-  bool saw_ours_ = false;
-  bool saw_foreign_packet_ = false;
+  bool has_session_ = false;
+  bool saw_packet_ = false;
   Damage damage_;
-  std::optional<Item> first_;
+  std::deque<Item> items_;  // that were read and not given yet
 };
 
 }  // namespace tracepkt::capture

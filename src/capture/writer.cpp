@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
+#include <variant>
 
 #include "base/text.h"
 #include "capture/fields.h"
@@ -34,15 +36,9 @@ std::string section_body(const Session& session) {
       .text(kSectionHardware, session.machine)
       .text(kSectionOs, "Linux " + session.kernel)
       .text(kSectionApplication, "tracepkt " + session.version)
+      .bytes(kOptionCustomBytes, encode(session))
       .end();
   return body;
-}
-
-std::string custom_body(const Item& item) {
-  std::string body;
-  append(body, kEnterprise);
-  append(body, kind_of(item));
-  return body + encode(item);
 }
 
 std::string link_header(stage_id stage, std::uint16_t protocol) {
@@ -83,10 +79,29 @@ Result<Writer> Writer::create(const std::string& path, const Session& session) {
 Writer::Writer(BlockFile file, const Session& session)
     : file_(std::move(file)), wall_minus_monotonic_ns_(session.wall_minus_monotonic_ns) {
   file_.add(number(BlockType::kSection), section_body(session));
-  file_.add(number(BlockType::kCustom), custom_body(session));
 }
 
-void Writer::add(const Item& item) { file_.add(number(BlockType::kCustom), custom_body(item)); }
+void Writer::add(const Item& item) {
+  Options(waiting_).bytes(kOptionCustomBytes, encode(item));
+  if (waiting_.size() > kMaxWaiting || std::holds_alternative<End>(item)) {
+    add_statistics();
+  }
+}
+
+// There is no packet for what waits. Wireshark shows nothing of this block, which needs an
+// interface that it is about.
+void Writer::add_statistics() {
+  if (interfaces_.empty()) {
+    interface_of({}, "");
+  }
+  std::string body;
+  append(body, std::uint32_t{0});
+  append(body, static_cast<std::uint32_t>(time_ns_ >> 32));
+  append(body, static_cast<std::uint32_t>(time_ns_));
+  body += std::exchange(waiting_, {});
+  Options(body).end();
+  file_.add(number(BlockType::kStatistics), body);
+}
 
 void Writer::record(std::span<const std::byte> record, const Shown& shown) {
   record_header header;
@@ -101,13 +116,12 @@ void Writer::record(std::span<const std::byte> record, const Shown& shown) {
 void Writer::packet(const record_header& header, std::span<const std::byte> record,
                     const Shown& shown) {
   const std::uint32_t interface = interface_of(header, shown.netns);
-  const std::uint64_t time_ns =
-      header.time_ns + static_cast<std::uint64_t>(wall_minus_monotonic_ns_);
+  time_ns_ = header.time_ns + static_cast<std::uint64_t>(wall_minus_monotonic_ns_);
   const auto stage = static_cast<stage_id>(header.stage);
   body_.clear();
   append(body_, interface);
-  append(body_, static_cast<std::uint32_t>(time_ns >> 32));
-  append(body_, static_cast<std::uint32_t>(time_ns));
+  append(body_, static_cast<std::uint32_t>(time_ns_ >> 32));
+  append(body_, static_cast<std::uint32_t>(time_ns_));
   const auto captured = static_cast<std::uint32_t>(shown.bytes.size());
   append(body_, static_cast<std::uint32_t>(kLinkHeaderBytes + captured));
   append(body_, static_cast<std::uint32_t>(kLinkHeaderBytes + std::max(shown.len, captured)));
@@ -119,9 +133,8 @@ void Writer::packet(const record_header& header, std::span<const std::byte> reco
   if (const std::uint32_t direction = direction_of(stage); direction != 0) {
     options.number(kPacketFlags, direction);
   }
-  std::string custom;
-  append(custom, kEnterprise);
-  options.bytes(kOptionCustomBytes, custom.append(chars(record))).end();
+  body_ += std::exchange(waiting_, {});
+  options.bytes(kOptionCustomBytes, encode(Record{.bytes = {record.begin(), record.end()}})).end();
   file_.add(number(BlockType::kPacket), body_);
 }
 

@@ -1,5 +1,5 @@
 // Writes a capture file: pcapng that Wireshark and tcpdump open as it is, with all that is needed
-// to show the same again in our blocks and options.
+// to show the same again in our options.
 #pragma once
 
 #include <array>
@@ -38,7 +38,8 @@ class Writer {
   // Anything but a session or a record.
   void add(const Item& item);
 
-  // As BlockFile::flush(): a failure, also one before, ends the writing for good.
+  // As BlockFile::flush(): a failure, also one before, ends the writing for good. What has no
+  // packet may still wait for one; an End does not.
   Status flush() { return file_.flush(); }
 
  private:
@@ -47,12 +48,15 @@ class Writer {
 
   Writer(BlockFile file, const Session& session);
   std::uint32_t interface_of(const record_header& header, std::string_view netns);
+  void add_statistics();
   void packet(const record_header& header, std::span<const std::byte> record, const Shown& shown);
 
   BlockFile file_;
   std::int64_t wall_minus_monotonic_ns_;
   std::map<Interface, std::uint32_t> interfaces_;
-  std::string body_;  // of the packet in hand: its memory is used again
+  std::uint64_t time_ns_ = 0;  // wall clock, of the last packet
+  std::string waiting_;        // options of what has no packet: they travel with the next one
+  std::string body_;           // of the packet in hand: its memory is used again
 };
 
 }  // namespace tracepkt::capture
