@@ -158,12 +158,19 @@ if command -v tcpdump >/dev/null; then
 else
 	without 'tcpdump'
 fi
-if command -v tshark >/dev/null; then
-	echo '== tshark'
-	expect 'its comment and interface' 'web eth0 tx: icmp' \
-		"$(tshark -r "$file" -T fields -e frame.comment 2>/dev/null | grep -o -m1 'web eth0 tx: icmp')"
+if command -v tshark >/dev/null && command -v editcap >/dev/null; then
+	echo '== tshark, editcap'
+	tp trace -r "$file"
+	fields() { tshark -r "$file" -T fields "$@" 2>/dev/null; }
+	expect 'its comment' 'web eth0 tx: icmp' "$(fields -e frame.comment | grep -o -m1 'web eth0 tx: icmp')"
+	expect 'its interface' eth0 "$(fields -e frame.interface_name | head -1)"
+	expect 'every frame is a packet' '' "$(fields -e ip.src -e ipv6.src | grep -v '[0-9]' || true)"
+	editcap -r "$file" "$work/part" 1-3 2>/dev/null
+	tp trace -r "$work/part" --format json
+	expect_status 0
+	expect_json 'what is left of it' 3 '[journeys[].hops[]] | length'
 else
-	without 'tshark'
+	without 'tshark and editcap'
 fi
 
 echo '== damage'
