@@ -265,6 +265,19 @@ std::string encode(const Item& item) {
   return value;
 }
 
+void append_record(std::string& out, std::span<const std::byte> record) {
+  const std::size_t padded = (record.size() + 3) & ~std::size_t{3};
+  const struct {
+    std::uint16_t code = kOptionCustomBytes;
+    std::uint16_t size = 0;
+    std::uint32_t enterprise = kEnterprise;
+    ItemKind kind = ItemKind::kRecord;
+  } head{.size =
+             static_cast<std::uint16_t>(sizeof(head.enterprise) + sizeof(head.kind) + 4 + padded)};
+  out.append(reinterpret_cast<const char*>(&head), sizeof(head));
+  Options(out).bytes(kFieldRecord, {reinterpret_cast<const char*>(record.data()), record.size()});
+}
+
 bool is_ours(std::span<const std::byte> value) {
   return value.size() >= 4 && number_of<std::uint32_t>(value.first(4)) == kEnterprise;
 }

@@ -40,6 +40,9 @@ std::optional<Option> next_option(std::span<const std::byte>& rest);
 // An item as the value of a custom option.
 std::string encode(const Item& item);
 
+// Appends the option that holds a record, without making an item of it: the hot path.
+void append_record(std::string& out, std::span<const std::byte> record);
+
 // Is the value of a custom option one of ours?
 bool is_ours(std::span<const std::byte> value);
 

@@ -83,7 +83,15 @@ Writer::Writer(BlockFile file, const Session& session)
 
 void Writer::add(const Item& item) {
   Options(waiting_).bytes(kOptionCustomBytes, encode(item));
-  if (waiting_.size() > kMaxWaiting || std::holds_alternative<End>(item)) {
+  if (std::holds_alternative<End>(item)) {
+    add_statistics();
+  } else {
+    send_much();
+  }
+}
+
+void Writer::send_much() {
+  if (waiting_.size() > kMaxWaiting) {
     add_statistics();
   }
 }
@@ -106,7 +114,8 @@ void Writer::add_statistics() {
 void Writer::record(std::span<const std::byte> record, const Shown& shown) {
   record_header header;
   if (shown.bytes.empty() || record.size() < sizeof(header)) {
-    add(Record{.bytes = {record.begin(), record.end()}});
+    append_record(waiting_, record);
+    send_much();
     return;
   }
   std::memcpy(&header, record.data(), sizeof(header));
@@ -134,7 +143,8 @@ void Writer::packet(const record_header& header, std::span<const std::byte> reco
     options.number(kPacketFlags, direction);
   }
   body_ += std::exchange(waiting_, {});
-  options.bytes(kOptionCustomBytes, encode(Record{.bytes = {record.begin(), record.end()}})).end();
+  append_record(body_, record);
+  options.end();
   file_.add(number(BlockType::kPacket), body_);
 }
 

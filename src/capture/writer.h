@@ -48,6 +48,7 @@ class Writer {
 
   Writer(BlockFile file, const Session& session);
   std::uint32_t interface_of(const record_header& header, std::string_view netns);
+  void send_much();
   void add_statistics();
   void packet(const record_header& header, std::span<const std::byte> record, const Shown& shown);
 

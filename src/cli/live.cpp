@@ -105,8 +105,9 @@ struct Live::State {
         const journey::BuilderOptions& builder_options)
       : out(STDOUT_FILENO, options.color),
         err(STDERR_FILENO, sinks::ColorMode::kNever),
-        sink(options.write_file == "-" ? sinks::make_summary_sink(err)
-                                       : sinks::make_sink(options.format, out, err, clock)),
+        shows_journeys(options.write_file != "-"),
+        sink(shows_journeys ? sinks::make_sink(options.format, out, err, clock)
+                            : sinks::make_summary_sink(err)),
         tracer(std::move(live_tracer)),
         live_names(options.numeric),
         recorder(writer ? std::make_unique<Recorder>(*std::move(writer), live_names) : nullptr),
@@ -119,6 +120,7 @@ struct Live::State {
 
   sinks::Output out;
   sinks::Output err;
+  bool shows_journeys;  // false: the output is the capture's
   std::unique_ptr<sinks::Sink> sink;
   kernel::Tracer tracer;
   LiveNames live_names;
@@ -235,7 +237,7 @@ int Live::pause_ms() const {
   return std::clamp(room_ms, 1, taken > kBusyBytes ? kBusyPauseMs : kPauseMs);
 }
 
-bool Live::is_behind() const { return state_->behind; }
+bool Live::is_behind() const { return state_->behind && state_->shows_journeys; }
 void Live::skip_journey() { ++state_->counts.not_shown; }
 
 void Live::stop() {

@@ -88,10 +88,11 @@ void Recorder::describe(const decode::Event& event) {
     hop.netns.name = netns(event.netns);
   }
   if (event.drop) {
-    hop.drop =
-        journey::DropInfo{.raw = *event.drop,
-                          .reason = event.drop->has_reason ? drop_reason(event.drop->reason) : "",
-                          .function = symbol(event.drop->location)};
+    hop.drop = journey::DropInfo{.raw = *event.drop};
+    hop.drop->reason = event.drop->has_reason ? drop_reason(event.drop->reason) : "";
+    if (hop.drop->reason.empty()) {  // which is dear to look up
+      hop.drop->function = symbol(event.drop->location);
+    }
   }
   netns_ = hop.netns.label();
   comment_ = fmt::format("{} {} {}", printable(netns_),
