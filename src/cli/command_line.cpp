@@ -113,19 +113,15 @@ void add_session(CLI::App& command, CommonOptions& common) {
             "room for events between kernel and program (default 8M)", "SIZE");
   command
       .add_option("-w", common.write_file,
-                  "keep it in a capture file (pcapng), too; -: standard output, then only the "
-                  "summary is shown")
+                  "keep it in a capture file (pcapng); -: the standard output, and no journeys "
+                  "are shown then")
       ->type_name("FILE");
 }
 
-// What has a meaning for a file that is read (-r), and is of no use without one.
+// A file that is read, and what has a meaning only for one.
 void add_reading(CLI::App& command, TraceOptions& options) {
-  CLI::Option* read =
-      command.add_option("-r", options.read_file, "show a capture file; -: standard input")
-          ->type_name("FILE");
-  for (const char* live_only : {"-w", "--duration", "--buffer"}) {
-    read->excludes(command.get_option(live_only));
-  }
+  command.add_option("-r", options.read_file, "show a capture file; -: standard input")
+      ->type_name("FILE");
   using journey::OutcomeKind;
   add_choice<std::optional<OutcomeKind>>(command, "--outcome", options.outcome,
                                          {{"delivered", OutcomeKind::kDelivered},
@@ -138,9 +134,20 @@ void add_reading(CLI::App& command, TraceOptions& options) {
       ->type_name("NAME");
   command.add_option("--dev", options.device, "with -r: only packets that were on it")
       ->type_name("NAME");
-  for (const char* with_file : {"--outcome", "--netns", "--dev"}) {
-    command.get_option(with_file)->needs(read);
+}
+
+Status check_reading(const TraceOptions& options) {
+  if (!options.read_file.empty()) {
+    if (!options.common.write_file.empty() || options.common.duration_s) {
+      return failure("-r shows what was traced before: neither -w nor --duration goes with it");
+    }
+    return {};
   }
+  if (options.outcome || !options.netns.empty() || !options.device.empty()) {
+    return failure("--outcome, --netns and --dev choose from a capture file: give one with -r",
+                   "live, a FILTER says what to trace");
+  }
+  return {};
 }
 
 void add_ping(CLI::App& app, PingOptions& options) {
@@ -314,6 +321,9 @@ int run(std::vector<std::string> arguments) {
     return run_ping(ping_options);
   }
   if (app.got_subcommand("trace")) {
+    if (const Status good = check_reading(trace_options); !good) {
+      return report(good.error());
+    }
     trace_options.filter = fmt::format("{}", fmt::join(filter, " "));
     return run_trace(trace_options);
   }
