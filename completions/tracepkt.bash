@@ -33,7 +33,13 @@ _tracepkt() {
 				[ ! -e "$word" ] || words+=("${word##*/}")
 			done
 			;;
-		-I)
+		-w | -r)
+			compopt -o filenames 2>/dev/null
+			mapfile -t COMPREPLY < <(compgen -f -- "$current")
+			return
+			;;
+		--outcome) words=(delivered dropped left consumed lost) ;;
+		-I | --dev)
 			for word in /sys/class/net/*; do
 				[ ! -d "$word" ] || words+=("${word##*/}")
 			done
@@ -42,8 +48,8 @@ _tracepkt() {
 		*)
 			case $command in
 				'') words=(ping trace drops probes doctor help --help --version) ;;
-				ping) words=(-v -4 -6 -c --count -i -s -t -W -I -m --netns --duration --buffer) ;;
-				trace) words=(-v --count --duration --buffer) ;;
+				ping) words=(-v -4 -6 -c --count -i -s -t -W -I -m --netns --duration --buffer -w) ;;
+				trace) words=(-v --count --duration --buffer -w -r --outcome --netns --dev) ;;
 				drops) words=(-v --count -i --duration --buffer) ;;
 			esac
 			[ -z "$command" ] || words+=(--format --color -n --help)

@@ -29,8 +29,7 @@ constexpr std::array<std::string_view, 5> kCommands = {"ping", "trace", "drops",
 // What the design has and this version does not: better said than taken for a host or a typing
 // error.
 constexpr std::array<std::string_view, 3> kLaterCommands = {"mtr", "report", "demo"};
-constexpr std::array<std::string_view, 5> kLaterOptions = {"-vv", "-w", "-r", "--rules",
-                                                           "--snaplen"};
+constexpr std::array<std::string_view, 3> kLaterOptions = {"-vv", "--rules", "--snaplen"};
 
 constexpr const char* kFooter = R"(
 Examples:
@@ -54,7 +53,9 @@ Exit status: 0 answered, 1 not answered, 2 error.)";
 constexpr const char* kTraceFooter = R"(
 Examples:
   tracepkt trace icmp or icmp6         every ping on this machine, also from outside
-  tracepkt trace --count 10 host 10.0.0.2 and tcp port 443)";
+  tracepkt trace --count 10 host 10.0.0.2 and tcp port 443
+  tracepkt trace -w today.pcapng       keep it, also for Wireshark
+  tracepkt trace -r today.pcapng --outcome dropped udp)";
 
 constexpr const char* kDropsFooter = R"(
 Examples:
@@ -118,9 +119,46 @@ void add_duration_and_buffer(CLI::App& command, CommonOptions& common) {
             "room for events between kernel and program (default 8M)", "SIZE");
 }
 
+// A file that is read, and what has a meaning only for one.
+void add_reading(CLI::App& command, TraceOptions& options) {
+  command.add_option("-r", options.read_file, "show a capture file; -: standard input")
+      ->type_name("FILE");
+  using journey::OutcomeKind;
+  add_choice<std::optional<OutcomeKind>>(command, "--outcome", options.outcome,
+                                         {{"delivered", OutcomeKind::kDelivered},
+                                          {"dropped", OutcomeKind::kDropped},
+                                          {"left", OutcomeKind::kLeft},
+                                          {"consumed", OutcomeKind::kConsumed},
+                                          {"lost", OutcomeKind::kLost}},
+                                         "with -r: only packets that ended so");
+  command.add_option("--netns", options.netns, "with -r: only packets that were in it")
+      ->type_name("NAME");
+  command.add_option("--dev", options.device, "with -r: only packets that were on it")
+      ->type_name("NAME");
+}
+
+Status check_reading(const TraceOptions& options) {
+  if (!options.read_file.empty()) {
+    if (!options.common.write_file.empty() || options.common.duration_s) {
+      return failure("-r shows what was traced before: neither -w nor --duration goes with it");
+    }
+    return {};
+  }
+  if (options.outcome || !options.netns.empty() || !options.device.empty()) {
+    return failure("--outcome, --netns and --dev choose from a capture file: give one with -r",
+                   "live, a FILTER says what to trace");
+  }
+  return {};
+}
+
 void add_session(CLI::App& command, CommonOptions& common) {
   command.add_flag("-v", common.verbosity, "more stages: the routes looked up (ping: always)");
   add_duration_and_buffer(command, common);
+  command
+      .add_option("-w", common.write_file,
+                  "keep it in a capture file (pcapng); -: the standard output, and no journeys "
+                  "are shown then")
+      ->type_name("FILE");
 }
 
 void add_ping(CLI::App& app, PingOptions& options) {
@@ -167,6 +205,7 @@ void add_trace(CLI::App& app, std::vector<std::string>& filter, TraceOptions& op
              "end after this many packets", "N");
   add_common(*command, options.common);
   add_session(*command, options.common);
+  add_reading(*command, options);
 }
 
 void add_drops(CLI::App& app, std::vector<std::string>& filter, DropsOptions& options) {
@@ -322,6 +361,9 @@ int run(std::vector<std::string> arguments) {
     return run_ping(ping_options);
   }
   if (app.got_subcommand("trace")) {
+    if (const Status good = check_reading(trace_options); !good) {
+      return report(good.error());
+    }
     trace_options.filter = fmt::format("{}", fmt::join(filter, " "));
     return run_trace(trace_options);
   }

@@ -1,5 +1,6 @@
 #include "cli/live.h"
 
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -9,6 +10,9 @@
 #include <unordered_set>
 #include <utility>
 
+#include "capture/writer.h"
+#include "cli/recorder.h"
+#include "cli/standard_files.h"
 #include "decode/event.h"
 #include "kernel/kernel_btf.h"
 #include "kernel/netns_names.h"
@@ -75,37 +79,63 @@ class LiveNames : public journey::Names {
   kernel::Symbols symbols_;
 };
 
+capture::Session session_of(const CommonOptions& options, const kernel::TraceRequest& request,
+                            const sinks::Clock& clock,
+                            const journey::BuilderOptions& builder_options) {
+  utsname system = {};
+  uname(&system);
+  const bool ping = request.mode == MATCH_ECHO;
+  return {.version = TRACEPKT_VERSION,
+          .command = ping ? "ping" : "trace",
+          .filter = request.filter.expression,
+          .kernel = kernel::kernel_release(),
+          .machine = system.machine,
+          .wall_minus_monotonic_ns = clock.wall_minus_monotonic_ns,
+          .silence_ns = builder_options.silence_ns,
+          .count = ping ? std::nullopt : options.count};  // ping's is of pings
+}
+
 }  // namespace
 
 std::uint64_t monotonic_ns() { return static_cast<std::uint64_t>(clock_ns(CLOCK_MONOTONIC)); }
 
 struct Live::State {
-  State(const CommonOptions& options, kernel::Tracer live_tracer, LiveNames live_names,
-        OnJourney on_journey, OnEvent take_event, const journey::BuilderOptions& builder_options)
+  State(const CommonOptions& options, const sinks::Clock& session_clock, kernel::Tracer live_tracer,
+        std::optional<capture::Writer> writer, OnJourney on_journey, OnEvent take_event,
+        const journey::BuilderOptions& builder_options)
       : out(STDOUT_FILENO, options.color),
         err(STDERR_FILENO, sinks::ColorMode::kNever),
-        clock{.wall_minus_monotonic_ns = clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_MONOTONIC)},
-        sink(sinks::make_sink(options.format, out, err, clock)),
+        clock(session_clock),
+        shows_journeys(options.write_file != "-"),
+        sink(shows_journeys ? sinks::make_sink(options.format, out, err, clock)
+                            : sinks::make_summary_sink(err)),
         tracer(std::move(live_tracer)),
-        names(std::move(live_names)),
+        live_names(options.numeric),
+        recorder(writer ? std::make_unique<Recorder>(*std::move(writer), live_names) : nullptr),
+        names(recorder ? static_cast<journey::Names&>(*recorder) : live_names),
         builder(names, std::move(on_journey), builder_options),
         on_event(std::move(take_event)),
         buffer_bytes(options.buffer_bytes) {}
 
   void take(std::span<const std::byte> record);
+  void keep(const capture::Step& step);
 
   sinks::Output out;
   sinks::Output err;
   sinks::Clock clock;
+  bool shows_journeys;  // false: the output is the capture's
   std::unique_ptr<sinks::Sink> sink;
   kernel::Tracer tracer;
-  LiveNames names;
+  LiveNames live_names;
+  std::unique_ptr<Recorder> recorder;  // -w; nobody else needs it
+  journey::Names& names;
   journey::Builder builder;
   OnEvent on_event;  // empty: the builder gets them
   std::optional<ring::Ring> ring;
   std::size_t buffer_bytes;
   std::size_t bytes_this_time = 0;
   bool behind = false;
+  bool failed = false;  // the recorder cannot write any more
   std::uint64_t expired_ns = 0;
   std::uint64_t forgot_ns = 0;
   std::uint64_t undecodable = 0;
@@ -118,19 +148,30 @@ void Live::State::take(std::span<const std::byte> record) {
   if (++counts.events % 64 == 0) {
     behind = ring->waiting() > buffer_bytes / 4;
   }
-  auto event = decode::decode_record(record);
-  if (!event) {
-    ++undecodable;
-    return;
-  }
-  // A namespace may be gone before its packet's journey ends: ask for its name while it is there.
-  if (event->netns.inode != 0 && event->first) {
-    names.netns(event->netns);
-  }
-  if (on_event) {
-    on_event(*std::move(event));
+  if (auto event = decode::decode_record(record)) {
+    // A namespace may be gone before its packet's journey ends: ask for its name while it is there.
+    if (event->netns.inode != 0 && event->first) {
+      names.netns(event->netns);
+    }
+    if (recorder) {
+      recorder->describe(*event);
+    }
+    if (on_event) {
+      on_event(*std::move(event));
+    } else {
+      builder.add(*std::move(event));
+    }
   } else {
-    builder.add(*std::move(event));
+    ++undecodable;
+  }
+  if (recorder) {
+    recorder->add_record(record);
+  }
+}
+
+void Live::State::keep(const capture::Step& step) {
+  if (recorder) {
+    recorder->add_step(step);
   }
 }
 
@@ -159,10 +200,21 @@ Result<std::unique_ptr<Live>> Live::start(const CommonOptions& options,
   if (!tracer) {
     return std::unexpected(tracer.error());
   }
-  auto state = std::make_unique<State>(options, *std::move(tracer), LiveNames(options.numeric),
+  const sinks::Clock clock{.wall_minus_monotonic_ns =
+                               clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_MONOTONIC)};
+  std::optional<capture::Writer> writer;
+  if (!options.write_file.empty()) {
+    auto created = capture::Writer::create(options.write_file,
+                                           session_of(options, request, clock, builder_options));
+    if (!created) {
+      return std::unexpected(created.error());
+    }
+    writer = *std::move(created);
+  }
+  auto state = std::make_unique<State>(options, clock, *std::move(tracer), std::move(writer),
                                        std::move(on_journey), std::move(on_event), builder_options);
   State* raw = state.get();
-  raw->names.warm_up();
+  raw->live_names.warm_up();
   auto ring = ring::Ring::open(raw->tracer.ring_fd(),
                                [raw](std::span<const std::byte> record) { raw->take(record); });
   if (!ring) {
@@ -185,7 +237,12 @@ void Live::read() {
   const std::uint64_t now_ns = monotonic_ns();
   if (now_ns > state.expired_ns + kExpireEveryNs) {
     state.expired_ns = now_ns;
-    state.builder.expire(now_ns);
+    if (state.builder.expire(now_ns)) {
+      state.keep({.kind = capture::StepKind::kExpire, .value = now_ns});
+    }
+  }
+  if (state.recorder) {
+    state.failed = !state.recorder->flush();
   }
   if (now_ns > state.forgot_ns + kForgetEveryNs) {
     state.forgot_ns = now_ns;
@@ -202,7 +259,7 @@ int Live::pause_ms() const {
   return std::clamp(room_ms, 1, taken > kBusyBytes ? kBusyPauseMs : kPauseMs);
 }
 
-bool Live::is_behind() const { return state_->behind; }
+bool Live::is_behind() const { return state_->behind && state_->shows_journeys; }
 void Live::skip_journey() { ++state_->counts.not_shown; }
 
 void Live::stop() {
@@ -212,27 +269,24 @@ void Live::stop() {
   state_->builder.finish();
 }
 
-void Live::count(const journey::Journey& journey) {
-  using journey::OutcomeKind;
-  sinks::Summary& counts = state_->counts;
-  ++counts.journeys;
-  switch (journey.outcome.kind) {
-    case OutcomeKind::kDelivered:
-      ++counts.delivered;
-      break;
-    case OutcomeKind::kDropped:
-      ++counts.dropped;
-      break;
-    case OutcomeKind::kLeft:
-      ++counts.left;
-      break;
-    case OutcomeKind::kConsumed:
-      ++counts.consumed;
-      break;
-    case OutcomeKind::kLost:
-      ++counts.lost_sight;
-      break;
+void Live::count(const journey::Journey& journey) { state_->counts.count(journey); }
+
+bool Live::is_over() const { return state_->out.closed() || state_->failed; }
+
+void Live::finish_echo(std::uint16_t seq) {
+  state_->builder.finish_echo(seq);
+  state_->keep({.kind = capture::StepKind::kFinishEcho, .value = seq});
+}
+
+Status Live::finish(const sinks::Summary& summary) {
+  state_->sink->summary(summary);
+  if (state_->recorder) {
+    state_->recorder->end(summary);
+    if (const Status written = state_->recorder->flush(); !written) {
+      return written;
+    }
   }
+  return check_written(state_->out);
 }
 
 sinks::Summary Live::summary() const {

@@ -44,6 +44,12 @@ class Live {
   // takes each record as it comes slows down the CPU that writes them.
   int pause_ms() const;
 
+  // Ends the journeys of echo messages with this sequence number now.
+  void finish_echo(std::uint16_t seq);
+
+  // Nothing can be shown, or written with -w, any more: finish() says why.
+  bool is_over() const;
+
   // More comes from the kernel than can be shown: what is not shown is counted.
   bool is_behind() const;
   void skip_journey();
@@ -54,6 +60,9 @@ class Live {
   // The counts so far; of journeys, those that were handed to count().
   sinks::Summary summary() const;
   void count(const journey::Journey& journey);
+
+  // Shows the summary and ends the capture file. Fails if something did not get written.
+  Status finish(const sinks::Summary& summary);
 
  private:
   struct State;

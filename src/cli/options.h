@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "journey/journey.h"
 #include "ping/target.h"
 #include "sinks/output.h"
 #include "sinks/sink.h"
@@ -21,6 +22,7 @@ struct CommonOptions {
   std::optional<std::uint64_t> count;   // --count
   std::optional<double> duration_s;     // --duration
   std::size_t buffer_bytes = 8u << 20;  // --buffer
+  std::string write_file;               // -w; "-": the standard output
 };
 
 struct PingOptions {
@@ -39,6 +41,11 @@ struct PingOptions {
 struct TraceOptions {
   CommonOptions common;
   std::string filter;
+  // -r, and of what it holds, which journeys.
+  std::string read_file;
+  std::optional<journey::OutcomeKind> outcome;
+  std::string netns;
+  std::string device;
 };
 
 struct DropsOptions {

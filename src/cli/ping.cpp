@@ -14,7 +14,6 @@
 #include "cli/live.h"
 #include "cli/options.h"
 #include "cli/signals.h"
-#include "cli/standard_files.h"
 #include "filter/filter.h"
 #include "kernel/netns_open.h"
 #include "kernel/rights.h"
@@ -204,7 +203,7 @@ void PingSession::show_finished(std::uint64_t now_ns) {
 
 void PingSession::show(std::uint64_t seq, const Pending& pending) {
   const auto wire_seq = static_cast<std::uint16_t>(seq);
-  live_->builder().finish_echo(wire_seq);
+  live_->finish_echo(wire_seq);
   std::vector<journey::Journey> journeys;
   if (const auto it = journeys_.find(wire_seq); it != journeys_.end()) {
     journeys = std::move(it->second);
@@ -269,7 +268,7 @@ Status PingSession::run() {
   const auto all_sent = [&] { return options_.common.count && next_seq_ > *options_.common.count; };
   std::uint64_t next_send_ns = begin_ns;
   Status status;
-  while (status && !live_->out().closed() && !(all_sent() && pending_.empty())) {
+  while (status && !live_->is_over() && !(all_sent() && pending_.empty())) {
     const std::uint64_t now_ns = monotonic_ns();
     if (now_ns >= end_ns) {
       break;
@@ -304,8 +303,8 @@ Status PingSession::run() {
   pending_.clear();
   sinks::Summary summary = live_->summary();
   summary.ping = statistics();
-  live_->sink().summary(summary);
-  return status ? check_written(live_->out()) : status;
+  const Status finished = live_->finish(summary);
+  return status ? finished : status;
 }
 
 Result<PingSession> prepare(const PingOptions& options) {

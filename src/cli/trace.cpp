@@ -7,8 +7,8 @@
 #include "cli/exit_status.h"
 #include "cli/live.h"
 #include "cli/options.h"
+#include "cli/replay.h"
 #include "cli/signals.h"
-#include "cli/standard_files.h"
 #include "filter/filter.h"
 #include "kernel/rights.h"
 
@@ -60,7 +60,7 @@ Status trace(const TraceOptions& options) {
       options.common.duration_s
           ? monotonic_ns() + static_cast<std::uint64_t>(*options.common.duration_s * 1e9)
           : UINT64_MAX;
-  while (wanted_more() && !session->out().closed() && monotonic_ns() < end_ns) {
+  while (wanted_more() && !session->is_over() && monotonic_ns() < end_ns) {
     pollfd interrupted = {.fd = signals->fd(), .events = POLLIN, .revents = 0};
     poll(&interrupted, 1, session->pause_ms());
     session->read();
@@ -70,14 +70,13 @@ Status trace(const TraceOptions& options) {
     }
   }
   session->stop();
-  session->sink().summary(session->summary());
-  return check_written(session->out());
+  return session->finish(session->summary());
 }
 
 }  // namespace
 
 int run_trace(const TraceOptions& options) {
-  const Status status = trace(options);
+  const Status status = options.read_file.empty() ? trace(options) : replay(options);
   return status ? kOk : report(status.error());
 }
 

@@ -33,18 +33,24 @@ std::optional<Section> read_section(std::span<const std::byte> bytes) {
   return section;
 }
 
-bool decode_packet(std::span<const std::byte> bytes, Event& event) {
+std::optional<packet_section> read_packet(std::span<const std::byte> bytes) {
   // The section is as long as the bytes that it carries, so the whole struct need not be there.
   packet_section section = {};
   if (bytes.size() < offsetof(packet_section, bytes) || bytes.size() > sizeof(section)) {
-    return false;
+    return std::nullopt;
   }
   std::memcpy(&section, bytes.data(), bytes.size());
-  if (section.captured > bytes.size() - offsetof(packet_section, bytes)) {
+  return section.captured <= bytes.size() - offsetof(packet_section, bytes) ? std::optional(section)
+                                                                            : std::nullopt;
+}
+
+bool decode_packet(std::span<const std::byte> bytes, Event& event) {
+  const auto section = read_packet(bytes);
+  if (!section) {
     return false;
   }
-  event.packet = parse_packet(section.protocol, section.len, {section.bytes, section.captured});
-  event.packet->mark = section.mark;
+  event.packet = parse_packet(section->protocol, section->len, {section->bytes, section->captured});
+  event.packet->mark = section->mark;
   return true;
 }
 
@@ -94,6 +100,26 @@ bool decode_section(std::uint16_t id, std::span<const std::byte> bytes, Event& e
   }
 }
 
+// Hands each section's id and bytes to `take` until it says no; the id of that one, or of one that
+// does not fit.
+template <typename Take>
+std::optional<std::uint16_t> walk_sections(std::span<const std::byte> record, Take take) {
+  std::span<const std::byte> rest = record.subspan(std::min(record.size(), sizeof(record_header)));
+  while (rest.size() >= sizeof(section_header)) {
+    section_header section;
+    std::memcpy(&section, rest.data(), sizeof(section));
+    if (section.id == 0) {
+      break;  // padding
+    }
+    if (section.size < sizeof(section) || section.size > rest.size() ||
+        !take(section.id, rest.first(section.size))) {
+      return section.id;
+    }
+    rest = rest.subspan(std::min<std::size_t>(rest.size(), (section.size + 7u) & ~7u));
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::string_view ShortName::view() const {
@@ -120,20 +146,27 @@ Result<Event> decode_record(std::span<const std::byte> record) {
               .device = {.index = header.ifindex, .name = short_name(header.ifname)},
               .iif = header.iif};
 
-  std::span<const std::byte> rest = record.subspan(sizeof(header));
-  while (rest.size() >= sizeof(section_header)) {
-    section_header section;
-    std::memcpy(&section, rest.data(), sizeof(section));
-    if (section.id == 0) {
-      break;  // padding
-    }
-    if (section.size < sizeof(section) || section.size > rest.size() ||
-        !decode_section(section.id, rest.first(section.size), event)) {
-      return failure(fmt::format("a record whose section {} does not fit", section.id));
-    }
-    rest = rest.subspan(std::min<std::size_t>(rest.size(), (section.size + 7u) & ~7u));
+  const auto decode_one = [&event](std::uint16_t id, std::span<const std::byte> bytes) {
+    return decode_section(id, bytes, event);
+  };
+  if (const auto bad = walk_sections(record, decode_one)) {
+    return failure(fmt::format("a record whose section {} does not fit", *bad));
   }
   return event;
+}
+
+PacketBytes packet_bytes(std::span<const std::byte> record) {
+  PacketBytes packet;
+  walk_sections(record, [&packet](std::uint16_t id, std::span<const std::byte> bytes) {
+    const auto section = id == SECTION_packet ? read_packet(bytes) : std::nullopt;
+    if (section) {
+      packet = {.ethertype = section->protocol,
+                .len = section->len,
+                .bytes = bytes.subspan(offsetof(packet_section, bytes), section->captured)};
+    }
+    return !section;
+  });
+  return packet;
 }
 
 std::string_view stage_name(stage_id stage) {

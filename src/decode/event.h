@@ -82,6 +82,15 @@ struct Event {
 // A section with an unknown id is skipped.
 Result<Event> decode_record(std::span<const std::byte> record);
 
+// The packet's bytes in a record, from its network header on; empty if it carries none. They last
+// as long as the record.
+struct PacketBytes {
+  std::uint16_t ethertype = 0;
+  std::uint32_t len = 0;  // of the whole packet
+  std::span<const std::byte> bytes;
+};
+PacketBytes packet_bytes(std::span<const std::byte> record);
+
 // The stage's name as output shows it: "tx", "deliver", ...
 std::string_view stage_name(stage_id stage);
 

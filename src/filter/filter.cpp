@@ -1,6 +1,7 @@
 #include "filter/filter.h"
 
 #include <fmt/format.h>
+#include <linux/if_ether.h>
 #include <pcap/pcap.h>
 
 #include <algorithm>
@@ -76,7 +77,31 @@ std::unexpected<Error> too_long(std::size_t size, std::string_view of_what, std:
       "name networks or ranges of ports in place of many single ones");
 }
 
+bool run(const ClassicProgram& program, std::uint32_t len, std::span<const std::byte> bytes) {
+  // The same struct under two names.
+  static_assert(sizeof(bpf_insn) == sizeof(sock_filter));
+  return bpf_filter(reinterpret_cast<const bpf_insn*>(program.data()),
+                    reinterpret_cast<const u_char*>(bytes.data()), len,
+                    static_cast<u_int>(bytes.size())) != 0;
+}
+
 }  // namespace
+
+bool matches(const Filter& filter, std::uint16_t ethertype, std::uint32_t len,
+             std::span<const std::byte> bytes) {
+  const bool is_ip = ethertype == ETH_P_IP || ethertype == ETH_P_IPV6;
+  if (filter.l3 && is_ip) {
+    return run(*filter.l3, len, bytes);
+  }
+  if (!filter.l2) {
+    return false;
+  }
+  std::vector<std::byte> frame(ETH_HLEN);  // from nobody to nobody
+  frame[12] = static_cast<std::byte>(ethertype >> 8);
+  frame[13] = static_cast<std::byte>(ethertype);
+  frame.insert(frame.end(), bytes.begin(), bytes.end());
+  return run(*filter.l2, len + ETH_HLEN, frame);
+}
 
 Result<Filter> compile(std::string_view expression) {
   Filter filter{.expression = std::string(expression), .l2 = {}, .l3 = {}};

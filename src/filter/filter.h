@@ -1,7 +1,10 @@
 // A packet filter, as pcap-filter(7) describes it, ready to be written into a BPF object (patch.h).
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -26,5 +29,10 @@ struct Filter {
 // every packet. Fails if the expression is wrong, in libpcap's words and with a line that points at
 // the place, or if it is too long for the stubs. Not for two threads at once.
 Result<Filter> compile(std::string_view expression);
+
+// Does a packet match, of which only the bytes from its network header on are known? `len` is its
+// whole length, from there. Of a link layer header, only what kind of packet follows can be asked.
+bool matches(const Filter& filter, std::uint16_t ethertype, std::uint32_t len,
+             std::span<const std::byte> bytes);
 
 }  // namespace tracepkt::filter

@@ -105,5 +105,27 @@ TEST(Filter, TooLongIsAnErrorWithTheNumbersAndSoon) {
   EXPECT_THAT(error_of(many_hosts(450)), StartsWith("the filter is too long: 13438 instructions"));
 }
 
+TEST(Filter, IsAskedAboutBytesWithoutALinkLayerHeader) {
+  constexpr std::uint16_t kIpv4 = 0x0800;
+  constexpr std::uint16_t kArp = 0x0806;
+  // udp 10.0.0.1:5353 -> 10.0.0.2:53
+  const std::uint8_t udp[] = {0x45, 0, 0,  28, 0, 0, 0,    0,    64, 17, 0, 0, 10, 0,
+                              0,    1, 10, 0,  0, 2, 0x14, 0xe9, 0,  53, 0, 8, 0,  0};
+  const std::uint8_t arp[] = {0, 1, 8, 0, 6, 4, 0, 1};
+  const auto asked = [](std::string_view expression, std::uint16_t ethertype,
+                        std::span<const std::uint8_t> bytes, std::uint32_t len) {
+    const auto filter = compile(expression);
+    return filter && matches(*filter, ethertype, len, std::as_bytes(bytes));
+  };
+  EXPECT_TRUE(asked("udp port 53 and host 10.0.0.2", kIpv4, udp, 28));
+  EXPECT_FALSE(asked("tcp", kIpv4, udp, 28));
+  EXPECT_FALSE(asked("arp", kIpv4, udp, 28));
+  EXPECT_TRUE(asked("len > 1000", kIpv4, udp, 1028));
+  EXPECT_FALSE(asked("udp port 53", kIpv4, std::span(udp).first(8), 28));
+  EXPECT_TRUE(asked("arp", kArp, arp, 28));
+  EXPECT_TRUE(asked("icmp or arp", kArp, arp, 28));
+  EXPECT_FALSE(asked("icmp", kArp, arp, 28));
+}
+
 }  // namespace
 }  // namespace tracepkt::filter

@@ -363,6 +363,7 @@ void assemble(std::vector<Event>& events, const AssembleContext& context, Journe
       std::ranges::find_if(events, [](const Event& event) { return event.packet.has_value(); });
   if (described != events.end()) {
     journey.packet = *described->packet;
+    journey.packet_id = described->packet_id;
   }
   for (Event& event : events) {
     list.infer_arrival(event);

@@ -296,26 +296,31 @@ void Builder::remember_ended(const std::vector<std::uint64_t>& packet_ids) {
   }
 }
 
-void Builder::expire(std::uint64_t now_ns) {
+bool Builder::expire(std::uint64_t now_ns) {
+  bool changed = false;
   while (!open_.empty() && now_ns > open_.front().last_ns + options_.silence_ns) {
     end(open_.begin(), Ending::kSilent);
+    changed = true;
   }
-  forget_old_exchanges(now_ns);
+  return forget_old_exchanges(now_ns) || changed;
 }
 
-void Builder::forget_old_exchanges(std::uint64_t now_ns) {
+bool Builder::forget_old_exchanges(std::uint64_t now_ns) {
+  bool changed = false;
   while (!exchange_order_.empty()) {
     const auto& [key, exchange] = exchange_order_.front();
     if (exchange_order_.size() <= options_.max_exchanges &&
         now_ns <= exchange->seen_ns + kExchangeMemoryNs) {
-      return;
+      break;
     }
     // The same request may have been sent again since.
     if (const auto it = exchanges_.find(key); it != exchanges_.end() && it->second == exchange) {
       exchanges_.erase(it);
     }
     exchange_order_.pop_front();
+    changed = true;
   }
+  return changed;
 }
 
 void Builder::finish() {

@@ -40,8 +40,9 @@ class Builder {
 
   void add(decode::Event&& event);
 
-  // Ends the journeys that have been silent for too long at `now_ns` (CLOCK_MONOTONIC).
-  void expire(std::uint64_t now_ns);
+  // Ends the journeys that have been silent for too long at `now_ns` (CLOCK_MONOTONIC). False if
+  // nothing is different from before: the call could as well not have been.
+  bool expire(std::uint64_t now_ns);
 
   // Ends all that is still under way.
   void finish();
@@ -117,7 +118,7 @@ class Builder {
   void learn_request(OpenList::iterator open, const EchoKey& key, std::uint64_t time_ns);
   void end(OpenList::iterator open, Ending ending);
   static bool has_seq(const Open& open, std::uint16_t seq);
-  void forget_old_exchanges(std::uint64_t now_ns);
+  bool forget_old_exchanges(std::uint64_t now_ns);
   void remember_ended(const std::vector<std::uint64_t>& packet_ids);
 
   Names& names_;

@@ -178,9 +178,9 @@ TEST_F(BuilderTest, AForwardedSegmentInAnotherBufferStaysOneJourney) {
 TEST_F(BuilderTest, SilenceEndsAJourney) {
   Builder builder = make({.silence_ns = 100});
   builder.add(event({.packet_id = 1, .time_ns = 1000}, echo(false, 1, 2, 7, 1)));
-  builder.expire(1050);
+  EXPECT_FALSE(builder.expire(1050));
   EXPECT_TRUE(ended_.empty());
-  builder.expire(1101);
+  EXPECT_TRUE(builder.expire(1101));
   ASSERT_EQ(ended_.size(), 1u);
   EXPECT_FALSE(ended_[0].outcome.seen);
 }

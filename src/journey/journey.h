@@ -64,7 +64,8 @@ struct Journey {
   std::uint64_t id = 0;        // 1, 2, 3, ... in order of first sight
   std::uint64_t exchange = 0;  // the same for a request and what answers it; 0: in none
   Direction direction = Direction::kOriginal;
-  decode::Packet packet;  // as first seen
+  decode::Packet packet;        // as first seen
+  std::uint64_t packet_id = 0;  // of that, in the kernel side's records
   std::vector<Hop> hops;
   std::uint64_t more_hops = 0;  // that were seen, but not kept: it circles
   Outcome outcome;

@@ -64,7 +64,7 @@ std::string where_text(const DropGroup& group) {
   return text;
 }
 
-// The whole story as lines, none of them wider than the output.
+// The whole story as lines; only a command may be wider than the output.
 class DropsTable {
  public:
   explicit DropsTable(const Output& out) : out_(out) {}
@@ -83,8 +83,7 @@ class DropsTable {
     add(lines, where_text(group));
     if (const auto advice = explain::advice_words(group.sample)) {
       add(lines, advice->cause);
-      add(lines,
-          (advice->enter_first ? "Check it, in that namespace: " : "Check it: ") + advice->check);
+      add_check(lines, *advice, detail);
       if (detail == Detail::kMend) {
         add(lines, "Mend it: " + advice->mend);
       }
@@ -107,6 +106,20 @@ class DropsTable {
     for (const std::string& line : wrapped(words, out_.width() - 6)) {
       lines.push_back(indent + line);
       indent = std::string(6, ' ');
+    }
+  }
+
+  // A command stays in one piece, however long: broken up, a shell would run its pieces. Only on a
+  // screen, from which it will be gone in a second, every line counts.
+  void add_check(std::vector<std::string>& lines, const explain::AdviceWords& advice,
+                 Detail detail) const {
+    const std::string intro = advice.enter_first ? "Check it, in that namespace:" : "Check it:";
+    const std::string line = "    " + intro + " " + advice.check;
+    if (display_width(line) <= out_.width() || detail == Detail::kCheck) {
+      lines.push_back(shortened(line, out_.width()));
+    } else {
+      lines.push_back("    " + intro);
+      lines.push_back("      " + advice.check);
     }
   }
 

@@ -162,6 +162,11 @@ void JsonSink::summary(const Summary& summary) {
   if (summary.ping) {
     write_ping(json.key("ping"), *summary.ping);
   }
+  if (summary.damage.any()) {
+    json.key("damaged").begin_object().field("places", summary.damage.places);
+    json.field("bytes", summary.damage.bytes).field("has_end", summary.damage.has_end);
+    json.end_object();
+  }
   json.end_object();
   out_.write(json.text());
   out_.write("\n");

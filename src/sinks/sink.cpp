@@ -2,9 +2,49 @@
 
 #include "sinks/classic.h"
 #include "sinks/json.h"
+#include "sinks/summary_words.h"
 #include "sinks/table.h"
 
 namespace tracepkt::sinks {
+namespace {
+
+class SummarySink : public Sink {
+ public:
+  explicit SummarySink(Output& err) : err_(err) {}
+  void journey(const journey::Journey&) override {}
+  void exchange(const PingExchange&) override {}
+  void summary(const Summary& summary) override {
+    err_.write(summary_words(summary));
+    err_.flush();
+  }
+
+ private:
+  Output& err_;
+};
+
+}  // namespace
+
+void Summary::count(const journey::Journey& journey) {
+  using journey::OutcomeKind;
+  ++journeys;
+  switch (journey.outcome.kind) {
+    case OutcomeKind::kDelivered:
+      ++delivered;
+      break;
+    case OutcomeKind::kDropped:
+      ++dropped;
+      break;
+    case OutcomeKind::kLeft:
+      ++left;
+      break;
+    case OutcomeKind::kConsumed:
+      ++consumed;
+      break;
+    case OutcomeKind::kLost:
+      ++lost_sight;
+      break;
+  }
+}
 
 std::uint64_t Summary::lost_events() const {
   std::uint64_t sum = 0;
@@ -25,5 +65,7 @@ std::unique_ptr<Sink> make_sink(Format format, Output& out, Output& err, const C
   }
   return std::make_unique<TableSink>(out);
 }
+
+std::unique_ptr<Sink> make_summary_sink(Output& err) { return std::make_unique<SummarySink>(err); }
 
 }  // namespace tracepkt::sinks

@@ -56,6 +56,15 @@ struct ProbeCount {
   std::vector<Unavailable> unavailable;
 };
 
+// What a capture file that is read does not tell.
+struct FileDamage {
+  std::uint64_t places = 0;
+  std::uint64_t bytes = 0;  // that could not be read
+  bool has_end = true;      // false: neither does it tell what was lost while tracing
+
+  bool any() const { return places != 0 || !has_end; }
+};
+
 struct Summary {
   std::uint64_t journeys = 0;
   std::uint64_t delivered = 0;
@@ -69,6 +78,10 @@ struct Summary {
   std::string kernel;
   ProbeCount probes;
   std::optional<PingStatistics> ping;
+  FileDamage damage;
+
+  // Counts a journey that ended.
+  void count(const journey::Journey& journey);
 
   std::uint64_t lost_events() const;
 };
@@ -91,5 +104,8 @@ enum class Format : std::uint8_t { kTable, kClassic, kJson };
 
 // `out` takes data, `err` the rest; both must outlive the sink.
 std::unique_ptr<Sink> make_sink(Format format, Output& out, Output& err, const Clock& clock);
+
+// Shows the summary alone, on `err`, in words.
+std::unique_ptr<Sink> make_summary_sink(Output& err);
 
 }  // namespace tracepkt::sinks

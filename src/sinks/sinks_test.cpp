@@ -11,6 +11,7 @@
 
 #include "base/fd.h"
 #include "sinks/sink.h"
+#include "sinks/summary_words.h"
 
 namespace tracepkt::sinks {
 namespace {
@@ -346,6 +347,20 @@ TEST(Json, SummaryCountsEveryCause) {
       R"("unavailable":[{"name":"tp_btf:x","why":"this kernel has no such tracepoint"}]},)"
       R"("ping":{"host":"web","transmitted":1,"received":0,"duplicates":0,"errors":0,"loss_percent":100}})"
       "\n");
+}
+
+TEST(Summary, SaysWhatAFileDoesNotTell) {
+  Summary summary{.journeys = 1, .delivered = 1, .events = 4};
+  EXPECT_THAT(summary_words(summary), ::testing::EndsWith("4 events, none lost\n"));
+  summary.damage = {.places = 2, .bytes = 300, .has_end = false};
+  EXPECT_EQ(summary_words(summary),
+            "traced 1 packet: 1 delivered; 4 events, what was lost is not known\n"
+            "  damaged: 300 bytes of the file, at 2 places, could not be read\n"
+            "  the end of the file is missing, and with it what tracing lost\n");
+  const Written text =
+      written(Format::kJson, ColorMode::kNever, [&](Sink& sink) { sink.summary(summary); });
+  EXPECT_THAT(text.out,
+              ::testing::HasSubstr(R"("damaged":{"places":2,"bytes":300,"has_end":false}})"));
 }
 
 TEST(Output, AReaderThatStopsIsNotWaitedFor) {

@@ -46,7 +46,9 @@ std::string summary_words(const Summary& summary) {
 std::string loss_words(const Summary& summary) {
   const std::uint64_t lost = summary.lost_events();
   std::string words = fmt::format("; {} events, {}\n", summary.events,
-                                  lost == 0 ? "none lost" : fmt::format("{} LOST", lost));
+                                  lost != 0                ? fmt::format("{} LOST", lost)
+                                  : summary.damage.has_end ? "none lost"
+                                                           : "what was lost is not known");
   for (const LossCount& loss : summary.losses) {
     if (loss.count > 0) {
       words += fmt::format("  lost {} {} ({})\n", loss.count, loss.says, loss.name);
@@ -59,6 +61,15 @@ std::string loss_words(const Summary& summary) {
   }
   for (const ProbeCount::Unavailable& probe : summary.probes.unavailable) {
     words += fmt::format("  not seen: {} ({})\n", probe.name, probe.why);
+  }
+  if (summary.damage.places > 0) {
+    words += fmt::format(
+        "  damaged: {} bytes of the file, at {}, could not be read\n", summary.damage.bytes,
+        summary.damage.places == 1 ? std::string("one place")
+                                   : fmt::format("{} places", summary.damage.places));
+  }
+  if (!summary.damage.has_end) {
+    words += "  the end of the file is missing, and with it what tracing lost\n";
   }
   return words;
 }

@@ -24,7 +24,7 @@ expect_usage_error ping --no-such-option 127.0.0.1
 expect_line 'which' '^tracepkt: unknown option --no-such-option$' "$err"
 expect_usage_error --bogus
 expect_line 'not that HOST is missing' '^tracepkt: unknown option --bogus$' "$err"
-for option in -vv --snaplen=64 '-w file' '-r file' --rules; do
+for option in -vv --snaplen=64 --rules; do
 	# shellcheck disable=SC2086 # words
 	expect_usage_error ping $option -c1 127.0.0.1
 	expect_line "$option is for later" '^tracepkt: -.* is not there yet' "$err"
@@ -54,6 +54,11 @@ expect_usage_error trace --count 0
 expect_line 'the range' '^tracepkt: --count: give a whole number from 1 to 281474976710656$' "$err"
 expect_usage_error trace --duration -1
 expect_usage_error trace --duration x
+expect_usage_error trace -r file -w other
+expect_usage_error trace --outcome dropped
+expect_usage_error trace -r file --outcome died
+expect_line 'which there are' '^tracepkt: --outcome: there is no outcome died; there are delivered, ' "$err"
+expect_usage_error ping -r file
 expect_usage_error no-such-command --option
 
 echo '== commands'
