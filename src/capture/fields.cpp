@@ -255,10 +255,10 @@ std::optional<Option> next_option(std::span<const std::byte>& rest) {
 }
 
 std::string encode(const Item& item) {
-  static constexpr ItemKind kKinds[] = {ItemKind::kSession, ItemKind::kRecord, ItemKind::kStep,
-                                        ItemKind::kName, ItemKind::kEnd};
+  static constexpr std::uint32_t kKinds[] = {kSessionItem, kRecordItem, kStepItem, kNameItem,
+                                             kEndItem};
   static_assert(std::size(kKinds) == std::variant_size_v<Item>);
-  const std::uint32_t head[] = {kEnterprise, static_cast<std::uint32_t>(kKinds[item.index()])};
+  const std::uint32_t head[] = {kEnterprise, kKinds[item.index()]};
   std::string value(reinterpret_cast<const char*>(head), sizeof(head));
   Options out(value);
   std::visit([&](const auto& one) { put(out, one); }, item);
@@ -271,7 +271,7 @@ void append_record(std::string& out, std::span<const std::byte> record) {
     std::uint16_t code = kOptionCustomBytes;
     std::uint16_t size = 0;
     std::uint32_t enterprise = kEnterprise;
-    ItemKind kind = ItemKind::kRecord;
+    std::uint32_t kind = kRecordItem;
   } head{.size =
              static_cast<std::uint16_t>(sizeof(head.enterprise) + sizeof(head.kind) + 4 + padded)};
   out.append(reinterpret_cast<const char*>(&head), sizeof(head));
@@ -287,16 +287,16 @@ std::optional<Decoded> decode(std::span<const std::byte> value) {
     return std::nullopt;
   }
   const std::span<const std::byte> fields = value.subspan(8);
-  switch (static_cast<ItemKind>(number_of<std::uint32_t>(value.subspan(4, 4)))) {
-    case ItemKind::kSession:
+  switch (number_of<std::uint32_t>(value.subspan(4, 4))) {
+    case kSessionItem:
       return decode_as<Session>(fields);
-    case ItemKind::kRecord:
+    case kRecordItem:
       return decode_as<Record>(fields);
-    case ItemKind::kStep:
+    case kStepItem:
       return decode_as<Step>(fields);
-    case ItemKind::kName:
+    case kNameItem:
       return decode_as<Name>(fields);
-    case ItemKind::kEnd:
+    case kEndItem:
       return decode_as<End>(fields);
   }
   return Decoded();

@@ -12,11 +12,11 @@ namespace tracepkt::capture {
 // have one of our own.
 constexpr std::uint32_t kEnterprise = 32473;
 
-enum class BlockType : std::uint32_t {
-  kInterface = 1,
-  kStatistics = 5,  // of an interface; here it carries options for which there is no packet
-  kPacket = 6,      // Enhanced Packet Block
-  kSection = 0x0a0d0d0a,
+enum : std::uint32_t {
+  kInterfaceBlock = 1,
+  kStatisticsBlock = 5,  // of an interface; here it carries options for which there is no packet
+  kPacketBlock = 6,      // Enhanced Packet Block
+  kSectionBlock = 0x0a0d0d0a,
 };
 
 constexpr std::uint32_t kByteOrder = 0x1a2b3c4d;
@@ -49,18 +49,18 @@ constexpr std::uint16_t kLinkToUs = 0;
 constexpr std::uint16_t kLinkOutgoing = 4;
 constexpr std::uint16_t kLinkHardwareUnknown = 0xffff;  // ARPHRD_VOID
 
-// A custom option of ours holds our number, an ItemKind (32 bits each), and fields: each a code and
+// A custom option of ours holds our number, a kind (32 bits each), and fields: each a code and
 // a length (16 bits each) and its bytes, padded to four, as pcapng's options are. Never changed,
 // never used again; a reader skips kinds and fields that it does not know.
 //
 // Options, and not custom blocks, which pcapng has as well: Wireshark shows each of those as a
 // packet of its own, and editcap and mergecap refuse a file that has any.
-enum class ItemKind : std::uint32_t {
-  kSession = 1,  // in the section block
-  kRecord = 2,   // of the kernel side: in its packet block; without bytes of a packet, before it
-  kStep = 3,     // something that the one who joins the records was told
-  kName = 4,     // from here on
-  kEnd = 5,      // after all others
+enum : std::uint32_t {
+  kSessionItem = 1,  // in the section block
+  kRecordItem = 2,  // of the kernel side: in its packet block; without bytes of a packet, before it
+  kStepItem = 3,    // something that the one who joins the records was told
+  kNameItem = 4,    // from here on
+  kEndItem = 5,     // after all others
 };
 
 enum Field : std::uint16_t {

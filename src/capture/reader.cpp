@@ -35,28 +35,27 @@ bool is_known(std::uint32_t type) {
   constexpr std::uint32_t kCustom = 0xbad;
   constexpr std::uint32_t kCustomNotToCopy = 0x40000bad;
   return (type >= 1 && type <= kLastInRow) || type == kCustom || type == kCustomNotToCopy ||
-         type == static_cast<std::uint32_t>(BlockType::kSection);
+         type == kSectionBlock;
 }
 
 bool is_packet(std::uint32_t type) {
   constexpr std::uint32_t kOldPacket = 2;
   constexpr std::uint32_t kSimplePacket = 3;
-  return type == kOldPacket || type == kSimplePacket ||
-         type == static_cast<std::uint32_t>(BlockType::kPacket);
+  return type == kOldPacket || type == kSimplePacket || type == kPacketBlock;
 }
 
 // The options of a block, of the types that have some of ours; nothing where they do not fit in.
 std::optional<std::span<const std::byte>> options_of(std::uint32_t type,
                                                      std::span<const std::byte> body) {
   std::size_t fixed = 0;
-  switch (static_cast<BlockType>(type)) {
-    case BlockType::kSection:
+  switch (type) {
+    case kSectionBlock:
       fixed = 16;
       break;
-    case BlockType::kStatistics:
+    case kStatisticsBlock:
       fixed = 12;
       break;
-    case BlockType::kPacket:
+    case kPacketBlock:
       fixed = 20;
       if (body.size() >= fixed) {
         fixed += (number_at(body, 12) + std::size_t{3}) & ~std::size_t{3};
@@ -122,7 +121,7 @@ Status Reader::check_beginning() {
   if (bytes.empty()) {
     return failure(fmt::format("{} is empty", name_));
   }
-  if (bytes.size() < 4 || number_at(bytes, 0) != static_cast<std::uint32_t>(BlockType::kSection)) {
+  if (bytes.size() < 4 || number_at(bytes, 0) != kSectionBlock) {
     const std::string what = what_it_is(bytes);
     return failure(fmt::format("{} {}", name_, what), what.starts_with("is a pcap") ? kReadElsewhere
                                                       : what.starts_with("is compressed")
@@ -256,7 +255,7 @@ bool Reader::take_options(std::span<const std::byte> options) {
 // the wall clock, and its record the kernel's.
 void Reader::guess_session(const Block& block) {
   const auto* record = std::get_if<Record>(&items_.back());
-  if (block.type != static_cast<std::uint32_t>(BlockType::kPacket) || record == nullptr ||
+  if (block.type != kPacketBlock || record == nullptr ||
       record->bytes.size() < sizeof(record_header)) {
     return;
   }

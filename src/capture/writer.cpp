@@ -24,8 +24,6 @@ std::string_view chars(std::span<const std::byte> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-std::uint32_t number(BlockType type) { return static_cast<std::uint32_t>(type); }
-
 std::string section_body(const Session& session) {
   std::string body;
   append(body, kByteOrder);
@@ -78,7 +76,7 @@ Result<Writer> Writer::create(const std::string& path, const Session& session) {
 
 Writer::Writer(BlockFile file, const Session& session)
     : file_(std::move(file)), wall_minus_monotonic_ns_(session.wall_minus_monotonic_ns) {
-  file_.add(number(BlockType::kSection), section_body(session));
+  file_.add(kSectionBlock, section_body(session));
 }
 
 void Writer::add(const Item& item) {
@@ -108,7 +106,7 @@ void Writer::add_statistics() {
   append(body, static_cast<std::uint32_t>(time_ns_));
   body += std::exchange(waiting_, {});
   Options(body).end();
-  file_.add(number(BlockType::kStatistics), body);
+  file_.add(kStatisticsBlock, body);
 }
 
 void Writer::record(std::span<const std::byte> record, const Shown& shown) {
@@ -145,7 +143,7 @@ void Writer::packet(const record_header& header, std::span<const std::byte> reco
   body_ += std::exchange(waiting_, {});
   append_record(body_, record);
   options.end();
-  file_.add(number(BlockType::kPacket), body_);
+  file_.add(kPacketBlock, body_);
 }
 
 std::uint32_t Writer::interface_of(const record_header& header, std::string_view netns) {
@@ -167,7 +165,7 @@ std::uint32_t Writer::interface_of(const record_header& header, std::string_view
                   : fmt::format("namespace {}, inode {}", printable(netns), header.netns))
         .number(kInterfaceResolution, kNanoseconds)
         .end();
-    file_.add(number(BlockType::kInterface), body);
+    file_.add(kInterfaceBlock, body);
   }
   return it->second;
 }

@@ -177,7 +177,9 @@ echo '== files of earlier versions'
 for sample in "$here"/../captures/*.pcapng; do
 	tp trace -r "$sample" --format json
 	expect_status 0
-	expect "$(basename "$sample") is shown as ever" same "$(cmp "$out" "${sample%.pcapng}.json" && echo same)"
+	# The sentences of the advice are not the file's.
+	expect "$(basename "$sample") is shown as ever" "$(jq -c 'del(.outcome.advice)' "${sample%.pcapng}.json")" \
+		"$(jq -c 'del(.outcome.advice)' "$out")"
 done
 
 echo '== damage'
