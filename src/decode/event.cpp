@@ -23,13 +23,16 @@ Address address_of(std::uint8_t family, const __u8 (&bytes)[16]) {
   return address;
 }
 
+// `least`: the size of the section in files of the first version that wrote it. What was added to
+// it since is 0 there.
 template <typename Section>
-std::optional<Section> read_section(std::span<const std::byte> bytes) {
-  Section section;
-  if (bytes.size() < sizeof(section)) {
+std::optional<Section> read_section(std::span<const std::byte> bytes,
+                                    std::size_t least = sizeof(Section)) {
+  Section section = {};
+  if (bytes.size() < least) {
     return std::nullopt;
   }
-  std::memcpy(&section, bytes.data(), sizeof(section));
+  std::memcpy(&section, bytes.data(), std::min(bytes.size(), sizeof(section)));
   return section;
 }
 
@@ -59,7 +62,7 @@ bool decode_section(std::uint16_t id, std::span<const std::byte> bytes, Event& e
     case SECTION_packet:
       return decode_packet(bytes, event);
     case SECTION_drop: {
-      const auto section = read_section<drop_section>(bytes);
+      const auto section = read_section<drop_section>(bytes, offsetof(drop_section, socket));
       if (!section) {
         return false;
       }

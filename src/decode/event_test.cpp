@@ -89,6 +89,21 @@ TEST(DecodeRecord, SectionsInAnyNumberAndUnknownOnesSkipped) {
   EXPECT_EQ(event->drop->location, 0xffffffff81000010u);
 }
 
+TEST(DecodeRecord, ADropOfAnOlderFileHasNoSocket) {
+  const record_header header = a_header();
+  drop_section drop = {};
+  drop.section = {SECTION_drop, offsetof(drop_section, socket)};
+  drop.location = 7;
+  drop.socket = 9;  // not in the file
+  auto record = bytes_of(&header, sizeof(header));
+  const auto section = bytes_of(&drop, offsetof(drop_section, socket));
+  record.insert(record.end(), section.begin(), section.end());
+  const auto event = decode_record(record);
+  ASSERT_TRUE(event && event->drop);
+  EXPECT_EQ(event->drop->location, 7u);
+  EXPECT_EQ(event->drop->socket, 0u);
+}
+
 TEST(DecodeRecord, EveryCutIsRefusedOrWhole) {
   const record_header header = a_header();
   packet_section packet = {};
