@@ -298,8 +298,9 @@ std::optional<Decoded> decode(std::span<const std::byte> value) {
       return decode_as<Name>(fields);
     case kEndItem:
       return decode_as<End>(fields);
+    default:
+      return Decoded();  // of a later version
   }
-  return Decoded();
 }
 
 }  // namespace tracepkt::capture
