@@ -19,7 +19,6 @@ using testing::interpret;
 using testing::Packet;
 using testing::random_expression;
 using testing::random_packet;
-using testing::reference_run;
 
 std::string bytes_of(std::span<const std::uint8_t> packet) {
   return fmt::format("{:02x}", fmt::join(packet, ""));
@@ -43,8 +42,10 @@ TEST(Translate, AgreesWithLibpcapAboutRandomFilters) {
   constexpr int kFilters = 20000;
   constexpr int kPackets = 40;
   testing::Random random(1);
+  constexpr int kRandomPackets = 4000;
   std::vector<Packet> packets;
-  for (int i = 0; i < 4000; ++i) {
+  packets.reserve(kRandomPackets);
+  for (int i = 0; i < kRandomPackets; ++i) {
     packets.push_back(random_packet(random));
   }
   int compiled = 0;
