@@ -208,6 +208,11 @@ TEST(Translate, RefusesWhatCannotRun) {
   EXPECT_THAT(refusal({{BPF_ST, 0, 0, 16}, ret}), HasSubstr("unknown"));
   EXPECT_THAT(refusal({{BPF_LD | BPF_MEM, 0, 0, 16}, ret}), HasSubstr("unknown"));
   EXPECT_THAT(refusal({{0xff, 0, 0, 0}, ret}), HasSubstr("unknown"));
+  // Nor where it is not reached: no packet is as long as this load wants.
+  const sock_filter nowhere = {BPF_LD | BPF_B | BPF_ABS, 0, 0, 0x80000000};
+  EXPECT_THAT(refusal({nowhere, {BPF_JMP | BPF_JSET | BPF_K, 12, 0, 1}, ret}),
+              HasSubstr("past its end"));
+  EXPECT_THAT(refusal({nowhere}), HasSubstr("past its end"));
 }
 
 TEST(Translate, SaysHowLongIsTooLong) {
