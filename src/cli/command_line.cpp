@@ -65,8 +65,8 @@ Examples:
 
 // An option whose value `parse` reads; a value that it refuses is refused in its words.
 template <typename Target, typename Parse>
-CLI::Option* add_value(CLI::App& command, const std::string& name, Target& target, Parse parse,
-                       const std::string& says, const std::string& value_name) {
+CLI::Option* add_value(CLI::App& command, const std::string& name, Target& target,
+                       const Parse& parse, const std::string& says, const std::string& value_name) {
   const auto read = [name, &target, parse](const std::string& text) {
     auto value = parse(text);
     if (!value) {
@@ -182,13 +182,11 @@ void add_ping(CLI::App& app, PingOptions& options) {
   add_number(*command, "-t", options.ttl, 1, 255, "time to live, hop limit", "TTL");
   add_number(*command, "-W", options.wait_s, 0.01, 3600.0,
              "seconds to wait for an answer (default 4)", "S");
-  command->add_option("-I", options.via, "interface, or source address")->type_name("IFACE");
+  add_value(*command, "-I", options.via, parse_name, "interface, or source address", "IFACE");
   add_number(*command, "-m", options.mark, std::uint32_t{0}, UINT32_MAX,
              "firewall mark of the packets", "MARK");
-  command
-      ->add_option("--netns", options.netns,
-                   "send from there: a name from `ip netns`, a pid, a container, a path, an inode")
-      ->type_name("NS");
+  add_value(*command, "--netns", options.netns, parse_name,
+            "send from there: a name from `ip netns`, a pid, a container, a path, an inode", "NS");
   add_common(*command, options.common);
   add_session(*command, options.common);
 }

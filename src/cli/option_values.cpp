@@ -4,6 +4,13 @@
 
 namespace tracepkt::cli {
 
+Result<std::string> parse_name(std::string_view text) {
+  if (text.empty()) {
+    return failure("a name is wanted, but nothing was given");
+  }
+  return std::string(text);
+}
+
 Result<std::size_t> parse_buffer(std::string_view text) {
   constexpr std::size_t kSmallest = 64u << 10;
   constexpr std::size_t kLargest = 1u << 30;

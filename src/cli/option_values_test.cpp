@@ -39,6 +39,11 @@ TEST(OptionValues, Sizes) {
   }
 }
 
+TEST(OptionValues, Names) {
+  EXPECT_EQ(parse_name("web"), "web");
+  EXPECT_EQ(error_of(parse_name("")), "a name is wanted, but nothing was given");
+}
+
 TEST(OptionValues, Choices) {
   const Choices<int> choices = {{"table", 2}, {"json", 1}};
   EXPECT_EQ(parse_choice("table", "format", choices), 2);

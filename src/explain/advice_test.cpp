@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstring>
 #include <regex>
 #include <set>
 #include <span>
@@ -229,7 +228,7 @@ TEST(AdviceWords, NamesAndAddressesAreFilledIn) {
   EXPECT_THAT(advice_words(journey)->mend, HasSubstr("/conf/DEV/rp_filter"))
       << "a word to be replaced";
   journey.outcome.device.index = 3;
-  std::strcpy(journey.outcome.device.name.bytes.data(), "e;id");
+  std::ranges::copy(std::string_view("e;id"), journey.outcome.device.name.bytes.begin());
   EXPECT_EQ(advice_words(journey)->check, "ip netns exec web ip route get 10.0.0.1");
   EXPECT_THAT(advice_words(journey)->mend, StartsWith("Route 10.0.0.1 back "));
   EXPECT_THAT(advice_words(journey)->mend,

@@ -164,6 +164,9 @@ Result<Analysis> analyse(std::span<const sock_filter> program) {
   if (program.empty()) {
     return failure("the program is empty");
   }
+  if (BPF_CLASS(program.back().code) != BPF_RET) {
+    return failure("the program runs past its end");
+  }
   result.before.front().reached = true;
   for (std::size_t pc = 0; pc < program.size(); ++pc) {
     const sock_filter& insn = program[pc];
@@ -171,6 +174,17 @@ Result<Analysis> analyse(std::span<const sock_filter> program) {
     const auto effect = effect_of(insn);
     if (!effect) {
       return std::unexpected(effect.error());
+    }
+    // Also where it is never reached: libpcap and the kernel look at every instruction.
+    const auto steps = successors(insn);
+    for (const std::uint32_t step : steps) {
+      if (step > INT32_MAX) {
+        return failure("the filter loops, as protochain does, and the kernel runs no loops",
+                       "name the protocol without protochain");
+      }
+      if (step >= program.size() - pc - 1) {
+        return failure("the program runs past its end");
+      }
     }
     if (!known.reached) {
       continue;
@@ -190,14 +204,7 @@ Result<Analysis> analyse(std::span<const sock_filter> program) {
     if ((effect->writes & kBitX) != 0) {
       known.bytes_beyond_x = 0;
     }
-    for (const std::uint32_t step : successors(insn)) {
-      if (step > INT32_MAX) {
-        return failure("the filter loops, as protochain does, and the kernel runs no loops",
-                       "name the protocol without protochain");
-      }
-      if (step >= program.size() - pc - 1) {
-        return failure("the program runs past its end");
-      }
+    for (const std::uint32_t step : steps) {
       merge(result.before[pc + 1 + step], known);
     }
   }

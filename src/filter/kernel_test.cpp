@@ -42,8 +42,7 @@ int keep_what_libbpf_says(libbpf_print_level level, const char* format, va_list 
   return 0;
 }
 
-class KernelFilter : public ::testing::Test {
- protected:
+struct KernelFilter : ::testing::Test {
   void SetUp() override {
     if (::geteuid() != 0) {
       GTEST_SKIP() << "NOT TESTED: the filter in the kernel. Only root can load BPF programs.";

@@ -19,7 +19,6 @@ using testing::interpret;
 using testing::Packet;
 using testing::random_expression;
 using testing::random_packet;
-using testing::reference_run;
 
 std::string bytes_of(std::span<const std::uint8_t> packet) {
   return fmt::format("{:02x}", fmt::join(packet, ""));
@@ -43,8 +42,10 @@ TEST(Translate, AgreesWithLibpcapAboutRandomFilters) {
   constexpr int kFilters = 20000;
   constexpr int kPackets = 40;
   testing::Random random(1);
+  constexpr int kRandomPackets = 4000;
   std::vector<Packet> packets;
-  for (int i = 0; i < 4000; ++i) {
+  packets.reserve(kRandomPackets);
+  for (int i = 0; i < kRandomPackets; ++i) {
     packets.push_back(random_packet(random));
   }
   int compiled = 0;
@@ -207,6 +208,11 @@ TEST(Translate, RefusesWhatCannotRun) {
   EXPECT_THAT(refusal({{BPF_ST, 0, 0, 16}, ret}), HasSubstr("unknown"));
   EXPECT_THAT(refusal({{BPF_LD | BPF_MEM, 0, 0, 16}, ret}), HasSubstr("unknown"));
   EXPECT_THAT(refusal({{0xff, 0, 0, 0}, ret}), HasSubstr("unknown"));
+  // Nor where it is not reached: no packet is as long as this load wants.
+  const sock_filter nowhere = {BPF_LD | BPF_B | BPF_ABS, 0, 0, 0x80000000};
+  EXPECT_THAT(refusal({nowhere, {BPF_JMP | BPF_JSET | BPF_K, 12, 0, 1}, ret}),
+              HasSubstr("past its end"));
+  EXPECT_THAT(refusal({nowhere}), HasSubstr("past its end"));
 }
 
 TEST(Translate, SaysHowLongIsTooLong) {

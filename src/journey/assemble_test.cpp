@@ -10,13 +10,11 @@
 namespace tracepkt::journey {
 namespace {
 
-using testing::At;
 using testing::echo;
 using testing::event;
 using testing::way;
 
-class Assemble : public ::testing::Test {
- protected:
+struct Assemble : ::testing::Test {
   Journey run(std::vector<decode::Event> events, Ending ending = Ending::kSeen) {
     Journey journey;
     assemble(events, {.names = names_, .ending = ending}, journey);

@@ -72,7 +72,7 @@ void Builder::add(Event&& event) {
     return;
   }
   if (!known && event.stage == STAGE_route) {
-    keep_early_route(std::move(event));
+    keep_early_route(event);
     return;
   }
   const auto open = open_for(event);
@@ -88,7 +88,7 @@ void Builder::add(Event&& event) {
   const bool last = event.last;
   const std::uint64_t packet_id = event.packet_id;
   if (open->events.size() < (last ? kMaxEnds : kMaxEvents)) {
-    open->events.push_back(std::move(event));
+    open->events.push_back(event);
   } else {
     ++open->journey.more_hops;
   }
@@ -102,19 +102,19 @@ void Builder::add(Event&& event) {
 
 // Of a packet that is first seen when it is dropped, the route is told before the drop. A route
 // without any packet that takes it tells nothing.
-void Builder::keep_early_route(Event&& event) {
+void Builder::keep_early_route(const Event& event) {
   if (early_routes_.size() == kMaxEarlyRoutes) {
     early_routes_.pop_front();
   }
-  early_routes_.push_back(std::move(event));
+  early_routes_.push_back(event);
 }
 
 void Builder::take_early_routes(OpenList::iterator open, std::uint64_t packet_id) {
-  std::erase_if(early_routes_, [&](Event& event) {
+  std::erase_if(early_routes_, [&](const Event& event) {
     if (event.packet_id != packet_id) {
       return false;
     }
-    open->events.push_back(std::move(event));
+    open->events.push_back(event);
     return true;
   });
 }

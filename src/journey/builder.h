@@ -107,7 +107,7 @@ class Builder {
 
   static SegmentKey segment_of(const decode::Event& event);
 
-  void keep_early_route(decode::Event&& event);
+  void keep_early_route(const decode::Event& event);
   void take_early_routes(OpenList::iterator open, std::uint64_t packet_id);
   OpenList::iterator open_for(const decode::Event& event);
   OpenList::iterator forwarded(const decode::Event& event);

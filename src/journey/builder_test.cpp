@@ -7,13 +7,11 @@
 namespace tracepkt::journey {
 namespace {
 
-using testing::At;
 using testing::echo;
 using testing::event;
 using testing::way;
 
-class BuilderTest : public ::testing::Test {
- protected:
+struct BuilderTest : ::testing::Test {
   Builder make(BuilderOptions options = {}) {
     return Builder(
         names_, [this](Journey&& journey) { ended_.push_back(std::move(journey)); }, options);

@@ -51,7 +51,7 @@ inline decode::Packet echo(bool reply, std::uint8_t from, std::uint8_t to, std::
   return packet;
 }
 
-inline decode::Event event(const At& at, std::optional<decode::Packet> packet = {}) {
+inline decode::Event event(const At& at, const std::optional<decode::Packet>& packet = {}) {
   decode::Event event{.stage = at.stage,
                       .last = at.last,
                       .time_ns = at.time_ns,
@@ -59,7 +59,7 @@ inline decode::Event event(const At& at, std::optional<decode::Packet> packet = 
                       .netns = {.inode = at.netns, .cookie = at.netns},
                       .device = {.index = at.ifindex},
                       .iif = at.iif,
-                      .packet = std::move(packet)};
+                      .packet = packet};
   std::memcpy(event.device.name.bytes.data(), at.device.data(),
               std::min<std::size_t>(at.device.size(), 15));
   return event;

@@ -53,7 +53,8 @@ std::string graphroot(std::string_view storage_conf) {
   for (std::string_view line : split(storage_conf, '\n')) {
     line.remove_prefix(std::min(line.find_first_not_of(" \t"), line.size()));
     const std::size_t open = line.find('"');
-    const std::size_t close = open < line.size() ? line.find('"', open + 1) : line.npos;
+    const std::size_t close =
+        open < line.size() ? line.find('"', open + 1) : std::string_view::npos;
     if (line.starts_with("graphroot") && close < line.size()) {
       return std::string(line.substr(open + 1, close - open - 1));
     }

@@ -1,6 +1,7 @@
 #include "kernel/container_id.h"
 
 #include <algorithm>
+#include <ranges>
 
 namespace tracepkt::kernel {
 namespace {
@@ -35,7 +36,8 @@ std::vector<std::vector<std::string_view>> cgroup_paths(std::string_view cgroup)
   std::vector<std::vector<std::string_view>> paths;
   for (const std::string_view line : split(cgroup, '\n')) {
     const std::size_t hierarchy = line.find(':');
-    const std::size_t path = hierarchy < line.size() ? line.find(":/", hierarchy + 1) : line.npos;
+    const std::size_t path =
+        hierarchy < line.size() ? line.find(":/", hierarchy + 1) : std::string_view::npos;
     if (path < line.size()) {
       paths.push_back(split(line.substr(path + 2), '/'));
     }
@@ -45,8 +47,8 @@ std::vector<std::vector<std::string_view>> cgroup_paths(std::string_view cgroup)
 
 std::string container_id_of_cgroup(std::string_view cgroup) {
   for (const auto& path : cgroup_paths(cgroup)) {
-    for (auto part = path.rbegin(); part != path.rend(); ++part) {
-      if (const std::string_view id = id_of_part(*part); !id.empty()) {
+    for (const std::string_view part : std::views::reverse(path)) {
+      if (const std::string_view id = id_of_part(part); !id.empty()) {
         return std::string(id);
       }
     }

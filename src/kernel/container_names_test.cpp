@@ -18,8 +18,9 @@ TEST(ContainerId, IsInTheCgroupsOfEveryRuntime) {
            "0::/system.slice/docker-{}.scope\n",
            "0::/machine.slice/libpod-{}.scope/container\n",
            "0::/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-{}.scope\n",
-           "0::/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-podab_c.slice/"
-           "cri-containerd-{}.scope\n",
+           // One path in two lines.
+           ("0::/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-podab_c.slice/"
+            "cri-containerd-{}.scope\n"),
            "0::/kubepods/besteffort/pod0-1/{}\n",
            "0::/kubepods.slice/kubepods-pod1.slice/crio-{}.scope\n",
            "0::/system.slice/containerd.service/kubepods-pod1.slice:cri-containerd:{}\n",
@@ -48,8 +49,7 @@ TEST(ContainerId, IsNotInOtherCgroups) {
   }
 }
 
-class ContainerNamesTest : public testing::Test {
- protected:
+struct ContainerNamesTest : testing::Test {
   static constexpr int kPid = 4711;
 
   void run(std::string_view cgroup, std::string_view mountinfo = "") {

@@ -172,7 +172,7 @@ std::optional<std::string> HostFiles::local(std::string_view path) {
       done.resize(std::min(done.rfind('/'), done.size()));
       continue;
     }
-    const std::string next = done + '/' + part;
+    const std::string next = fmt::format("{}/{}", done, part);
     if (remote_.contains(next)) {
       return std::nullopt;
     }

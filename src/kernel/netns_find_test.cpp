@@ -15,8 +15,7 @@ constexpr std::uint32_t kHost = 4026531840;
 const std::string kId = "c45bd6a66357f13a413e787d1e77fd81b5e17243021acafbc9ec1be69a8cd688";
 const std::string kOther = "c45bd6a66357293e18e6d1ec0895dd22bff50c9b60ba54c9d59ba11dda0abcde";
 
-class FindNetnsTest : public testing::Test {
- protected:
+struct FindNetnsTest : testing::Test {
   FindNetnsTest() { host.process({.pid = 1, .netns = kHost, .comm = "systemd"}); }
 
   void container(int pid, std::uint32_t netns, const std::string& id, std::string_view name) {

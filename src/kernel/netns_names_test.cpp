@@ -14,8 +14,7 @@ constexpr std::uint32_t kWeb = 4026532000;
 constexpr std::string_view kId = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
 // Counts how often the names of `ip netns` are read, and lets a test move the clock.
-class NetnsNamesTest : public testing::Test {
- protected:
+struct NetnsNamesTest : testing::Test {
   NetnsNamesTest() { host.process({.pid = 1, .netns = kHost, .comm = "systemd"}); }
 
   NetnsNames make(bool numeric = false) {

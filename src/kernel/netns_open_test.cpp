@@ -31,8 +31,7 @@ constexpr std::array kHostileNames = {"plain",       "with space", "%s%n",  "r\x
                                       "esc\x1b[31m", "bad\xff",    "-dash", "new\nline",
                                       "quote\"'",    "12345678"};
 
-class NetnsSystemTest : public testing::Test {
- protected:
+struct NetnsSystemTest : testing::Test {
   void SetUp() override {
     mounts_ = Fd(::open("/proc/thread-self/ns/mnt", O_RDONLY | O_CLOEXEC));
     directory_ = Fd(::open(".", O_PATH | O_DIRECTORY | O_CLOEXEC));

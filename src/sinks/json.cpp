@@ -143,6 +143,9 @@ void JsonSink::exchange(const PingExchange& exchange) {
   if (!exchange.trouble.empty()) {
     json.field("trouble", exchange.trouble);
   }
+  if (const auto advice = silence_words(exchange)) {
+    write_advice(json.key("advice"), *advice);
+  }
   json.end_object();
   out_.write(json.text() + "\n");
 }

@@ -54,6 +54,13 @@ std::uint64_t Summary::lost_events() const {
   return sum;
 }
 
+std::optional<explain::AdviceWords> silence_words(const PingExchange& exchange) {
+  if (exchange.rtt_ns || !exchange.trouble.empty() || exchange.journeys.size() != 1) {
+    return std::nullopt;
+  }
+  return explain::silence_words(exchange.journeys.front());
+}
+
 std::unique_ptr<Sink> make_sink(Format format, Output& out, Output& err, const Clock& clock) {
   switch (format) {
     case Format::kClassic:

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "explain/advice.h"
 #include "journey/journey.h"
 #include "sinks/output.h"
 
@@ -25,6 +26,10 @@ struct PingExchange {
   std::string trouble;                  // why it was not sent, or the ICMP error that came back
   std::span<const journey::Journey> journeys;  // in order of first sight
 };
+
+// Why the kernel may not have answered, though it took the request, and nothing else is known of
+// it; see explain::silence_words().
+std::optional<explain::AdviceWords> silence_words(const PingExchange& exchange);
 
 struct PingStatistics {
   std::string host;

@@ -257,6 +257,9 @@ TEST(Table, WhyTheKernelMayNotHaveAnswered) {
   };
   const auto told = ::testing::HasSubstr("  Check it: ip netns exec web ip route get ");
   EXPECT_THAT(shown(), told);
+  EXPECT_THAT(
+      written(Format::kJson, ColorMode::kNever, [&](Sink& sink) { sink.exchange(exchange); }).out,
+      ::testing::HasSubstr(R"("answered":false,"advice":{"key":"unanswered",)"));
   exchange.trouble = "From 10.0.0.1: destination host unreachable";
   EXPECT_THAT(shown(), ::testing::Not(told));
 }

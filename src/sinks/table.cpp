@@ -197,10 +197,9 @@ void TableSink::exchange(const PingExchange& exchange) {
   }
   if (!exchange.trouble.empty()) {
     paragraph(exchange.trouble, &Output::red);
-  } else if (!exchange.rtt_ns && exchange.journeys.size() == 1) {
-    if (const auto words = explain::silence_words(exchange.journeys.front())) {
-      advice(*words);
-    }
+  }
+  if (const auto advised = silence_words(exchange)) {
+    advice(*advised);
   }
   out_.write("\n");
 }

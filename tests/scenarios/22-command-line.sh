@@ -38,6 +38,10 @@ expect_usage_error ping -s -1 127.0.0.1
 expect_line 'the range' '^tracepkt: -s: give a whole number from 0 to 65527$' "$err"
 expect_usage_error ping -s 65508 -c1 127.0.0.1
 expect_usage_error ping -t 256 -c1 127.0.0.1
+for option in --netns -I; do # as of a variable that is not set
+	expect_usage_error ping "$option" '' -c1 127.0.0.1
+	expect_line "$option of nothing" "^tracepkt: $option: a name is wanted, but nothing was given\$" "$err"
+done
 expect_usage_error ping -i -1 -c1 127.0.0.1
 expect_usage_error ping -W x -c1 127.0.0.1
 expect_usage_error ping -4 -6 -c1 localhost
