@@ -179,7 +179,14 @@ std::string cause_words(const journey::Journey& journey) {
     return fmt::format("It circles: {} more hops.", journey.more_hops);
   }
   if (outcome.kind == OutcomeKind::kLost) {
-    return "Its end was not seen: nothing more was heard of it after the last hop above.";
+    const bool on_its_way = !journey.hops.empty() && (journey.hops.back().stage == STAGE_in ||
+                                                      journey.hops.back().stage == STAGE_route);
+    return std::string(
+               "Its end was not seen: nothing more was heard of it after the last hop above.") +
+           (on_its_way
+                ? " It may be waiting for the link address of its next hop, which is given up "
+                  "after some 3 s."
+                : "");
   }
   if (outcome.kind == OutcomeKind::kConsumed && !outcome.seen) {
     return "Taken in by the IP layer there; who read it was not seen.";

@@ -207,6 +207,19 @@ TEST(Table, WhereNothingWasSeenTheLikelyCauseIsSaid) {
   EXPECT_THAT(shown(exchange), ::testing::Not(::testing::HasSubstr("ip neigh")));
 }
 
+TEST(Table, WhatIsLostSightOfMayBeWaiting) {
+  Journey lost{.id = 1, .packet = echo(false)};
+  const auto shown = [&] {
+    return written(Format::kTable, ColorMode::kNever, [&](Sink& sink) { sink.journey(lost); }).out;
+  };
+  const auto told = ::testing::HasSubstr("It may be waiting");
+  lost.hops = {hop(1000, 7, "router", "eth0", STAGE_in, false)};
+  lost.outcome = {.kind = OutcomeKind::kLost, .netns = lost.hops[0].netns};
+  EXPECT_THAT(shown(), told);
+  lost.hops[0].stage = STAGE_tx;
+  EXPECT_THAT(shown(), ::testing::Not(told));
+}
+
 TEST(Table, ColourOnlyWhereAsked) {
   EXPECT_THAT(exchange(Format::kTable, ColorMode::kAuto).out,
               ::testing::Not(::testing::HasSubstr("\x1b")));  // a pipe
