@@ -298,7 +298,7 @@ void Tracer::forget_packets(std::uint64_t before_ns) {
 std::vector<HookName> hook_names() {
   return {
 #define HOOK(id, hook, stage, view, words) \
-  {.name = #hook, .needed = (id) == 1 || (id) == 3, .says = words},
+  {.name = #hook, .needed = (id) == 1 || (id) == 3, .says = (words)},
 #include "wire/hooks.def"
 #undef HOOK
       {.name = "netif_receive_skb", .needed = false, .says = "taken in by the IP layer"},
