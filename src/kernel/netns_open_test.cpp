@@ -5,7 +5,6 @@
 #include <gtest/gtest.h>
 #include <net/if.h>
 #include <sched.h>
-#include <signal.h>
 #include <spawn.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -14,6 +13,7 @@
 
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 #include <filesystem>
 
@@ -31,7 +31,8 @@ constexpr std::array kHostileNames = {"plain",       "with space", "%s%n",  "r\x
                                       "esc\x1b[31m", "bad\xff",    "-dash", "new\nline",
                                       "quote\"'",    "12345678"};
 
-struct NetnsSystemTest : testing::Test {
+class NetnsSystemTest : public testing::Test {
+ protected:
   void SetUp() override {
     mounts_ = Fd(::open("/proc/thread-self/ns/mnt", O_RDONLY | O_CLOEXEC));
     directory_ = Fd(::open(".", O_PATH | O_DIRECTORY | O_CLOEXEC));

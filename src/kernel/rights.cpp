@@ -125,8 +125,9 @@ std::string kernel_release() {
 
 std::optional<KernelVersion> parse_version(std::string_view release) {
   KernelVersion version;
-  const char* end = release.data() + release.size();
-  const auto major = std::from_chars(release.data(), end, version.major);
+  const char* const begin = release.data();
+  const char* const end = begin + release.size();
+  const auto major = std::from_chars(begin, end, version.major);
   if (major.ec != std::errc() || major.ptr == end || *major.ptr != '.') {
     return std::nullopt;
   }

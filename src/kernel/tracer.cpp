@@ -302,7 +302,7 @@ void Tracer::forget_packets(std::uint64_t before_ns) {
 std::vector<HookName> hook_names() {
   return {
 #define HOOK(id, hook, stage_of, view, words) \
-  {.name = #hook, .stage = STAGE_##stage_of, .needed = (id) == 1 || (id) == 3, .says = words},
+  {.name = #hook, .stage = STAGE_##stage_of, .needed = (id) == 1 || (id) == 3, .says = (words)},
 #include "wire/hooks.def"
 #undef HOOK
       {.name = "netif_receive_skb",

@@ -1,9 +1,8 @@
 #include "ping/echo_socket.h"
 
-#include <time.h>
-
 #include <algorithm>
 #include <cerrno>
+#include <ctime>
 #include <system_error>
 
 #include "ping/icmp_words.h"

@@ -195,7 +195,7 @@ TEST_F(Sockets, NoRouteIsThePacketsFateNotOurs) {
 }
 
 TEST_F(Sockets, WhatCannotBeHadIsAnError) {
-  const auto why = [](const std::string& host, EchoOptions options) {
+  const auto why = [](const std::string& host, const EchoOptions& options) {
     const auto socket = open_to(host, options);
     return socket ? "opened" : socket.error().what;
   };

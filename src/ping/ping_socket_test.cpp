@@ -43,7 +43,8 @@ class PingSockets : public InNamespace {
     ASSERT_TRUE(range.good());
   }
 
-  std::optional<EchoSocket> open_without_raw(const std::string& host, EchoOptions options = {}) {
+  std::optional<EchoSocket> open_without_raw(const std::string& host,
+                                             const EchoOptions& options = {}) {
     allow_everyone();
     const Without less(kRaw);
     auto socket = open_to(host, options);

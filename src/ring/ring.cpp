@@ -77,7 +77,10 @@ std::size_t Ring::read() {
   unsigned long given_back = position_;
   unsigned long end = load_acquire(produced_);
   while (count < kMaxBatch) {
-    if (position_ == end && (end = load_acquire(produced_)) == position_) {
+    if (position_ == end) {
+      end = load_acquire(produced_);
+    }
+    if (position_ == end) {
       break;
     }
     const std::byte* record = records + (position_ & (size_ - 1));
