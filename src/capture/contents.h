@@ -52,6 +52,7 @@ enum class NameKind : std::uint64_t {
   kNetnsFile = 2,  // key: inode
   kReason = 3,     // key: reason of a drop
   kSymbol = 4,     // key: address in the kernel
+  kRule = 5,       // of a firewall. key: handle; key2: which table of which namespace
 };
 
 struct Name {

@@ -29,7 +29,7 @@ constexpr std::array<std::string_view, 5> kCommands = {"ping", "trace", "drops",
 // What the design has and this version does not: better said than taken for a host or a typing
 // error.
 constexpr std::array<std::string_view, 3> kLaterCommands = {"mtr", "report", "demo"};
-constexpr std::array<std::string_view, 3> kLaterOptions = {"-vv", "--rules", "--snaplen"};
+constexpr std::array<std::string_view, 2> kLaterOptions = {"-vv", "--snaplen"};
 
 constexpr const char* kFooter = R"(
 Examples:
@@ -152,7 +152,11 @@ Status check_reading(const TraceOptions& options) {
 }
 
 void add_session(CLI::App& command, CommonOptions& common) {
-  command.add_flag("-v", common.verbosity, "more stages: the routes looked up (ping: always)");
+  command.add_flag("-v", common.verbosity,
+                   "more stages: the routes looked up (ping: always), firewall chains that let it "
+                   "pass");
+  command.add_flag("--rules", common.rules,
+                   "which firewall rules matched (nftables, iptables-nft)");
   add_duration_and_buffer(command, common);
   command
       .add_option("-w", common.write_file,

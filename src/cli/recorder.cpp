@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "cli/rule_scope.h"
 #include "explain/words.h"
 
 namespace tracepkt::cli {
@@ -42,6 +43,16 @@ capture::End end_of(const sinks::Summary& summary) {
   return end;
 }
 
+// A chain that is through, or one of its rules.
+journey::ChainWalk chain_of(const decode::Event& event) {
+  journey::ChainWalk walk{.base = *event.netfilter, .rules = {}};
+  if (event.netfilter->kind != NETFILTER_CHAIN) {
+    walk.rules.push_back({.raw = *event.netfilter, .text = {}});
+    walk.by_policy = event.netfilter->kind == NETFILTER_POLICY;
+  }
+  return walk;
+}
+
 }  // namespace
 
 // The live name, and a note in the file when it is another than before.
@@ -76,6 +87,11 @@ std::string Recorder::symbol(std::uint64_t address) {
   return name({NameKind::kSymbol, address, 0}, [&] { return live_.symbol(address); });
 }
 
+std::string Recorder::rule(std::uint32_t inode, const decode::Netfilter& netfilter) {
+  return name({NameKind::kRule, netfilter.rule, rule_scope(inode, netfilter)},
+              [&] { return live_.rule(inode, netfilter); });
+}
+
 void Recorder::describe(const decode::Event& event) {
   journey::Hop hop{.netns = {.inode = event.netns.inode, .name = {}},
                    .device = event.device,
@@ -83,7 +99,12 @@ void Recorder::describe(const decode::Event& event) {
                    .packet = event.packet,
                    .drop = {},
                    .socket = event.socket,
-                   .route = event.route};
+                   .route = event.route,
+                   .chain = {},
+                   .nat = {}};
+  if (event.netfilter) {
+    hop.chain = chain_of(event);
+  }
   if (event.netns.inode != 0) {
     hop.netns.name = netns(event.netns);
   }
@@ -98,7 +119,7 @@ void Recorder::describe(const decode::Event& event) {
   comment_ = fmt::format("{} {} {}", printable(netns_),
                          event.device.index == 0 ? "-" : printable(event.device.name.view()),
                          decode::stage_name(event.stage));
-  const bool says_more = event.drop || event.route || event.socket;
+  const bool says_more = event.drop || event.route || event.socket || event.netfilter;
   if (const std::string words = says_more ? explain::hop_words(hop, nullptr) : ""; !words.empty()) {
     comment_ += ": " + words;
   }

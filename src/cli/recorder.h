@@ -30,6 +30,7 @@ class Recorder : public journey::Names {
   std::string netns_file(std::uint32_t inode) override;
   std::string drop_reason(std::uint32_t reason) override;
   std::string symbol(std::uint64_t address) override;
+  std::string rule(std::uint32_t inode, const decode::Netfilter& netfilter) override;
 
   // Before the event of the turn's record is handed on: keeps what it tells in words.
   void describe(const decode::Event& event);

@@ -15,6 +15,7 @@
 
 #include "base/text.h"
 #include "capture/reader.h"
+#include "cli/rule_scope.h"
 #include "cli/standard_files.h"
 #include "decode/event.h"
 #include "filter/filter.h"
@@ -46,6 +47,10 @@ class FileNames : public journey::Names {
   }
   std::string symbol(std::uint64_t address) override {
     return std::string(find(capture::NameKind::kSymbol, address));
+  }
+  std::string rule(std::uint32_t inode, const decode::Netfilter& netfilter) override {
+    return std::string(
+        find(capture::NameKind::kRule, netfilter.rule, rule_scope(inode, netfilter)));
   }
 
  private:
@@ -180,7 +185,8 @@ void Replay::take(capture::Session&& session) {
   live_count_ = session.count;
   summary_.kernel = session.kernel;
   sink_ = sinks::make_sink(options_.common.format, out_, err_,
-                           {.wall_minus_monotonic_ns = session.wall_minus_monotonic_ns});
+                           {.wall_minus_monotonic_ns = session.wall_minus_monotonic_ns},
+                           options_.common.verbosity > 0 || options_.common.rules);
   journey::BuilderOptions builder_options;
   if (session.silence_ns != 0) {
     builder_options.silence_ns = session.silence_ns;
