@@ -76,23 +76,48 @@ static __always_inline int on_xtables(struct sk_buff *skb, const struct nf_hook_
 	return 0;
 }
 
+/*
+ * Their arguments, which came in another order before 5.16. Each is loaded in its own branch, and
+ * kept apart there: an address in the context that depends on something is refused.
+ */
+struct xtables_arguments {
+	__u64 skb;
+	__u64 state;
+	__u64 table;
+};
+
+static __always_inline struct xtables_arguments xtables_arguments_of(const __u64 *ctx)
+{
+	struct xtables_arguments arguments;
+
+	if (config.xtables_table_last) {
+		arguments.skb = ctx[0];
+		arguments.state = ctx[1];
+		arguments.table = ctx[2];
+		asm volatile("" : "+r"(arguments.skb), "+r"(arguments.state), "+r"(arguments.table));
+	} else {
+		arguments.table = ctx[0];
+		arguments.skb = ctx[1];
+		arguments.state = ctx[2];
+		asm volatile("" : "+r"(arguments.skb), "+r"(arguments.state), "+r"(arguments.table));
+	}
+	return arguments;
+}
+
 #define XTABLES(function, family, table_type)                                                      \
 	SEC("fentry/" #function) int on_##function(__u64 *ctx)                                     \
 	{                                                                                          \
-		if (config.xtables_table_last)                                                     \
-			return on_xtables((struct sk_buff *)ctx[0],                                \
-					  (const struct nf_hook_state *)ctx[1], HOOK_##function,   \
-					  family,                                                  \
-					  (const void *)ctx[2] +                                   \
-					      bpf_core_field_offset(struct table_type, name));     \
-		return on_xtables((struct sk_buff *)ctx[1], (const struct nf_hook_state *)ctx[2],  \
-				  HOOK_##function, family,                                         \
-				  (const void *)ctx[0] +                                           \
+		struct xtables_arguments arguments = xtables_arguments_of(ctx);                    \
+                                                                                                   \
+		return on_xtables((struct sk_buff *)arguments.skb,                                 \
+				  (const struct nf_hook_state *)arguments.state, HOOK_##function,  \
+				  family,                                                          \
+				  (const void *)arguments.table +                                  \
 				      bpf_core_field_offset(struct table_type, name));             \
 	}                                                                                          \
 	SEC("fexit/" #function) int after_##function(__u64 *ctx)                                   \
 	{                                                                                          \
-		leave_chain(config.xtables_table_last ? ctx[0] : ctx[1], ctx[3]);                  \
+		leave_chain(xtables_arguments_of(ctx).skb, ctx[3]);                                \
 		return 0;                                                                          \
 	}
 
@@ -100,6 +125,18 @@ XTABLES(ipt_do_table, NFPROTO_IPV4, xt_table)
 XTABLES(ip6t_do_table, NFPROTO_IPV6, xt_table)
 XTABLES(arpt_do_table, NFPROTO_ARP, xt_table)
 XTABLES(ebt_do_table, NFPROTO_BRIDGE, ebt_table)
+
+/*
+ * Dropped in a chain. A program of its own, before the one that tells the drop (programs run in the
+ * order in which they are attached): that one has no room left on its stack, and no use for this
+ * where chains are not seen.
+ */
+SEC("tp_btf/kfree_skb") int in_chain_kfree_skb(__u64 *ctx)
+{
+	if (tracked_count)
+		leave_chain(ctx[0], NF_DROP);
+	return 0;
+}
 
 /* `rule` is a number: the verifier would follow a pointer from rule to rule. */
 struct rule_walk {

@@ -122,8 +122,6 @@ SEC("tp_btf/kfree_skb") int on_kfree_skb(__u64 *ctx)
 	struct view view;
 	__u32 size = sizeof(record.header) + sizeof(record.drop);
 
-	if (config.with_chains && tracked_count)
-		leave_chain((__u64)skb, NF_DROP);
 	sighting = look(skb, STAGE_drop, VIEW_OUT, !last && !config.drops_only, &place, &view,
 			&record.packet);
 	if (!sighting.id)

@@ -20,6 +20,11 @@ constexpr std::uint8_t kUntracked = 7;  // IP_CT_UNTRACKED, which the kernel kee
 
 bool is_by_xtables(const Netfilter& netfilter) { return netfilter.backend == NETFILTER_XTABLES; }
 
+// What a rule's number is called.
+std::string_view number_word(const Netfilter& netfilter) {
+  return is_by_xtables(netfilter) ? "rule" : "handle";
+}
+
 std::string chain_path(const journey::ChainWalk& walk) {
   std::vector<std::string> chains = {chain_name(walk.base)};
   for (const journey::Rule& rule : walk.rules) {
@@ -173,10 +178,11 @@ std::string_view connection_state(const Netfilter& netfilter) {
 
 std::string chain_words(const journey::ChainWalk& walk) {
   const Netfilter& base = walk.base;
-  std::string words = fmt::format("{}: {} {}/{} {}", hook_name(base), family_name(base),
+  std::string words = fmt::format("{}: {}{} {}/{} {}", hook_name(base),
+                                  is_by_xtables(base) ? "legacy " : "", family_name(base),
                                   printable(base.table), chain_path(walk), verdict_name(base));
   if (const journey::Rule* rule = walk.decisive()) {
-    words += fmt::format(", rule {}", rule->raw.rule);
+    words += fmt::format(", {} {}", number_word(rule->raw), rule->raw.rule);
   } else if (walk.by_policy) {
     words += ", the policy";
   }
@@ -206,7 +212,7 @@ FirewallWords firewall_words(const journey::ChainWalk& walk, std::string_view ne
       fmt::format("{}, {}, chain {}", is_by_xtables(where) ? "legacy xtables" : "nftables",
                   table_words(where), printable(chain_name(where)));
   if (rule != nullptr) {
-    place += fmt::format(", {} {}", is_by_xtables(where) ? "rule" : "handle", rule->raw.rule);
+    place += fmt::format(", {} {}", number_word(where), rule->raw.rule);
   }
   return {
       .sentence = fmt::format("Dropped by {} in namespace {} ({})", who, printable(netns), place),

@@ -76,7 +76,11 @@ Target target_of(const bpf_program* program) {
   return {.kind = section.substr(0, slash), .function = section.substr(slash + 1)};
 }
 
-bool is_wanted(const Target& target, const TraceRequest& request, const ChainHooks& chains) {
+bool is_wanted(const Target& target, std::string_view program, const TraceRequest& request,
+               const ChainHooks& chains) {
+  if (program == "in_chain_kfree_skb") {
+    return !chains.functions.empty();
+  }
   if (request.drops_only) {
     return target.function == "kfree_skb";
   }
@@ -143,10 +147,6 @@ Result<Tracer> Tracer::start(const TraceRequest& request) {
   auto state = std::make_unique<State>();
   ChainHooks chains = request.chains ? find_chain_hooks() : ChainHooks{};
   Status loaded = state->load(*bytes, request, chains, nullptr);
-  if (!loaded && !chains.functions.empty()) {
-    chains = {.functions = {}, .why = loaded.error().what};
-    loaded = state->load(*bytes, request, chains, nullptr);
-  }
   if (!loaded) {
     // Perhaps for want of a tracepoint or a kfunc: what this kernel has is looked up only then,
     // which takes time.
@@ -161,6 +161,10 @@ Result<Tracer> Tracer::start(const TraceRequest& request) {
       }
     }
     loaded = state->load(*bytes, request, chains, &*kernel_btf);
+    if (!loaded && !chains.functions.empty()) {
+      chains = {.functions = {}, .why = loaded.error().what};
+      loaded = state->load(*bytes, request, chains, &*kernel_btf);
+    }
   }
   if (!loaded) {
     return std::unexpected(loaded.error());
@@ -198,7 +202,6 @@ Status Tracer::State::load(std::span<const std::byte> bytes, const TraceRequest&
   config->filter_has_l3 = request.filter.l3.has_value();
   config->with_routes = request.routes;
   config->drops_only = request.drops_only;
-  config->with_chains = !chains.functions.empty();
   config->xtables_table_last =
       parse_version(kernel_release()).value_or(kXtablesTableFirst) < kXtablesTableFirst;
   config->echo = request.echo;
@@ -213,15 +216,17 @@ Status Tracer::State::load(std::span<const std::byte> bytes, const TraceRequest&
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, object.get()) {
     const Target target = target_of(program);
-    if (!is_wanted(target, request, chains)) {
+    if (!is_wanted(target, bpf_program__name(program), request, chains)) {
       bpf_program__set_autoload(program, false);
       continue;
     }
     const bool exists = kernel_btf == nullptr || !target.is_tracepoint() ||
                         kernel_btf->tracepoint_arguments(target.function) >= 0;
     bpf_program__set_autoload(program, exists);
-    probes.push_back(
-        {.name = target.probe(), .why = exists ? "" : "this kernel has no such tracepoint"});
+    if (std::ranges::find(probes, target.probe(), &Probe::name) == probes.end()) {
+      probes.push_back(
+          {.name = target.probe(), .why = exists ? "" : "this kernel has no such tracepoint"});
+    }
   }
   if (const int error = bpf_object__load(object.get()); error != 0) {
     return errno_failure(-error, "the kernel refuses the tracing programs", log.last_warning());

@@ -181,7 +181,6 @@ struct probe_config {
   __u32 filter_has_l3;            /* the filter can be asked about a bare IP packet */
   __u32 with_routes;              /* the programs that see routes looked up are loaded */
   __u32 drops_only;               /* the program that sees drops is loaded, and no other */
-  __u32 with_chains;              /* the programs that see firewall chains are loaded */
   __u32 xtables_table_last;       /* its functions take (skb, state, table): before 5.16 */
   struct protocol_sets protocols; /* of bare IP packets that can be asked for */
   struct echo_identity echo;
