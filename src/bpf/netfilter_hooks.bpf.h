@@ -94,12 +94,14 @@ static __always_inline struct xtables_arguments xtables_arguments_of(const __u64
 		arguments.skb = ctx[0];
 		arguments.state = ctx[1];
 		arguments.table = ctx[2];
-		asm volatile("" : "+r"(arguments.skb), "+r"(arguments.state), "+r"(arguments.table));
+		asm volatile(""
+			     : "+r"(arguments.skb), "+r"(arguments.state), "+r"(arguments.table));
 	} else {
 		arguments.table = ctx[0];
 		arguments.skb = ctx[1];
 		arguments.state = ctx[2];
-		asm volatile("" : "+r"(arguments.skb), "+r"(arguments.state), "+r"(arguments.table));
+		asm volatile(""
+			     : "+r"(arguments.skb), "+r"(arguments.state), "+r"(arguments.table));
 	}
 	return arguments;
 }

@@ -178,9 +178,9 @@ std::string_view connection_state(const Netfilter& netfilter) {
 
 std::string chain_words(const journey::ChainWalk& walk) {
   const Netfilter& base = walk.base;
-  std::string words = fmt::format("{}: {}{} {}/{} {}", hook_name(base),
-                                  is_by_xtables(base) ? "legacy " : "", family_name(base),
-                                  printable(base.table), chain_path(walk), verdict_name(base));
+  std::string words =
+      fmt::format("{}: {}{} {}/{} {}", hook_name(base), is_by_xtables(base) ? "legacy " : "",
+                  family_name(base), printable(base.table), chain_path(walk), verdict_name(base));
   if (const journey::Rule* rule = walk.decisive()) {
     words += fmt::format(", {} {}", number_word(rule->raw), rule->raw.rule);
   } else if (walk.by_policy) {

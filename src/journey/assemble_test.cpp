@@ -307,6 +307,54 @@ TEST_F(Assemble, ARouteIsADecisionAndNoPlace) {
   EXPECT_EQ(journey.hops[0].route->table, 254u);
 }
 
+// A chain that is through, or a rule in it.
+decode::Event chain_event(std::uint64_t time_ns, netfilter_kind kind, std::int32_t verdict,
+                          std::uint64_t rule = 0) {
+  decode::Event one =
+      event({.time_ns = time_ns, .stage = STAGE_netfilter, .netns = 2, .ifindex = 3});
+  one.netfilter = decode::Netfilter{
+      .kind = kind, .verdict = verdict, .rule = rule, .table = "guard", .chain = "in"};
+  return one;
+}
+
+TEST_F(Assemble, RulesBelongToTheChainThatIsThroughAfterThem) {
+  names_.rules[7] = "udp drop";
+  const Journey journey =
+      run({event({.time_ns = 1, .stage = STAGE_rx, .netns = 2, .ifindex = 3}, packet_),
+           chain_event(2, NETFILTER_RULE, -1, 6), chain_event(3, NETFILTER_POLICY, 1),
+           chain_event(4, NETFILTER_CHAIN, 1), chain_event(5, NETFILTER_RULE, 0, 7),
+           chain_event(6, NETFILTER_CHAIN, 0),
+           event({.time_ns = 7, .stage = STAGE_drop, .netns = 2, .ifindex = 3, .last = true},
+                 packet_)});
+  ASSERT_EQ(journey.hops.size(), 4u);
+  EXPECT_TRUE(journey.hops[1].chain->by_policy);
+  EXPECT_EQ(journey.hops[1].chain->rules.size(), 1u);
+  EXPECT_FALSE(journey.hops[2].chain->by_policy);
+  ASSERT_NE(journey.hops[2].chain->decisive(), nullptr);
+  EXPECT_EQ(journey.outcome.kind, OutcomeKind::kDropped);
+  ASSERT_TRUE(journey.outcome.chain);
+  EXPECT_EQ(journey.outcome.chain->decisive()->text, "udp drop");
+}
+
+TEST_F(Assemble, NatIsWhatIsOtherThanBefore) {
+  const decode::Packet& before = packet_;
+  decode::Packet after = echo(false, 9, 2, 7, 1);
+  Journey journey = run(
+      {event({.time_ns = 1, .stage = STAGE_rx, .netns = 2, .ifindex = 3}, before),
+       event({.time_ns = 2, .stage = STAGE_tx, .netns = 2, .ifindex = 4, .last = true}, after)});
+  ASSERT_EQ(journey.hops.size(), 3u);
+  EXPECT_EQ(journey.hops[1].stage, STAGE_nat);
+  EXPECT_EQ(journey.hops[1].nat->from.src, before.src);
+  EXPECT_EQ(journey.hops[1].nat->to.src, after.src);
+
+  // In a tunnel it is another packet.
+  after.len += 20;
+  journey = run(
+      {event({.time_ns = 1, .stage = STAGE_rx, .netns = 2, .ifindex = 3}, before),
+       event({.time_ns = 2, .stage = STAGE_tx, .netns = 2, .ifindex = 4, .last = true}, after)});
+  EXPECT_EQ(journey.hops.size(), 2u);
+}
+
 TEST_F(Assemble, AnInferredArrivalWasBeforeTheRouteThatWasLookedUpThere) {
   decode::Event route =
       event({.time_ns = 20, .stage = STAGE_route, .netns = 2, .ifindex = 0, .device = ""});

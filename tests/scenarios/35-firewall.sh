@@ -1,0 +1,170 @@
+# shellcheck shell=bash
+# Firewalls on the way: each chain with its verdict, the rule that dropped the packet by its own text, and what NAT
+# changed.
+. "$(dirname "$0")/lib.sh"
+
+line_network left router right
+base=${net4%.*}
+target=$base.1.2
+wait_for 'IPv4 to be open' at left ping -c1 -W2 "$target"
+
+at router nft -f - 2>"$work/nft" <<-END || skip "no nftables here: $(head -1 "$work/nft")"
+	table inet guard {
+		set strangers {
+			type ipv4_addr
+			elements = { $base.0.1 }
+		}
+		chain deep {
+			ip saddr @strangers icmp type echo-request drop comment "no <b>entry</b> # handle 99"
+		}
+		chain mid {
+			counter jump deep
+		}
+		chain through {
+			type filter hook forward priority 0; policy accept;
+			meta mark 5 accept
+			jump mid
+		}
+	}
+END
+
+### Where chains cannot be seen
+
+tp trace --rules --duration 0.1
+case $status in
+	0) ;;
+	3)
+		expect_line 'what cannot be had, and why' '^tracepkt: --rules cannot be had here: .' "$err"
+		expect_line 'what to do' 'tracepkt doctor' "$err"
+		why=$(sed -n 's/.*cannot be had here: //p' "$err")
+		tp ping --netns left -c1 -W1 --format json "$target"
+		expect_status 1
+		expect_json 'the drop is told all the same' 'dropped in router' 'requests[0] | outcome_words'
+		expect_json 'what is not seen is said' "firewall chains $why" \
+			'summary.probes.unavailable[] | select(.name == "firewall chains") | "\(.name) \(.why)"'
+		check_json
+		without "chains and rules: $why"
+		exit $((failures > 0))
+		;;
+	*) expect_status 0 ;;
+esac
+
+### nftables
+
+chain='.hops[] | select(.stage == "netfilter")'
+tables_left() { nft list tables | grep -c tracepkt || true; }
+
+echo '== a rule three jumps deep'
+tp ping --netns left -c1 -W1 --rules --format json "$target"
+expect_status 1
+expect_line 'the table is announced' '^--rules: .* nftables table inet tracepkt_[0-9]+,' "$err"
+expect 'and gone' 0 "$(tables_left)"
+words='"\(.family) \(.hook) \(.table) \(.chain) \(.base_chain) \(.verdict)"'
+expect_json 'the chain' 'inet forward guard deep through drop' "requests[0] | $chain | $words"
+expect_json 'where' 'router' "requests[0] | $chain | .netns.name"
+rule='ip saddr @strangers icmp type echo-request drop comment "no <b>entry</b> # handle 99"'
+expect_json 'the rule, by its own text' "$rule" "requests[0] | $chain | .rule.text"
+expect_json 'it is in the outcome' "$rule" 'requests[0].outcome.rule.text'
+expect_json 'each rule on the way' 'through jump, mid jump, deep drop' \
+	"requests[0] | [$chain | .rules[] | \"\\(.chain) \\(.verdict)\"] | join(\", \")"
+handle=$(at router nft -a list chain inet guard deep | sed -n 's|.* # handle \([0-9]*\)$|\1|p' | tail -1)
+expect_json 'its handle' "$handle" 'requests[0].outcome.rule.handle'
+expect_json 'the drop comes after the chain' 'netfilter drop' 'requests[0].hops[-2:] | map(.stage) | join(" ")'
+expect_json 'how to see it' 'ip netns exec router nft -a list chain inet guard deep' 'requests[0].outcome.advice.check'
+expect_json 'the key' 'firewall' 'requests[0].outcome.advice.key'
+expect_json 'nothing lost' 0 'summary.lost | add'
+
+echo '== in words'
+tp ping --netns left -c1 -W1 --rules "$target"
+expect_line 'the way through the chains' 'forward: inet guard/through > mid > deep drop, handle' "$out"
+expect_line 'who dropped it' 'Dropped by a firewall rule in namespace router' "$out"
+expect_line 'the rule' '^      ip saddr @strangers icmp type echo-request drop comment' "$out"
+
+echo '== without --rules, the chain'
+tp ping --netns left -c1 -W1 --format json "$target"
+expect_json 'the chain' 'inet forward guard through through drop' "requests[0] | $chain | $words"
+expect_json 'no rule' null 'requests[0].outcome.rule'
+expect_json 'how to see it' 'ip netns exec router nft -a list chain inet guard through' 'requests[0].outcome.advice.check'
+
+echo '== a rule that accepts'
+at router nft insert rule inet guard deep counter accept
+tp ping --netns left -c1 --rules --format json "$target"
+expect_status 0
+expect_json 'accepted, there and back' 'accept accept' "journeys | map($chain | .verdict) | join(\" \")"
+expect_json 'by that rule' 'counter packets? accept' \
+	"requests[0] | $chain | .rule.text | sub(\"counter( packets [0-9]+ bytes [0-9]+)?\"; \"counter packets?\")"
+
+echo '== the policy'
+at router nft flush chain inet guard through
+at router nft 'chain inet guard through { policy drop; }'
+tp ping --netns left -c1 -W1 --rules --format json "$target"
+expect_json 'by the policy' 'drop true null' "requests[0] | $chain | \"\\(.verdict) \\(.policy) \\(.rule)\""
+at router nft delete table inet guard
+
+echo '== what is made here and does not leave'
+at left nft 'add table inet guard; add chain inet guard out { type filter hook output priority 0; }'
+at left nft add rule inet guard out udp dport 9 drop
+tp_trace --rules --format json "udp and dst host $target and port 9"
+at left bash -c "echo -n gone >/dev/udp/$target/9" 2>/dev/null || true
+wait_for_journeys 1
+tp_end INT
+expect_json 'its way' 'out netfilter drop' 'journeys[0].hops | map(.stage) | join(" ")'
+expect_json 'the rule' 'udp dport 9 drop' 'journeys[0].outcome.rule.text'
+check_json
+at left nft delete table inet guard
+
+echo '== conntrack and NAT'
+at router nft -f - <<-END
+	table ip translate {
+		chain post {
+			type nat hook postrouting priority 100;
+			oifname eth1 masquerade
+		}
+		chain through {
+			type filter hook forward priority 0;
+			ct state new ct mark set 7
+		}
+	}
+END
+tp ping --netns left -c1 --rules --format json "$target"
+expect_status 0
+expect_json 'source changed' "$base.0.1 $base.1.1" \
+	'requests[0].hops[] | select(.stage == "nat") | "\(.from.src) \(.to.src)"'
+expect_json 'and changed back' "$base.1.1 $base.0.1" \
+	'replies[0].hops[] | select(.stage == "nat") | "\(.from.dst) \(.to.dst)"'
+expect_json 'a new connection' new "requests[0] | $chain | select(.hook == \"forward\") | .conntrack.state"
+expect_json 'then it is established, and has its mark' 'established 7' \
+	"replies[0] | $chain | select(.hook == \"forward\") | \"\\(.conntrack.state) \\(.conntrack.mark)\""
+check_json
+at router nft delete table ip translate
+
+### iptables
+
+for tool in iptables-nft iptables-legacy; do
+	echo "== $tool"
+	if ! command -v $tool >/dev/null || ! at router $tool -w -A FORWARD -d "$target" -p icmp -j DROP 2>"$work/$tool"; then
+		without "$tool: $(head -1 "$work/$tool" 2>/dev/null)"
+		continue
+	fi
+	tp ping --netns left -c1 -W1 --rules --format json "$target"
+	backend=$([ $tool = iptables-nft ] && echo nftables || echo xtables)
+	expect_json 'the table and chain' "$backend ip forward filter FORWARD drop" \
+		"requests[0] | $chain | select(.verdict == \"drop\") | \"\\(.backend) \\(.family) \\(.hook) \\(.table) \\(.chain) \\(.verdict)\""
+	expect_json 'it dropped it' "$backend filter FORWARD" \
+		'requests[0].outcome.firewall | "\(.backend) \(.table) \(.chain)"'
+	[ $tool = iptables-legacy ] || expect_json 'the rule' drop 'requests[0].outcome.rule.verdict'
+	tp ping --netns left -c1 -W1 --format classic "$target"
+	expect_line 'the original said it so' '^\[ *[0-9]+\] .* request .* filter\.FORWARD     :DROP$' "$out"
+	at router $tool -w -D FORWARD -d "$target" -p icmp -j DROP
+done
+
+### However it ends
+
+echo '== killed'
+tp_start trace --rules icmp
+wait_for "tracepkt to be ready" grep -q 'Ctrl-C ends' "$err"
+expect 'the table is there' 1 "$(tables_left)"
+kill -KILL "$tp_pid"
+tp_wait
+no_tables() { [ "$(tables_left)" = 0 ]; }
+wait_for 'the table to be gone' no_tables
