@@ -170,7 +170,7 @@ TEST_F(BuilderTest, AForwardedSegmentInAnotherBufferStaysOneJourney) {
   EXPECT_EQ(builder.open_count(), 5u);
   builder.add(event({.packet_id = 5, .time_ns = 8, .stage = STAGE_end, .netns = 2, .last = true}));
   ASSERT_EQ(ended_.size(), 1u);
-  EXPECT_EQ(way(ended_[0]), "host eth0 tx | ns2 eth0 rx | ns2 eth0 in | ns2 eth0 tx");
+  EXPECT_EQ(way(ended_[0]), "host eth0 tx | ns2 eth0 rx | ns2 eth0 in | ns2  nat | ns2 eth0 tx");
 }
 
 TEST_F(BuilderTest, SilenceEndsAJourney) {

@@ -15,7 +15,7 @@ namespace {
 using journey::Hop;
 using journey::Journey;
 
-constexpr std::size_t kStageWidth = 9;
+constexpr std::size_t kStageWidth = 8;  // one more has room before the next column
 constexpr std::size_t kTimeWidth = 10;
 // Names are bytes that may take four columns each, a namespace's may be 255 of them: the table
 // shows this much.
@@ -112,18 +112,19 @@ void TableSink::rows(const Journey& journey, const Columns& columns, std::uint64
     const std::string device = shortened(device_text(hop.device), columns.device);
     const std::string left = "  " + pad_right(netns, columns.netns) + "  " +
                              pad_right(device, columns.device) + "  " +
-                             pad_right(decode::stage_name(hop.stage), kStageWidth);
+                             pad_right(decode::stage_name(hop.stage),
+                                       kStageWidth + kBetweenColumns);
     const std::string words = explain::hop_words(hop, before);
     const double us = static_cast<double>(hop.time_ns - std::min(hop.time_ns, since_ns)) / 1000;
     const std::string time = fmt::format("{:.1f}", us);
-    const std::size_t used = display_width(left) + 2 + display_width(words);
+    const std::size_t used = display_width(left) + display_width(words);
     // Words too long for the row go on below it, so that the times stay in their column.
     const bool fits = used + kTimeWidth <= out_.width();
-    const std::size_t gap = fits ? out_.width() - used : out_.width() - display_width(left) - 2;
+    const std::size_t gap = fits ? out_.width() - used : out_.width() - display_width(left);
     const bool is_bad =
         hop.stage == STAGE_drop && (!hop.drop || explain::is_fault(*hop.drop, journey.packet));
     const Style style = is_bad ? &Output::red : &Output::plain;
-    out_.write(left + "  " + (fits ? (out_.*style)(words) : "") + pad_left(time, gap) + "\n");
+    out_.write(left + (fits ? (out_.*style)(words) : "") + pad_left(time, gap) + "\n");
     if (!fits) {
       paragraph(words, style, 6);
     }

@@ -43,6 +43,7 @@ class FewNames : public tracepkt::journey::Names {
     return "REASON_" + std::to_string(reason);
   }
   std::string symbol(std::uint64_t) override { return "function+0x1"; }
+  std::string rule(std::uint32_t, const tracepkt::decode::Netfilter&) override { return ""; }
 };
 
 struct Place {
@@ -173,7 +174,7 @@ int main(int argc, char** argv) {
       continue;
     }
     tracepkt::sinks::Output out(null, tracepkt::sinks::ColorMode::kNever);
-    const auto sink = tracepkt::sinks::make_sink(format, out, out, {});
+    const auto sink = tracepkt::sinks::make_sink(format, out, out, {}, false);
     fmt::print("+ {:7}{:6.0f}\n", name, ns_per_packet([&] {
                  sum += feed(records, [&](Journey&& journey) { sink->journey(journey); });
                }));

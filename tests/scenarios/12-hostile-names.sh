@@ -25,7 +25,7 @@ columns_line_up() { # what
 		heading = next(l for l in lines if l.startswith("  NAMESPACE"))
 		at = heading.index("STAGE")
 		for line in lines:
-		    if not line.startswith("  ") or line == heading or line.startswith(("  <-", "      ")): continue
+		    if not line.startswith("  ") or line == heading or line.startswith(("  <-", "      ", "  not seen: ")): continue
 		    seen = 0
 		    for i, c in enumerate(line):
 		        if seen == at:
