@@ -29,6 +29,8 @@ struct TraceRequest {
   bool rules = false;
   // Drops, and nothing else of any packet.
   bool drops_only = false;
+  // Only packets of the command that is marked with it (see mark_as_command()); 0: of everybody.
+  std::uint64_t command_token = 0;
 };
 
 struct Probe {
@@ -73,6 +75,10 @@ class Tracer {
   explicit Tracer(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };
+
+// From now on this process and those that it starts are the command that has this token. For a
+// child between fork() and exec(): only system calls, no memory. Without a tracer, nothing happens.
+void mark_as_command(std::uint64_t token);
 
 // The catalogue: the tracepoints without which a ping cannot be followed, and all others.
 struct HookName {
