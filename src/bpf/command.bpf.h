@@ -47,7 +47,8 @@ struct {
 /* IPv4 addresses are written as ::ffff:a.b.c.d. */
 struct flow_end {
 	__u64 address[2];
-	__u64 port; /* network order; of an ICMP echo its id where the question comes from, else 0 */
+	__u64
+	    port; /* network order; of an ICMP echo its id where the question comes from, else 0 */
 };
 
 static __always_inline __u64 owner_inode(struct sock *sk)
@@ -544,7 +545,7 @@ __attribute__((noinline)) int done_looking(void)
 enum belongs {
 	BELONGS_NOT,
 	BELONGS,
-	BELONGS_WITH_PORT,	/* and what comes to the socket's port does, too */
+	BELONGS_WITH_PORT,	   /* and what comes to the socket's port does, too */
 	BELONGS_IF_SOMEBODY_WAITS, /* at its port */
 };
 

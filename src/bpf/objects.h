@@ -49,8 +49,7 @@ inline std::span<const std::byte> command_object()
 
 inline std::span<const std::byte> command_without_kfuncs_object()
 {
-	return {tracepkt_bpf_command_without_kfuncs_begin,
-		tracepkt_bpf_command_without_kfuncs_end};
+	return {tracepkt_bpf_command_without_kfuncs_begin, tracepkt_bpf_command_without_kfuncs_end};
 }
 
 // One empty program per kind of probe (trial.bpf.c), to see which kinds this kernel takes.

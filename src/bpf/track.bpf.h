@@ -215,7 +215,8 @@ static __always_inline struct tracked sighted(struct sk_buff *skb, const struct 
 enum asked {
 	ASKED_NOT,
 	ASKED_FOR,
-	ASKED_SILENTLY, /* not to be told, but what it is the answer to, or what answers it, may be */
+	ASKED_SILENTLY, /* not to be told, but what it is the answer to, or what answers it, may be
+			 */
 };
 
 static __always_inline enum asked is_asked_for(struct sk_buff *skb, const struct place *place,

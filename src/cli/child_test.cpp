@@ -56,8 +56,7 @@ TEST_F(ChildTest, FindsWhatCanBeRun) {
   const auto missing = find_command("no-such-command");
   ASSERT_FALSE(missing);
   EXPECT_EQ(missing.error().status, kNotFound);
-  EXPECT_EQ(missing.error().error.what,
-            "cannot run no-such-command: No such file or directory");
+  EXPECT_EQ(missing.error().error.what, "cannot run no-such-command: No such file or directory");
   EXPECT_EQ(find_command("/bin/sh/x").error().status, kNotFound);
   EXPECT_EQ(find_command(file("plain", "x", 0644)).error().status, kCannotExecute);
   EXPECT_EQ(find_command(folder_).error().status, kCannotExecute);

@@ -142,8 +142,8 @@ void TraceSession::show(journey::Journey&& journey) {
 }
 
 std::expected<void, NoCommand> TraceSession::start_command() {
-  auto child = Child::start(
-      {.words = options_.command, .netns_fd = netns_.get(), .token = token_}, *signals_);
+  auto child = Child::start({.words = options_.command, .netns_fd = netns_.get(), .token = token_},
+                            *signals_);
   if (!child) {
     return std::unexpected(child.error());
   }

@@ -421,6 +421,9 @@ std::vector<HookName> hook_names() {
        .name = "ebt_do_table",
        .stage = STAGE_netfilter,
        .says = "a table of legacy ebtables passed, with its verdict"},
+      {.name = "sys_exit", .says = "a socket made, or bound to a port (trace -- COMMAND)"},
+      {.name = "sched_process_fork", .says = "a process begun (trace -- COMMAND)"},
+      {.name = "sched_process_exit", .says = "a process ended (trace -- COMMAND)"},
   };
 }
 

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -84,7 +85,7 @@ void mark_as_command(std::uint64_t token);
 struct HookName {
   std::string kind = "tp_btf";  // or "fentry"
   std::string name;
-  stage_id stage = STAGE_tx;  // of the hops that it tells
+  std::optional<stage_id> stage;  // of the hops that it tells, if it tells any
   bool needed = false;
   std::string says;
 
