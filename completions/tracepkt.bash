@@ -18,6 +18,20 @@ _tracepkt() {
 		esac
 	fi
 
+	# Behind `trace ... --` stands a command: completed as where a command line begins.
+	if [ "$command" = trace ]; then
+		for ((word = 2; word < COMP_CWORD; word++)); do
+			[ "${COMP_WORDS[word]}" = -- ] || continue
+			compopt -o filenames 2>/dev/null
+			if [ "$word" = $((COMP_CWORD - 1)) ]; then
+				mapfile -t COMPREPLY < <(compgen -c -- "$current")
+			else
+				mapfile -t COMPREPLY < <(compgen -f -- "$current")
+			fi
+			return
+		done
+	fi
+
 	case $previous in
 		--format) words=(table classic json) ;;
 		--color) words=(auto always never) ;;
@@ -33,7 +47,7 @@ _tracepkt() {
 				[ ! -e "$word" ] || words+=("${word##*/}")
 			done
 			;;
-		-w | -r)
+		-w | -r | -o | --output)
 			compopt -o filenames 2>/dev/null
 			mapfile -t COMPREPLY < <(compgen -f -- "$current")
 			return
@@ -49,7 +63,7 @@ _tracepkt() {
 			case $command in
 				'') words=(ping trace drops probes doctor help --help --version) ;;
 				ping) words=(-v -4 -6 -c --count -i -s -t -W -I -m --netns --duration --buffer -w) ;;
-				trace) words=(-v --count --duration --buffer -w -r --outcome --netns --dev) ;;
+				trace) words=(-v --count --duration --buffer -w -r -o --output --outcome --netns --dev) ;;
 				drops) words=(-v --count -i --duration --buffer) ;;
 			esac
 			[ -z "$command" ] || words+=(--format --color -n --help)

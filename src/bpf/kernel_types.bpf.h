@@ -35,10 +35,41 @@ typedef struct {
 	struct net *net;
 } possible_net_t;
 
+struct list_head {
+	struct list_head *next;
+};
+
+struct in6_addr {
+	struct {
+		__u8 u6_addr8[16];
+	} in6_u;
+};
+
+struct in_ifaddr {
+	struct in_ifaddr *ifa_next;
+	__be32 ifa_local;
+	__be32 ifa_broadcast;
+};
+
+struct in_device {
+	struct in_ifaddr *ifa_list;
+};
+
+struct inet6_ifaddr {
+	struct in6_addr addr;
+	struct list_head if_list;
+};
+
+struct inet6_dev {
+	struct list_head addr_list;
+};
+
 struct net_device {
 	char name[16];
 	int ifindex;
 	possible_net_t nd_net;
+	struct in_device *ip_ptr;
+	struct inet6_dev *ip6_ptr;
 	void *rx_handler;
 	__u64 priv_flags : 32; /* a bit field since 6.12, a number before */
 };
@@ -46,6 +77,10 @@ struct net_device {
 struct sock_common {
 	unsigned short skc_family;
 	volatile unsigned char skc_state;
+	unsigned char skc_ipv6only : 1;
+	__be32 skc_rcv_saddr;
+	__u16 skc_num; /* its own port, host order */
+	struct in6_addr skc_v6_rcv_saddr;
 	possible_net_t skc_net;
 	struct {
 		__s64 counter;
@@ -53,15 +88,48 @@ struct sock_common {
 };
 
 struct inode {
+	unsigned short i_mode;
 	unsigned long i_ino;
 };
 
 struct file {
 	struct inode *f_inode;
+	void *private_data;
 };
+
+struct sock;
 
 struct socket {
 	struct file *file;
+	struct sock *sk;
+};
+
+struct fdtable {
+	unsigned int max_fds;
+	struct file **fd;
+};
+
+struct files_struct {
+	struct fdtable *fdt;
+};
+
+struct signal_struct {
+	struct {
+		int counter;
+	} live;
+};
+
+struct task_struct {
+	int tgid;
+	struct files_struct *files;
+	struct signal_struct *signal;
+};
+
+/* Of x86-64. */
+struct pt_regs {
+	unsigned long si;
+	unsigned long di;
+	unsigned long orig_ax;
 };
 
 struct sock {
@@ -103,12 +171,6 @@ struct flowi_common {
 struct flowi4 {
 	struct flowi_common __fl_common;
 	__be32 daddr;
-};
-
-struct in6_addr {
-	struct {
-		__u8 u6_addr8[16];
-	} in6_u;
 };
 
 struct flowi6 {

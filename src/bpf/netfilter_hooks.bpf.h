@@ -164,7 +164,8 @@ static __always_inline void tell_rule(struct sk_buff *skb, const struct nf_hook_
 				      const struct nft_verdict *verdict, __u32 type)
 {
 	struct tracked *known = find_tracked((__u64)skb->head);
-	struct netfilter_record *record = known ? netfilter_room_of(ROOM_RULE) : NULL;
+	struct netfilter_record *record =
+	    known && !is_silent(known) ? netfilter_room_of(ROOM_RULE) : NULL;
 
 	if (!record || !chain)
 		return;

@@ -11,6 +11,10 @@ extern const std::byte tracepkt_bpf_trace_long_begin[];
 extern const std::byte tracepkt_bpf_trace_long_end[];
 extern const std::byte tracepkt_bpf_trace_without_kfuncs_begin[];
 extern const std::byte tracepkt_bpf_trace_without_kfuncs_end[];
+extern const std::byte tracepkt_bpf_command_begin[];
+extern const std::byte tracepkt_bpf_command_end[];
+extern const std::byte tracepkt_bpf_command_without_kfuncs_begin[];
+extern const std::byte tracepkt_bpf_command_without_kfuncs_end[];
 extern const std::byte tracepkt_bpf_trial_begin[];
 extern const std::byte tracepkt_bpf_trial_end[];
 }
@@ -35,6 +39,17 @@ inline std::span<const std::byte> long_trace_object()
 inline std::span<const std::byte> without_kfuncs_trace_object()
 {
 	return {tracepkt_bpf_trace_without_kfuncs_begin, tracepkt_bpf_trace_without_kfuncs_end};
+}
+
+// The same, both, for the packets of a command alone (command.bpf.h).
+inline std::span<const std::byte> command_object()
+{
+	return {tracepkt_bpf_command_begin, tracepkt_bpf_command_end};
+}
+
+inline std::span<const std::byte> command_without_kfuncs_object()
+{
+	return {tracepkt_bpf_command_without_kfuncs_begin, tracepkt_bpf_command_without_kfuncs_end};
 }
 
 // One empty program per kind of probe (trial.bpf.c), to see which kinds this kernel takes.

@@ -123,3 +123,14 @@ static __always_inline bool is_ip(__u16 protocol)
 {
 	return protocol == ETH_P_IP || protocol == ETH_P_IPV6;
 }
+
+/* Request and TIME_WAIT sockets are smaller: they have no more than what all have. */
+static __always_inline bool is_whole_socket(__u8 state)
+{
+	return state != TCP_NEW_SYN_RECV && state != TCP_TIME_WAIT;
+}
+
+static __always_inline __u64 inode_of(struct sock *sk)
+{
+	return BPF_CORE_READ(sk, sk_socket, file, f_inode, i_ino);
+}

@@ -95,17 +95,9 @@ SEC("tp_btf/skb_copy_datagram_iovec") int on_skb_copy_datagram_iovec(__u64 *ctx)
 	return 0;
 }
 
-/* Of request and TIME_WAIT sockets, which are smaller, there is no more than what all have. */
 static __always_inline __u64 socket_inode(struct sock *sk)
 {
-	__u8 state;
-
-	if (!sk)
-		return 0;
-	state = sk->__sk_common.skc_state;
-	if (state == TCP_NEW_SYN_RECV || state == TCP_TIME_WAIT)
-		return 0;
-	return BPF_CORE_READ(sk, sk_socket, file, f_inode, i_ino);
+	return sk && is_whole_socket(sk->__sk_common.skc_state) ? inode_of(sk) : 0;
 }
 
 /*
@@ -124,8 +116,11 @@ SEC("tp_btf/kfree_skb") int on_kfree_skb(__u64 *ctx)
 
 	sighting = look(skb, STAGE_drop, VIEW_OUT, !last && !config.drops_only, &place, &view,
 			&record.packet);
-	if (!sighting.id)
+	if (!sighting.id) {
+		if (sighting.silent && last)
+			forget((__u64)skb->head);
 		return 0;
+	}
 	if (last)
 		forget((__u64)skb->head);
 	fill_header(&record.header, skb, &place, HOOK_kfree_skb, STAGE_drop, &sighting);
@@ -162,9 +157,10 @@ SEC("tp_btf/consume_skb") int on_consume_skb(__u64 *ctx)
 		return 0;
 	place = find_place(skb);
 	sighting = look_again(skb, &place, STAGE_end, &view);
+	if (sighting.id || sighting.silent)
+		forget((__u64)skb->head);
 	if (!sighting.id)
 		return 0;
-	forget((__u64)skb->head);
 	fill_header(&header, skb, &place, HOOK_consume_skb, STAGE_end, &sighting);
 	header.flags |= RECORD_LAST;
 	tell_way(&header, &view);

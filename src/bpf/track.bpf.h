@@ -7,6 +7,9 @@
  */
 #pragma once
 
+#ifdef WITH_COMMAND
+#include "bpf/command.bpf.h"
+#endif
 #include "bpf/match.bpf.h"
 #include "wire/tracked.h"
 
@@ -31,6 +34,7 @@ struct sighting {
 	__u64 id; /* 0: not a packet to follow */
 	__u64 now_ns;
 	bool first;
+	bool silent; /* it is followed, and not told */
 };
 
 /*
@@ -176,6 +180,15 @@ static __always_inline struct tracked *find_tracked(__u64 head)
 	return tracked_count ? bpf_map_lookup_elem(&tracked_packets, &head) : NULL;
 }
 
+static __always_inline bool is_silent(const struct tracked *known)
+{
+#ifdef WITH_COMMAND
+	return !known->id;
+#else
+	return false;
+#endif
+}
+
 static __always_inline __u32 netns_of(const struct place *place)
 {
 	if (place->dev)
@@ -197,6 +210,47 @@ static __always_inline struct tracked sighted(struct sk_buff *skb, const struct 
 	};
 
 	return now;
+}
+
+enum asked {
+	ASKED_NOT,
+	ASKED_FOR,
+	ASKED_SILENTLY, /* not to be told, but what it is the answer to, or what answers it, may be
+			 */
+};
+
+static __always_inline enum asked is_asked_for(struct sk_buff *skb, const struct place *place,
+					       const struct view *view, const __u8 *window,
+					       enum stage_id stage)
+{
+#ifdef WITH_COMMAND
+	__u64 start = as_number(&view->start);
+	__u64 sk = as_number((const __u64 *)&place->sk);
+	__u64 dev = as_number((const __u64 *)&place->dev);
+	__u64 outgoing = stage != STAGE_rx && stage != STAGE_in;
+
+	if (!is_of_command(start, view->linear, sk, dev, outgoing << 32 | netns_of(place)))
+		return ASKED_NOT;
+	return matches(skb, place->sk, view, window) ? ASKED_FOR : ASKED_SILENTLY;
+#else
+	return matches(skb, place->sk, view, window) ? ASKED_FOR : ASKED_NOT;
+#endif
+}
+
+/* A packet of the command, seen again: its answer will come by here. */
+static __always_inline void keep_flow(const struct tracked *known, struct tracked *now,
+				      const struct view *view)
+{
+#ifdef WITH_COMMAND
+	/* Other packets go through a tunnel with the same header. */
+	now->tunnels = known->tunnels;
+	if (now->offset < known->offset)
+		now->tunnels++;
+	else if (now->offset > known->offset && now->tunnels)
+		now->tunnels--;
+	if (!now->tunnels)
+		follow_flow(as_number(&view->start), view->linear, now->netns);
+#endif
 }
 
 /*
@@ -225,6 +279,7 @@ static __always_inline struct sighting sight_again(struct sk_buff *skb, const st
 		return sighting;
 	}
 	sighting.id = known->id;
+	sighting.silent = is_silent(known);
 	return sighting;
 }
 
@@ -237,23 +292,28 @@ static __always_inline struct sighting sight(struct sk_buff *skb, const struct p
 	struct sighting sighting = {};
 	struct tracked now;
 	struct tracked *known = find_tracked(head);
+	enum asked asked = ASKED_NOT;
 
-	if (!known && !matches(skb, place->sk, view, window))
+	if (!known && !(asked = is_asked_for(skb, place, view, window, stage)))
 		return sighting;
 	now = sighted(skb, place, view, window, stage);
 	sighting.now_ns = now.seen_ns;
 	if (known && !is_another(skb, known, &now)) {
 		/* Whatever it was turned into, it is still the packet that was matched. */
 		sighting.id = now.id = known->id;
+		sighting.silent = is_silent(known);
+		keep_flow(known, &now, view);
 		*known = now;
 		return sighting;
 	}
-	if (known && !matches(skb, place->sk, view, window)) {
+	if (known && !(asked = is_asked_for(skb, place, view, window, stage))) {
 		forget(head);
 		return sighting;
 	}
-	sighting.first = true;
-	sighting.id = now.id = new_id(now.seen_ns);
+	if (asked == ASKED_FOR) {
+		sighting.first = true;
+		sighting.id = now.id = new_id(now.seen_ns);
+	}
 	if (known) {
 		*known = now;
 	} else if (keep) {

@@ -40,8 +40,8 @@ Examples:
   tracepkt doctor                      what this kernel lets tracepkt see
 
 tracepkt COMMAND --help shows the options of each.
-Exit status: ping: 0 answered, 1 not answered; others: 0; all: 2 error,
-3 what was asked for by name cannot be had on this kernel.)";
+Exit status: ping: 0 answered, 1 not answered; trace -- COMMAND: the command's; others: 0;
+all: 2 error, 3 what was asked for by name cannot be had on this kernel.)";
 
 constexpr const char* kPingFooter = R"(
 Examples:
@@ -54,6 +54,8 @@ constexpr const char* kTraceFooter = R"(
 Examples:
   tracepkt trace icmp or icmp6         every ping on this machine, also from outside
   tracepkt trace --count 10 host 10.0.0.2 and tcp port 443
+  tracepkt trace -- curl -s web        only what that command sends and receives
+  tracepkt trace udp port 53 -- COMMAND ARGS...
   tracepkt trace -w today.pcapng       keep it, also for Wireshark
   tracepkt trace -r today.pcapng --outcome dropped udp)";
 
@@ -131,7 +133,9 @@ void add_reading(CLI::App& command, TraceOptions& options) {
                                           {"consumed", OutcomeKind::kConsumed},
                                           {"lost", OutcomeKind::kLost}},
                                          "with -r: only packets that ended so");
-  command.add_option("--netns", options.netns, "with -r: only packets that were in it")
+  command
+      .add_option("--netns", options.netns,
+                  "with -r: only packets that were in it; with a COMMAND: where that runs")
       ->type_name("NAME");
   command.add_option("--dev", options.device, "with -r: only packets that were on it")
       ->type_name("NAME");
@@ -142,11 +146,19 @@ Status check_reading(const TraceOptions& options) {
     if (!options.common.write_file.empty() || options.common.duration_s) {
       return failure("-r shows what was traced before: neither -w nor --duration goes with it");
     }
+    if (!options.command.empty() || !options.common.output_file.empty()) {
+      return failure("-r shows what was traced before: neither -o nor a command goes with it");
+    }
     return {};
   }
-  if (options.outcome || !options.netns.empty() || !options.device.empty()) {
+  const bool netns_of_file = !options.netns.empty() && options.command.empty();
+  if (options.outcome || netns_of_file || !options.device.empty()) {
     return failure("--outcome, --netns and --dev choose from a capture file: give one with -r",
                    "live, a FILTER says what to trace");
+  }
+  if (!options.command.empty() && options.common.write_file == "-") {
+    return failure("the standard output is the command's, too: -w - does not go with a command",
+                   "-w FILE; or let it write elsewhere: -- sh -c 'COMMAND >FILE'");
   }
   return {};
 }
@@ -205,6 +217,10 @@ void add_trace(CLI::App& app, std::vector<std::string>& filter, TraceOptions& op
       ->type_name("");
   add_number(*command, "--count", options.common.count, std::uint64_t{1}, kMostPackets,
              "end after this many packets", "N");
+  command
+      ->add_option("-o,--output", options.common.output_file,
+                   "what is shown goes into that file, and not to the standard output")
+      ->type_name("FILE");
   add_common(*command, options.common);
   add_session(*command, options.common);
   add_reading(*command, options);
@@ -261,6 +277,21 @@ std::vector<std::string> expand_short_form(std::vector<std::string> arguments) {
     arguments.insert(arguments.begin() + 1, {"ping", "-c1"});
   }
   return arguments;
+}
+
+// Takes `-- COMMAND ARGS...` off, behind trace: what is in there is not ours to read.
+Result<std::vector<std::string>> take_command(std::vector<std::string>& arguments) {
+  const auto mark = std::ranges::find(arguments, "--");
+  if (arguments.size() < 2 || arguments[1] != "trace" || mark == arguments.end()) {
+    return {};
+  }
+  std::vector<std::string> command(mark + 1, arguments.end());
+  if (command.empty() || command[0].empty()) {
+    return failure("a command is wanted behind --, but nothing was given",
+                   "such as: tracepkt trace -- curl -s 10.0.0.2");
+  }
+  arguments.erase(mark, arguments.end());
+  return command;
 }
 
 Error later_option(std::string_view option, std::string_view command) {
@@ -331,12 +362,11 @@ int run(std::vector<std::string> arguments) {
                    .hint = fmt::format("a host of that name: tracepkt ping {}", arguments[1])});
   }
   arguments = expand_short_form(std::move(arguments));
-  if (arguments.size() > 1 && arguments[1] == "trace" &&
-      std::ranges::find(arguments, "--") != arguments.end()) {
-    return report(
-        {.what = "this version of tracepkt cannot trace a command's packets (trace ... -- COMMAND)",
-         .hint = "give a filter for them instead, such as: tracepkt trace host 10.0.0.2"});
+  auto traced_command = take_command(arguments);
+  if (!traced_command) {
+    return report(traced_command.error());
   }
+  trace_options.command = *std::move(traced_command);
   try {
     std::vector<std::string> reversed(arguments.rbegin(), arguments.rend() - 1);
     app.parse(std::move(reversed));

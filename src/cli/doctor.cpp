@@ -126,6 +126,17 @@ Feature drop_functions(const Status& tracing) {
   return feature;
 }
 
+Feature command_packets(const Result<kernel::KernelBtf>& btf, const Status& tracing) {
+  Feature feature = from_status("trace -- COMMAND: what it sends and receives", tracing);
+  if (tracing && (btf->tracepoint_arguments("sys_exit") < 0 ||
+                  btf->tracepoint_arguments("sched_process_fork") < 0)) {
+    feature.state = State::kNo;
+    feature.why = "this kernel lacks the tracepoints sys_exit or sched_process_fork";
+    feature.advice = "give a filter for its packets instead";
+  }
+  return feature;
+}
+
 // Every tracepoint that cannot be had costs its own detail and nothing else.
 std::vector<Feature> hook_features(const std::vector<kernel::Probe>& probes) {
   std::vector<Feature> features;
@@ -205,6 +216,7 @@ Diagnosis diagnose() {
   }
   diagnosis.features.push_back(std::move(ping));
   diagnosis.features.push_back(from_status("trace: follow what matches a filter", tracing));
+  diagnosis.features.push_back(command_packets(btf, tracing));
   diagnosis.features.push_back(from_status("drops: count what is dropped, by kind", tracing));
   diagnosis.features.push_back(drop_reasons(btf, tracing));
   diagnosis.features.push_back(drop_functions(tracing));

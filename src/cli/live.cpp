@@ -1,16 +1,20 @@
 #include "cli/live.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <ctime>
 #include <optional>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
 
+#include "base/fd.h"
+#include "base/text.h"
 #include "capture/writer.h"
 #include "cli/recorder.h"
 #include "cli/standard_files.h"
@@ -122,15 +126,28 @@ Result<kernel::RuleTracing> start_rule_tracing() {
   return tracing;
 }
 
+// -o; no file where there is none.
+Result<Fd> open_output(const std::string& path) {
+  if (path.empty()) {
+    return Fd();
+  }
+  Fd fd(open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+  if (!fd.valid()) {
+    return errno_failure(errno, "cannot write " + printable(path));
+  }
+  return fd;
+}
+
 }  // namespace
 
 std::uint64_t monotonic_ns() { return static_cast<std::uint64_t>(clock_ns(CLOCK_MONOTONIC)); }
 
 struct Live::State {
   State(const CommonOptions& options, const sinks::Clock& session_clock, kernel::Tracer live_tracer,
-        std::optional<capture::Writer> writer, OnJourney on_journey, OnEvent take_event,
+        std::optional<capture::Writer> writer, Fd output, OnJourney on_journey, OnEvent take_event,
         const journey::BuilderOptions& builder_options)
-      : out(STDOUT_FILENO, options.color),
+      : output_file(std::move(output)),
+        out(output_file.valid() ? output_file.get() : STDOUT_FILENO, options.color),
         err(STDERR_FILENO, sinks::ColorMode::kNever),
         clock(session_clock),
         shows_journeys(options.write_file != "-"),
@@ -148,6 +165,7 @@ struct Live::State {
   void take(std::span<const std::byte> record);
   void keep(const capture::Step& step);
 
+  Fd output_file;  // -o
   sinks::Output out;
   sinks::Output err;
   sinks::Clock clock;
@@ -248,8 +266,13 @@ Result<std::unique_ptr<Live>> Live::start(const CommonOptions& options,
     }
     writer = *std::move(created);
   }
+  auto output = open_output(options.output_file);
+  if (!output) {
+    return std::unexpected(output.error());
+  }
   auto state = std::make_unique<State>(options, clock, *std::move(tracer), std::move(writer),
-                                       std::move(on_journey), std::move(on_event), builder_options);
+                                       *std::move(output), std::move(on_journey),
+                                       std::move(on_event), builder_options);
   state->rule_tracing = std::move(rule_tracing);
   State* raw = state.get();
   raw->live_names.warm_up();
@@ -287,6 +310,8 @@ void Live::read() {
     state.tracer.forget_packets(now_ns - kForgetAfterNs);
   }
 }
+
+bool Live::is_quiet() const { return state_->bytes_this_time == 0; }
 
 int Live::pause_ms() const {
   const std::size_t taken = state_->bytes_this_time;

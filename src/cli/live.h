@@ -39,6 +39,8 @@ class Live {
 
   // Takes in what the kernel has for us now.
   void read();
+  // Nothing had come, at the last read().
+  bool is_quiet() const;
 
   // How long to do something else before the next read(). Not 0 as long as the ring has room: who
   // takes each record as it comes slows down the CPU that writes them.

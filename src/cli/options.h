@@ -24,6 +24,7 @@ struct CommonOptions {
   std::optional<double> duration_s;     // --duration
   std::size_t buffer_bytes = 8u << 20;  // --buffer
   std::string write_file;               // -w; "-": the standard output
+  std::string output_file;              // -o; empty: the standard output
 };
 
 struct PingOptions {
@@ -42,10 +43,11 @@ struct PingOptions {
 struct TraceOptions {
   CommonOptions common;
   std::string filter;
+  std::vector<std::string> command;  // behind --
   // -r, and of what it holds, which journeys.
   std::string read_file;
   std::optional<journey::OutcomeKind> outcome;
-  std::string netns;
+  std::string netns;  // with a command: where it runs
   std::string device;
 };
 

@@ -48,7 +48,8 @@ void print_table(const std::vector<Row>& rows, sinks::Output& out) {
             "\n");
   for (const Row& row : rows) {
     const std::string left =
-        fmt::format("{}  {}  {}  ", pad_right(decode::stage_name(row.hook.stage), kStage),
+        fmt::format("{}  {}  {}  ",
+                    pad_right(row.hook.stage ? decode::stage_name(*row.hook.stage) : "-", kStage),
                     pad_right(row.hook.name, kName), pad_right(row.here ? "yes" : "no", kHere));
     std::string indent = left;
     for (const std::string& line : wrapped(row.hook.says, out.width() - left.size())) {
@@ -66,7 +67,9 @@ void print_json(const std::vector<Row>& rows, sinks::Output& out) {
   for (const Row& row : rows) {
     JsonWriter json;
     json.begin_object().field("type", "probe").field("name", row.hook.probe());
-    json.field("stage", decode::stage_name(row.hook.stage)).field("says", row.hook.says);
+    json.key("stage");
+    row.hook.stage ? json.value(decode::stage_name(*row.hook.stage)) : json.null();
+    json.field("says", row.hook.says);
     json.field("needed", row.hook.needed).field("here", row.here).end_object();
     out.write(json.text() + "\n");
   }

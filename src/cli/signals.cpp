@@ -8,23 +8,38 @@
 namespace tracepkt::cli {
 
 Result<Signals> Signals::block() {
-  std::signal(SIGPIPE, SIG_IGN);
+  const auto pipe_before = std::signal(SIGPIPE, SIG_IGN);
+  sigset_t before;
   sigset_t set;
   sigemptyset(&set);
   for (const int number : {SIGINT, SIGTERM, SIGHUP}) {
     sigaddset(&set, number);
   }
-  sigprocmask(SIG_BLOCK, &set, nullptr);
+  sigprocmask(SIG_BLOCK, &set, &before);
   Fd fd(signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC));
   if (!fd.valid()) {
     return errno_failure(errno, "cannot listen for signals");
   }
-  return Signals(std::move(fd));
+  Signals signals(std::move(fd));
+  signals.mask_before_ = before;
+  signals.pipe_before_ = pipe_before;
+  return signals;
 }
 
-bool Signals::arrived() {
+bool Signals::arrived() { return next().has_value(); }
+
+std::optional<Signal> Signals::next() {
   signalfd_siginfo info = {};
-  return ::read(fd_.get(), &info, sizeof(info)) == sizeof(info);
+  if (::read(fd_.get(), &info, sizeof(info)) != sizeof(info)) {
+    return std::nullopt;
+  }
+  return Signal{.number = static_cast<int>(info.ssi_signo),
+                .from_terminal = info.ssi_code == SI_KERNEL};
+}
+
+void Signals::restore() const {
+  std::signal(SIGPIPE, pipe_before_);
+  sigprocmask(SIG_SETMASK, &mask_before_, nullptr);
 }
 
 }  // namespace tracepkt::cli

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <netinet/in.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -92,6 +93,22 @@ bool is_wanted(const Target& target, std::string_view program, const TraceReques
          (target.function != "fib_table_lookup" && target.function != "fib6_table_lookup");
 }
 
+// A BPF object, with the filter written into it.
+Result<std::vector<std::byte>> object_for(const TraceRequest& request, bool with_kfuncs) {
+  if (request.command_token != 0) {
+    return filter::write_filter(
+        with_kfuncs ? bpf::command_object() : bpf::command_without_kfuncs_object(), request.filter);
+  }
+  if (!with_kfuncs) {
+    return filter::write_filter(bpf::without_kfuncs_trace_object(), request.filter);
+  }
+  auto bytes = filter::write_filter(bpf::short_trace_object(), request.filter);
+  return bytes ? std::move(bytes) : filter::write_filter(bpf::long_trace_object(), request.filter);
+}
+
+// Without these it is not known what is the command's.
+constexpr std::array<std::string_view, 2> kCommandHooks = {"sys_exit", "sched_process_fork"};
+
 // The firewalls' functions had the table as their last argument before (8844e01062dd).
 constexpr KernelVersion kXtablesTableFirst = {.major = 5, .minor = 16};
 
@@ -137,10 +154,7 @@ Tracer& Tracer::operator=(Tracer&&) noexcept = default;
 Tracer::~Tracer() = default;
 
 Result<Tracer> Tracer::start(const TraceRequest& request) {
-  auto bytes = filter::write_filter(bpf::short_trace_object(), request.filter);
-  if (!bytes) {
-    bytes = filter::write_filter(bpf::long_trace_object(), request.filter);
-  }
+  auto bytes = object_for(request, true);
   if (!bytes) {
     return std::unexpected(bytes.error());
   }
@@ -155,7 +169,7 @@ Result<Tracer> Tracer::start(const TraceRequest& request) {
       return std::unexpected(kernel_btf.error());
     }
     if (!kernel_btf->has_function("bpf_rdonly_cast")) {
-      bytes = filter::write_filter(bpf::without_kfuncs_trace_object(), request.filter);
+      bytes = object_for(request, false);
       if (!bytes) {
         return std::unexpected(bytes.error());
       }
@@ -179,6 +193,17 @@ Result<Tracer> Tracer::start(const TraceRequest& request) {
     if (hook.needed && probe != state->probes.end() && !probe->attached) {
       return failure(fmt::format("cannot follow packets: {}: {}", probe->name, probe->why),
                      "see what this kernel offers: tracepkt doctor");
+    }
+  }
+  for (const Probe& probe : state->probes) {
+    const bool needed = std::ranges::any_of(
+        kCommandHooks, [&](std::string_view hook) { return probe.name.ends_with(hook); });
+    if (needed && !probe.attached) {
+      return std::unexpected(
+          Error{.what = fmt::format("cannot follow a command: {}: {}", probe.name, probe.why),
+                .hint = "give a filter for its packets instead, such as: tracepkt trace host "
+                        "10.0.0.2",
+                .unavailable = true});
     }
   }
   return Tracer(std::move(state));
@@ -205,7 +230,12 @@ Status Tracer::State::load(std::span<const std::byte> bytes, const TraceRequest&
   config->xtables_table_last =
       parse_version(kernel_release()).value_or(kXtablesTableFirst) < kXtablesTableFirst;
   config->echo = request.echo;
-  if (request.mode == MATCH_ECHO) {
+  config->command_token = request.command_token;
+  if (request.command_token != 0) {
+    // What the filter does not match may be what a packet answers that it does match.
+    std::ranges::fill(config->protocols.v4, UINT64_MAX);
+    std::ranges::fill(config->protocols.v6, UINT64_MAX);
+  } else if (request.mode == MATCH_ECHO) {
     config->protocols = icmp_protocols();
   } else if (request.filter.l3) {
     config->protocols = filter::possible_protocols(*request.filter.l3);
@@ -335,6 +365,11 @@ void Tracer::forget_packets(std::uint64_t before_ns) {
   }
 }
 
+void mark_as_command(std::uint64_t token) {
+  // See on_sys_exit() in bpf/command.bpf.h.
+  syscall(SYS_bind, -1, token, 0);
+}
+
 std::vector<HookName> hook_names() {
   return {
 #define HOOK(id, hook, stage_of, view, words) \
@@ -386,6 +421,9 @@ std::vector<HookName> hook_names() {
        .name = "ebt_do_table",
        .stage = STAGE_netfilter,
        .says = "a table of legacy ebtables passed, with its verdict"},
+      {.name = "sys_exit", .says = "a socket made, or bound to a port (trace -- COMMAND)"},
+      {.name = "sched_process_fork", .says = "a process begun (trace -- COMMAND)"},
+      {.name = "sched_process_exit", .says = "a process ended (trace -- COMMAND)"},
   };
 }
 

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,8 @@ struct TraceRequest {
   bool rules = false;
   // Drops, and nothing else of any packet.
   bool drops_only = false;
+  // Only packets of the command that is marked with it (see mark_as_command()); 0: of everybody.
+  std::uint64_t command_token = 0;
 };
 
 struct Probe {
@@ -74,11 +77,15 @@ class Tracer {
   std::unique_ptr<State> state_;
 };
 
+// From now on this process and those that it starts are the command that has this token. For a
+// child between fork() and exec(): only system calls, no memory. Without a tracer, nothing happens.
+void mark_as_command(std::uint64_t token);
+
 // The catalogue: the tracepoints without which a ping cannot be followed, and all others.
 struct HookName {
   std::string kind = "tp_btf";  // or "fentry"
   std::string name;
-  stage_id stage = STAGE_tx;  // of the hops that it tells
+  std::optional<stage_id> stage;  // of the hops that it tells, if it tells any
   bool needed = false;
   std::string says;
 

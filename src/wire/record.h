@@ -10,7 +10,9 @@
 #include "wire/filter.h"
 
 /* Bytes of the packet, from its IP header on, that one record carries at most. */
+#ifndef WINDOW_BYTES
 #define WINDOW_BYTES 128
+#endif
 
 enum hook_id {
 #define HOOK(id, name, stage, view, says) HOOK_##name = id,
@@ -184,4 +186,5 @@ struct probe_config {
   __u32 xtables_table_last;       /* its functions take (skb, state, table): before 5.16 */
   struct protocol_sets protocols; /* of bare IP packets that can be asked for */
   struct echo_identity echo;
+  __u64 command_token; /* what the command's first process tells itself by (bpf/command.bpf.h) */
 };

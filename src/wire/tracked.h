@@ -11,10 +11,11 @@
 
 /* As it was at the last hook that saw it. */
 struct tracked {
-  __u64 id;
+  __u64 id;      /* 0: followed, and not told (see sight()) */
   __u64 seen_ns; /* CLOCK_MONOTONIC */
   __u64 fingerprint;
   __u32 netns;  /* inode; 0 where it was on no device and no socket */
   __u16 offset; /* of its IP header from the start of the buffer */
-  __u16 stage;  /* enum stage_id */
+  __u8 stage;   /* enum stage_id */
+  __u8 tunnels; /* headers in front of what was there at first sight */
 };
