@@ -58,6 +58,19 @@ SEC("tp_btf/netif_receive_skb") int on_netif_receive_skb(__u64 *ctx)
 	return on_crossing(skb, HOOK_netif_receive_skb, STAGE_in, VIEW_IN);
 }
 
+/* Of request and TIME_WAIT sockets, which are smaller, there is no more than what all have. */
+static __always_inline __u64 socket_inode(struct sock *sk)
+{
+	__u8 state;
+
+	if (!sk)
+		return 0;
+	state = sk->__sk_common.skc_state;
+	if (state == TCP_NEW_SYN_RECV || state == TCP_TIME_WAIT)
+		return 0;
+	return BPF_CORE_READ(sk, sk_socket, file, f_inode, i_ino);
+}
+
 /* A reader copies the packet out of its socket. */
 SEC("tp_btf/skb_copy_datagram_iovec") int on_skb_copy_datagram_iovec(__u64 *ctx)
 {
@@ -89,23 +102,11 @@ SEC("tp_btf/skb_copy_datagram_iovec") int on_skb_copy_datagram_iovec(__u64 *ctx)
 		record.socket.type = sk->sk_type;
 		record.socket.protocol = sk->sk_protocol;
 	}
+	record.socket.inode = config.with_senders ? socket_inode(sk) : 0;
 	record.socket.pid = bpf_get_current_pid_tgid() >> 32;
 	bpf_get_current_comm(record.socket.comm, sizeof(record.socket.comm));
 	emit(&record, sizeof(record), sizeof(record));
 	return 0;
-}
-
-/* Of request and TIME_WAIT sockets, which are smaller, there is no more than what all have. */
-static __always_inline __u64 socket_inode(struct sock *sk)
-{
-	__u8 state;
-
-	if (!sk)
-		return 0;
-	state = sk->__sk_common.skc_state;
-	if (state == TCP_NEW_SYN_RECV || state == TCP_TIME_WAIT)
-		return 0;
-	return BPF_CORE_READ(sk, sk_socket, file, f_inode, i_ino);
 }
 
 /*
@@ -134,6 +135,10 @@ SEC("tp_btf/kfree_skb") int on_kfree_skb(__u64 *ctx)
 	if (last)
 		record.header.flags |= RECORD_LAST;
 	tell_way(&record.header, &view);
+	if (config.with_neighbours)
+		tell_lost_neighbour(sighting.id, as_number(ctx), as_number(&view.start));
+	if (config.with_senders && sighting.first && !record.header.iif)
+		tell_sender(sighting.id, as_number((const __u64 *)&place.sk), sighting.now_ns);
 	record.drop.section.id = SECTION_drop;
 	record.drop.section.size = sizeof(record.drop);
 	record.drop.location = ctx[1];

@@ -49,7 +49,9 @@ Status trace(const TraceOptions& options) {
                            .ring_bytes = options.common.buffer_bytes,
                            .routes = options.common.verbosity > 0,
                            .chains = true,
-                           .rules = options.common.rules},
+                           .rules = options.common.rules,
+                           .sockets = true,
+                           .queues = options.common.verbosity > 0},
                           on_journey);
   if (!live) {
     return std::unexpected(live.error());

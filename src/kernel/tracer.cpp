@@ -76,6 +76,14 @@ Target target_of(const bpf_program* program) {
   return {.kind = section.substr(0, slash), .function = section.substr(slash + 1)};
 }
 
+bool may_be_tcp(const filter::Filter& filter) {
+  if (!filter.l3) {
+    return true;
+  }
+  const protocol_sets sets = filter::possible_protocols(*filter.l3);
+  return ((sets.v4[0] | sets.v6[0]) >> IPPROTO_TCP & 1) != 0;
+}
+
 bool is_wanted(const Target& target, const TraceRequest& request, const ChainHooks& chains) {
   if (request.drops_only) {
     return target.function == "kfree_skb";
@@ -83,6 +91,12 @@ bool is_wanted(const Target& target, const TraceRequest& request, const ChainHoo
   if (!target.is_tracepoint()) {
     return chains.has(target.function) &&
            (request.rules || target.function != "__nft_trace_packet");
+  }
+  if (target.function.starts_with("tcp_")) {
+    return request.sockets && may_be_tcp(request.filter);
+  }
+  if (target.function == "qdisc_dequeue") {
+    return request.queues;
   }
   return request.routes ||
          (target.function != "fib_table_lookup" && target.function != "fib6_table_lookup");
@@ -201,6 +215,8 @@ Status Tracer::State::load(std::span<const std::byte> bytes, const TraceRequest&
   config->with_chains = !chains.functions.empty();
   config->xtables_table_last =
       parse_version(kernel_release()).value_or(kXtablesTableFirst) < kXtablesTableFirst;
+  config->with_senders = request.sockets;
+  config->with_neighbours = !request.drops_only;
   config->echo = request.echo;
   if (request.mode == MATCH_ECHO) {
     config->protocols = icmp_protocols();
@@ -381,6 +397,28 @@ std::vector<HookName> hook_names() {
        .name = "ebt_do_table",
        .stage = STAGE_netfilter,
        .says = "a table of legacy ebtables passed, with its verdict"},
+      {.name = "neigh_create",
+       .stage = STAGE_neigh,
+       .says = "a next hop that was not known before"},
+      {.name = "neigh_event_send_done",
+       .stage = STAGE_neigh,
+       .says = "the link address of a next hop is looked for"},
+      {.name = "neigh_update",
+       .stage = STAGE_neigh,
+       .says = "the link address of a next hop is found, and what waits for it is sent"},
+      {.name = "neigh_update_done", .stage = STAGE_neigh, .says = "all that waited is sent"},
+      {.name = "neigh_timer_handler",
+       .stage = STAGE_neigh,
+       .says = "a next hop that does not answer is given up"},
+      {.name = "icmp_send", .stage = STAGE_icmp, .says = "an ICMP error about a packet (IPv4)"},
+      {.name = "tcp_probe",
+       .stage = STAGE_tcp,
+       .says = "a segment at the socket of its connection"},
+      {.name = "tcp_send_reset", .stage = STAGE_tcp, .says = "a segment answered with a reset"},
+      {.name = "tcp_retransmit_skb", .stage = STAGE_tcp, .says = "a segment sent again"},
+      {.name = "qdisc_dequeue",
+       .stage = STAGE_qdisc,
+       .says = "taken out of the queue of an interface"},
   };
 }
 
