@@ -321,7 +321,9 @@ Outcome consumed_outcome(const Journey& journey, const Hop& crossing, const Hop*
 
 // Stages that tell what was decided about a packet, not where it is.
 bool is_decision(const Hop& hop) {
-  return hop.stage == STAGE_route || hop.stage == STAGE_netfilter || hop.stage == STAGE_nat;
+  return hop.stage == STAGE_route || hop.stage == STAGE_netfilter || hop.stage == STAGE_nat ||
+         hop.stage == STAGE_neigh || hop.stage == STAGE_icmp || hop.stage == STAGE_tcp ||
+         hop.stage == STAGE_qdisc;
 }
 
 // The firewall's chain that dropped the packet at this hop; null if none is known to have.
@@ -375,8 +377,8 @@ Hop* answered_hop(std::vector<Hop>& hops, const AssembleContext& context) {
   }
   const auto reversed = std::views::reverse(hops);
   const auto hop = std::ranges::find_if(reversed, [&](const Hop& one) {
-    return one.netns.inode == context.answered_in_netns &&
-           (one.is_crossing() || one.stage == STAGE_in || one.stage == STAGE_deliver);
+    return one.netns.inode == context.answered_in_netns && one.stage != STAGE_drop &&
+           !is_decision(one);
   });
   if (hop == reversed.end() || (hop->time_ns > context.answered_ns && !hop->inferred)) {
     return nullptr;

@@ -170,6 +170,8 @@ struct netfilter_section {
   __u64 rule; /* its handle (nftables) or number (xtables); 0: none */
   char table[32];
   char chain[64]; /* xtables: empty, it is called as the hook is */
+};
+
 /* An ICMP error that is sent because of the packet. */
 struct icmp_section {
   struct section_header section;

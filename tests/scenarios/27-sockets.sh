@@ -151,5 +151,5 @@ tp_end INT
 again='journeys | map(select(.hops | any(.event == "retransmitted")))'
 expect_json 'who sent it' "$(process "$work/client")" \
 	"$again | .[0] | $(at_stage out '"\(.socket.process) \(.socket.pid)"')"
-expect_json 'it is told before it leaves' 'out tcp tx' "$again | .[0].hops[0:3] | map(.stage) | join(\" \")"
+expect_json 'it is told before it leaves' 'out tcp tx' "$again | .[0].hops | map(.stage | select(IN(\"route\", \"netfilter\") | not)) | .[0:3] | join(\" \")"
 expect_json 'why' true "$again | .[0].hops[1].cause | IN(\"timeout\", \"probe\")"
