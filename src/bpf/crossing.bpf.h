@@ -3,6 +3,8 @@
 #pragma once
 
 #include "bpf/emit.bpf.h"
+#include "bpf/neighbour.bpf.h"
+#include "bpf/notes.bpf.h"
 #include "bpf/route.bpf.h"
 
 struct crossing_record {
@@ -78,7 +80,14 @@ static __always_inline int on_crossing(struct sk_buff *skb, enum hook_id hook, e
 	fill_header(&record.header, skb, &place, hook, stage, &sighting);
 	size += fill_packet(&record.packet, skb, &view);
 	emit(&record, size, sizeof(record));
-	if (stage == STAGE_tx)
+	if (stage != STAGE_tx && stage != STAGE_out)
+		return 0;
+	if (stage == STAGE_tx) {
 		tell_way(&record.header, &view);
+		if (config.with_neighbours)
+			tell_found_neighbour(&record.header);
+	}
+	if (config.with_senders && sighting.first && !record.header.iif)
+		tell_sender(sighting.id, as_number((const __u64 *)&place.sk), sighting.now_ns);
 	return 0;
 }

@@ -85,6 +85,7 @@ struct sock_common {
 	struct {
 		__s64 counter;
 	} skc_cookie;
+	struct sock *skc_listener;
 };
 
 struct inode {
@@ -146,6 +147,7 @@ struct skb_shared_info {
 };
 
 struct sk_buff {
+	struct sk_buff *next;
 	struct net_device *dev;
 	struct sock *sk;
 	unsigned long _nfct; /* struct nf_conn *, and enum ip_conntrack_info in its lowest bits */
@@ -155,6 +157,7 @@ struct sk_buff {
 	__u8 pkt_type : 3;
 	__u32 mark;
 	int skb_iif;
+	unsigned long _skb_refdst;
 	__be16 protocol;
 	__u16 network_header;
 	__u16 mac_header;
@@ -200,6 +203,69 @@ struct fib6_result {
 
 struct fib6_table {
 	__u32 tb6_id;
+};
+
+struct dst_entry {
+	struct net_device *dev;
+};
+
+struct rtable {
+	struct dst_entry dst;
+	__u8 rt_gw_family;
+	union {
+		__be32 rt_gw4;
+		struct in6_addr rt_gw6;
+	};
+};
+
+struct rt6_info {
+	struct in6_addr rt6i_gateway;
+};
+
+struct neigh_table {
+	int family;
+};
+
+struct neighbour {
+	struct neigh_table *tbl;
+	struct {
+		int counter;
+	} probes;
+	__u8 nud_state;
+	struct net_device *dev;
+	__u8 primary_key[0];
+};
+
+struct Qdisc_ops {
+	char id[16];
+};
+
+struct netdev_queue {
+	struct net_device *dev;
+};
+
+struct Qdisc {
+	const struct Qdisc_ops *ops;
+	__u32 handle;
+	struct netdev_queue *dev_queue;
+};
+
+struct inet_connection_sock {
+	__u8 icsk_ca_state : 5;
+	__u8 icsk_retransmits;
+};
+
+struct fdtable {
+	unsigned int max_fds;
+	struct file **fd;
+};
+
+struct files_struct {
+	struct fdtable *fdt;
+};
+
+struct task_struct {
+	struct files_struct *files;
 };
 
 struct iphdr {
@@ -284,6 +350,11 @@ struct nf_conn {
 /* Only asked whether it exists. */
 enum skb_drop_reason {
 	SKB_DROP_REASON_NOT_SPECIFIED = 2,
+};
+
+/* The same (6.10). */
+enum sk_rst_reason {
+	SK_RST_REASON_NOT_SPECIFIED = 0,
 };
 
 /* Of the kernel's headers, what the code below says by name. */

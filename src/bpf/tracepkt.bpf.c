@@ -58,6 +58,11 @@ SEC("tp_btf/netif_receive_skb") int on_netif_receive_skb(__u64 *ctx)
 	return on_crossing(skb, HOOK_netif_receive_skb, STAGE_in, VIEW_IN);
 }
 
+static __always_inline __u64 socket_inode(struct sock *sk)
+{
+	return sk && is_whole_socket(sk->__sk_common.skc_state) ? inode_of(sk) : 0;
+}
+
 /* A reader copies the packet out of its socket. */
 SEC("tp_btf/skb_copy_datagram_iovec") int on_skb_copy_datagram_iovec(__u64 *ctx)
 {
@@ -89,15 +94,11 @@ SEC("tp_btf/skb_copy_datagram_iovec") int on_skb_copy_datagram_iovec(__u64 *ctx)
 		record.socket.type = sk->sk_type;
 		record.socket.protocol = sk->sk_protocol;
 	}
+	record.socket.inode = config.with_senders ? socket_inode(sk) : 0;
 	record.socket.pid = bpf_get_current_pid_tgid() >> 32;
 	bpf_get_current_comm(record.socket.comm, sizeof(record.socket.comm));
 	emit(&record, sizeof(record), sizeof(record));
 	return 0;
-}
-
-static __always_inline __u64 socket_inode(struct sock *sk)
-{
-	return sk && is_whole_socket(sk->__sk_common.skc_state) ? inode_of(sk) : 0;
 }
 
 /*
@@ -127,6 +128,10 @@ SEC("tp_btf/kfree_skb") int on_kfree_skb(__u64 *ctx)
 	if (last)
 		record.header.flags |= RECORD_LAST;
 	tell_way(&record.header, &view);
+	if (config.with_neighbours)
+		tell_lost_neighbour(sighting.id, as_number(ctx), as_number(&view.start));
+	if (config.with_senders && sighting.first && !record.header.iif)
+		tell_sender(sighting.id, as_number((const __u64 *)&place.sk), sighting.now_ns);
 	record.drop.section.id = SECTION_drop;
 	record.drop.section.size = sizeof(record.drop);
 	record.drop.location = ctx[1];

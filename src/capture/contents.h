@@ -53,6 +53,8 @@ enum class NameKind : std::uint64_t {
   kReason = 3,     // key: reason of a drop
   kSymbol = 4,     // key: address in the kernel
   kRule = 5,       // of a firewall. key: handle; key2: which table of which namespace
+  kSocketOwner = 16,  // key: inode; "PID NAME"
+  kResetReason = 17,  // key: reason of a reset that TCP sends
 };
 
 struct Name {

@@ -166,7 +166,7 @@ Status check_reading(const TraceOptions& options) {
 void add_session(CLI::App& command, CommonOptions& common) {
   command.add_flag("-v", common.verbosity,
                    "more stages: the routes looked up (ping: always), firewall chains that let it "
-                   "pass");
+                   "pass, queues");
   command.add_flag("--rules", common.rules,
                    "which firewall rules matched (nftables, iptables-nft)");
   add_duration_and_buffer(command, common);

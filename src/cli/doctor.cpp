@@ -80,7 +80,9 @@ Status try_tracing(const kernel::Rights& rights, const Result<kernel::KernelBtf>
                                              .ring_bytes = 8u << 20,
                                              .routes = true,
                                              .chains = true,
-                                             .rules = true});
+                                             .rules = true,
+                                             .sockets = true,
+                                             .queues = true});
   if (!tracer) {
     return std::unexpected(tracer.error());
   }

@@ -25,6 +25,7 @@
 #include "kernel/netns_names.h"
 #include "kernel/nftables.h"
 #include "kernel/rights.h"
+#include "kernel/socket_owners.h"
 #include "kernel/symbols.h"
 #include "ring/ring.h"
 
@@ -35,6 +36,7 @@ namespace {
 constexpr std::uint64_t kForgetAfterNs = 30'000'000'000;
 constexpr std::uint64_t kForgetEveryNs = 5'000'000'000;
 constexpr std::uint64_t kExpireEveryNs = 100'000'000;
+constexpr std::uint64_t kLookEveryNs = 200'000'000;
 // How long a record may wait for company; and in a busy time, when some hundred came at once.
 constexpr int kPauseMs = 20;
 constexpr int kBusyPauseMs = 2;
@@ -85,13 +87,42 @@ class LiveNames : public journey::Names {
                        netfilter.rule);
   }
 
+  std::string socket_owner(std::uint64_t inode) override;
+
+  std::string reset_reason(std::uint32_t reason) override {
+    if (!reset_reasons_) {
+      const auto kernel_btf = kernel::KernelBtf::load();
+      reset_reasons_ = kernel_btf ? kernel_btf->reset_reasons() : ReasonNames();
+    }
+    const auto it = reset_reasons_->find(reason);
+    return it != reset_reasons_->end() ? it->second : "REASON_" + std::to_string(reason);
+  }
+
  private:
+  using ReasonNames = std::unordered_map<std::uint32_t, std::string>;
+
   kernel::NetnsNames netns_;
   std::unordered_map<std::uint32_t, std::string> reasons_;
   std::unordered_set<std::uint32_t> subsystems_;  // that have dropped something
   kernel::Symbols symbols_;
   kernel::NamespaceRules rules_;
+  kernel::SocketOwners owners_;
+  std::uint64_t looked_ns_ = 0;  // for owners that were not known before
+  std::optional<ReasonNames> reset_reasons_;
 };
+
+// Looking through all processes takes a while: while packets come that nobody seems to have sent,
+// not for each of them.
+std::string LiveNames::socket_owner(std::uint64_t inode) {
+  if (inode == 0 || (!owners_.knows(inode) && monotonic_ns() < looked_ns_ + kLookEveryNs)) {
+    return "";
+  }
+  if (!owners_.knows(inode)) {
+    looked_ns_ = monotonic_ns();
+  }
+  const auto owner = owners_.find(inode);
+  return owner ? fmt::format("{} {}", owner->pid, owner->name) : "";
+}
 
 capture::Session session_of(const CommonOptions& options, const kernel::TraceRequest& request,
                             const sinks::Clock& clock,
@@ -199,6 +230,10 @@ void Live::State::take(std::span<const std::byte> record) {
     // A namespace may be gone before its packet's journey ends: ask for its name while it is there.
     if (event->netns.inode != 0 && event->first) {
       names.netns(event->netns);
+    }
+    // So may the process: its socket has been seen with it, or its inode tells.
+    if (event->socket && event->socket->pid == 0) {
+      names.socket_owner(event->socket->inode);
     }
     if (recorder) {
       recorder->describe(*event);

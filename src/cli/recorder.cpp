@@ -92,6 +92,14 @@ std::string Recorder::rule(std::uint32_t inode, const decode::Netfilter& netfilt
               [&] { return live_.rule(inode, netfilter); });
 }
 
+std::string Recorder::socket_owner(std::uint64_t inode) {
+  return name({NameKind::kSocketOwner, inode, 0}, [&] { return live_.socket_owner(inode); });
+}
+
+std::string Recorder::reset_reason(std::uint32_t reason) {
+  return name({NameKind::kResetReason, reason, 0}, [&] { return live_.reset_reason(reason); });
+}
+
 void Recorder::describe(const decode::Event& event) {
   journey::Hop hop{.netns = {.inode = event.netns.inode, .name = {}},
                    .device = event.device,

@@ -31,6 +31,8 @@ class Recorder : public journey::Names {
   std::string drop_reason(std::uint32_t reason) override;
   std::string symbol(std::uint64_t address) override;
   std::string rule(std::uint32_t inode, const decode::Netfilter& netfilter) override;
+  std::string socket_owner(std::uint64_t inode) override;
+  std::string reset_reason(std::uint32_t reason) override;
 
   // Before the event of the turn's record is handed on: keeps what it tells in words.
   void describe(const decode::Event& event);

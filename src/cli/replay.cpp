@@ -53,6 +53,13 @@ class FileNames : public journey::Names {
         find(capture::NameKind::kRule, netfilter.rule, rule_scope(inode, netfilter)));
   }
 
+  std::string socket_owner(std::uint64_t inode) override {
+    return std::string(find(capture::NameKind::kSocketOwner, inode));
+  }
+  std::string reset_reason(std::uint32_t reason) override {
+    return std::string(find(capture::NameKind::kResetReason, reason));
+  }
+
  private:
   std::string_view find(capture::NameKind kind, std::uint64_t key, std::uint64_t key2 = 0) const {
     const auto it = names_.find({kind, key, key2});

@@ -119,6 +119,8 @@ Status TraceSession::prepare() {
                            .routes = options_.common.verbosity > 0,
                            .chains = true,
                            .rules = options_.common.rules,
+                           .sockets = true,
+                           .queues = options_.common.verbosity > 0,
                            .command_token = token_},
                           [this](journey::Journey&& journey) { show(std::move(journey)); });
   if (!live) {

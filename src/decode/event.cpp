@@ -87,6 +87,43 @@ bool decode_netfilter(std::span<const std::byte> bytes, Event& event) {
   return true;
 }
 
+Note note_of(const icmp_section& section) {
+  return IcmpError{.protocol = section.protocol, .type = section.type, .code = section.code};
+}
+
+Note note_of(const tcp_section& section) {
+  return TcpNote{.kind = static_cast<TcpNote::Kind>(section.note),
+                 .ca_state = section.ca_state,
+                 .tries = section.tries,
+                 .has_reason = section.has_reason != 0,
+                 .reason = section.reason};
+}
+
+Note note_of(const neigh_section& section) {
+  Neighbour neighbour{
+      .address = address_of(section.family, section.address),
+      .state = section.state,
+      .probes = section.probes,
+      .asked_ns = section.asked_ns,
+      .told_ns = section.told_ns,
+      .lladdr_len = std::min<std::uint8_t>(section.lladdr_len, sizeof(section.lladdr))};
+  std::copy_n(section.lladdr, neighbour.lladdr_len, neighbour.lladdr.begin());
+  return neighbour;
+}
+
+Note note_of(const qdisc_section& section) {
+  return Queue{.handle = section.handle, .kind = short_name(section.kind)};
+}
+
+template <typename Section>
+bool decode_note(std::span<const std::byte> bytes, Event& event) {
+  const auto section = read_section<Section>(bytes);
+  if (section) {
+    event.note = note_of(*section);
+  }
+  return section.has_value();
+}
+
 bool decode_section(std::uint16_t id, std::span<const std::byte> bytes, Event& event) {
   switch (id) {
     case SECTION_packet:
@@ -103,7 +140,7 @@ bool decode_section(std::uint16_t id, std::span<const std::byte> bytes, Event& e
       return true;
     }
     case SECTION_socket: {
-      const auto section = read_section<socket_section>(bytes);
+      const auto section = read_section<socket_section>(bytes, offsetof(socket_section, inode));
       if (!section) {
         return false;
       }
@@ -111,7 +148,8 @@ bool decode_section(std::uint16_t id, std::span<const std::byte> bytes, Event& e
                             .type = section->type,
                             .protocol = section->protocol,
                             .pid = section->pid,
-                            .comm = short_name(section->comm)};
+                            .comm = short_name(section->comm),
+                            .inode = section->inode};
       return true;
     }
     case SECTION_route: {
@@ -130,6 +168,14 @@ bool decode_section(std::uint16_t id, std::span<const std::byte> bytes, Event& e
     }
     case SECTION_netfilter:
       return decode_netfilter(bytes, event);
+    case SECTION_icmp:
+      return decode_note<icmp_section>(bytes, event);
+    case SECTION_tcp:
+      return decode_note<tcp_section>(bytes, event);
+    case SECTION_neigh:
+      return decode_note<neigh_section>(bytes, event);
+    case SECTION_qdisc:
+      return decode_note<qdisc_section>(bytes, event);
     default:
       return true;
   }
@@ -160,10 +206,6 @@ std::optional<std::uint16_t> walk_sections(std::span<const std::byte> record, Ta
 bool Netfilter::is_drop() const { return verdict == NF_DROP; }
 
 bool Netfilter::is_accept() const { return verdict == NF_ACCEPT; }
-
-std::string_view ShortName::view() const {
-  return {bytes.data(), static_cast<std::size_t>(std::ranges::find(bytes, '\0') - bytes.begin())};
-}
 
 Result<Event> decode_record(std::span<const std::byte> record) {
   record_header header;

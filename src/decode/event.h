@@ -10,18 +10,11 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "decode/notes.h"
 #include "decode/packet.h"
 #include "wire/record.h"
 
 namespace tracepkt::decode {
-
-// A name of at most 15 bytes, as the kernel keeps those of interfaces and processes. Any bytes.
-struct ShortName {
-  std::array<char, 16> bytes = {};
-
-  std::string_view view() const;
-  bool operator==(const ShortName&) const = default;
-};
 
 struct Device {
   std::uint32_t index = 0;  // 0: none
@@ -48,8 +41,9 @@ struct Socket {
   std::uint16_t family = 0;
   std::uint16_t type = 0;
   std::uint16_t protocol = 0;
-  std::uint32_t pid = 0;
+  std::uint32_t pid = 0;  // of the process that reads or writes it; 0: not known
   ShortName comm;
+  std::uint64_t inode = 0;  // 0: not known
 };
 
 // What a routing table answered.
@@ -102,6 +96,7 @@ struct Event {
   std::optional<Socket> socket;
   std::optional<Route> route;
   std::optional<Netfilter> netfilter;
+  Note note = {};
 };
 
 // Fails on a record that is shorter than it says or holds what no kernel side of ours writes.

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
 namespace tracepkt::decode {
 namespace {
@@ -15,6 +16,8 @@ constexpr std::uint16_t kEtherArp = 0x0806;
 constexpr std::uint16_t kEtherIpv6 = 0x86dd;
 constexpr std::size_t kIpv6HeaderBytes = 40;
 constexpr int kMaxExtensions = 8;
+constexpr std::uint8_t kNeighbourSolicitation = 135;
+constexpr std::uint8_t kNeighbourAdvertisement = 136;
 
 using Bytes = std::span<const std::uint8_t>;
 
@@ -138,6 +141,18 @@ void parse_quoted(Bytes bytes, Packet& packet) {
   }
 }
 
+std::optional<Arp> parse_arp(Bytes bytes) {
+  // Of Ethernet (or what looks like it) and IPv4.
+  if (bytes.size() < 28 || be16(bytes, 2) != kEtherIp || bytes[4] != 6 || bytes[5] != 4) {
+    return std::nullopt;
+  }
+  Arp arp{.op = be16(bytes, 6),
+          .sender = address(4, bytes.subspan(14, 4)),
+          .target = address(4, bytes.subspan(24, 4))};
+  std::ranges::copy(bytes.subspan(8, 6), arp.sender_mac.begin());
+  return arp;
+}
+
 }  // namespace
 
 bool Address::is_multicast() const {
@@ -198,6 +213,18 @@ std::string Packet::protocol_name() const {
   }
 }
 
+std::string Packet::tcp_flags_text() const {
+  static constexpr std::pair<std::uint8_t, const char*> kFlags[] = {
+      {0x02, "SYN"}, {0x01, "FIN"}, {0x04, "RST"}, {0x08, "PSH"}, {0x20, "URG"}, {0x10, "ACK"}};
+  std::string text;
+  for (const auto& [flag, name] : kFlags) {
+    if ((tcp_flags & flag) != 0) {
+      text += (text.empty() ? "" : " ") + std::string(name);
+    }
+  }
+  return text;
+}
+
 std::string Packet::addresses_text() const {
   if (!is_ip()) {
     return "";
@@ -214,6 +241,7 @@ Packet parse_packet(std::uint16_t ethertype, std::uint32_t len,
                     std::span<const std::uint8_t> bytes) {
   Packet packet{.ethertype = ethertype, .len = len};
   if (ethertype != kEtherIp && ethertype != kEtherIpv6) {
+    packet.arp = ethertype == kEtherArp ? parse_arp(bytes) : std::nullopt;
     return packet;
   }
   const auto ip = parse_ip(bytes);
@@ -240,11 +268,18 @@ Packet parse_packet(std::uint16_t ethertype, std::uint32_t len,
     if (ip->protocol == IPPROTO_TCP && payload.size() >= 12) {
       packet.tcp_seq = be32(payload, 4);
       packet.tcp_ack = be32(payload, 8);
+      packet.tcp_flags = payload.size() >= 14 ? payload[13] : 0;
     }
   } else if (ip->protocol == IPPROTO_ICMP || ip->protocol == IPPROTO_ICMPV6) {
     packet.icmp = parse_icmp(payload);
     if (packet.icmp && packet.echo_kind() == EchoKind::kError) {
       parse_quoted(payload.subspan(8), packet);
+    }
+    const bool about_neighbour = packet.icmp && ip->protocol == IPPROTO_ICMPV6 &&
+                                 (packet.icmp->type == kNeighbourSolicitation ||
+                                  packet.icmp->type == kNeighbourAdvertisement);
+    if (about_neighbour && payload.size() >= 24) {
+      packet.nd_target = address(6, payload.subspan(8, 16));
     }
   }
   return packet;

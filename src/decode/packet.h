@@ -31,6 +31,16 @@ struct Icmp {
   bool operator==(const Icmp&) const = default;
 };
 
+// An ARP message about IPv4 addresses.
+struct Arp {
+  std::uint16_t op = 0;  // 1: request, 2: reply
+  std::array<std::uint8_t, 6> sender_mac = {};
+  Address sender;
+  Address target;
+
+  bool operator==(const Arp&) const = default;
+};
+
 enum class EchoKind : std::uint8_t { kNone, kRequest, kReply, kError };
 
 struct Packet {
@@ -48,6 +58,7 @@ struct Packet {
   std::uint16_t ip_id = 0;
   std::uint32_t tcp_seq = 0;
   std::uint32_t tcp_ack = 0;
+  std::uint8_t tcp_flags = 0;
   Address src;
   Address dst;
   std::optional<Icmp> icmp;
@@ -55,11 +66,15 @@ struct Packet {
   std::optional<Icmp> quoted_echo;
   Address quoted_src;
   Address quoted_dst;
+  std::optional<Arp> arp;
+  Address nd_target;  // of a neighbour solicitation or advertisement (ICMPv6)
 
   bool is_ip() const { return src.family != 0; }
   EchoKind echo_kind() const;
   // "icmp", "icmp6", "udp", ..., "arp", or the ethertype in hex.
   std::string protocol_name() const;
+  // "SYN ACK"; empty for what is no TCP.
+  std::string tcp_flags_text() const;
   // "10.0.0.1:53 -> 10.0.0.2:4711", without ports where there are none; empty for what is no IP.
   std::string addresses_text() const;
 };

@@ -176,7 +176,8 @@ const RefusingRoute* refusing_route(const journey::Journey& journey, const Advic
   const journey::Hop& end = journey.hops.back();
   const auto reversed = std::views::reverse(journey.hops) | std::views::drop(1);
   const auto decision = std::ranges::find_if(reversed, [](const journey::Hop& hop) {
-    return hop.stage != STAGE_netfilter && hop.stage != STAGE_nat && hop.stage != STAGE_out;
+    return hop.stage != STAGE_netfilter && hop.stage != STAGE_nat && hop.stage != STAGE_out &&
+           hop.stage != STAGE_icmp;
   });
   if (decision == reversed.end() || end.stage != STAGE_drop || !decision->route ||
       decision->netns.inode != end.netns.inode) {

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "explain/advice.h"
 #include "explain/netfilter.h"
+#include "explain/notes.h"
 #include "explain/route.h"
 
 namespace tracepkt::explain {
@@ -18,62 +19,14 @@ using decode::EchoKind;
 using journey::Hop;
 using journey::OutcomeKind;
 
-std::string icmp_error_words(std::uint8_t protocol, const decode::Icmp& icmp) {
-  if (protocol == IPPROTO_ICMP) {
-    switch (icmp.type) {
-      case 3:
-        switch (icmp.code) {
-          case 0:
-            return "network unreachable";
-          case 1:
-            return "host unreachable";
-          case 2:
-            return "protocol unreachable";
-          case 3:
-            return "port unreachable";
-          case 4:
-            return "fragmentation needed, but not allowed";
-          case 9:
-          case 10:
-          case 13:
-            return "administratively prohibited";
-          default:
-            return fmt::format("destination unreachable (code {})", icmp.code);
-        }
-      case 5:
-        return "redirect";
-      case 11:
-        return icmp.code == 0 ? "time to live exceeded" : "fragment reassembly time exceeded";
-      default:
-        return fmt::format("error type {} code {}", icmp.type, icmp.code);
-    }
-  }
-  switch (icmp.type) {
-    case 1:
-      switch (icmp.code) {
-        case 0:
-          return "no route to destination";
-        case 1:
-          return "administratively prohibited";
-        case 3:
-          return "address unreachable";
-        case 4:
-          return "port unreachable";
-        default:
-          return fmt::format("destination unreachable (code {})", icmp.code);
-      }
-    case 2:
-      return "packet too big";
-    case 3:
-      return icmp.code == 0 ? "hop limit exceeded" : "fragment reassembly time exceeded";
-    default:
-      return fmt::format("error type {} code {}", icmp.type, icmp.code);
-  }
-}
-
 std::string transport_words(const decode::Packet& packet) {
   if (!packet.icmp) {
-    return packet.later_fragment ? "a later fragment" : "";
+    return packet.later_fragment ? "a later fragment" : packet.tcp_flags_text();
+  }
+  if (packet.nd_target.family != 0) {
+    return fmt::format("neighbour {} {}",
+                       packet.icmp->type == 135 ? "solicitation for" : "advertisement of",
+                       packet.nd_target.text());
   }
   switch (packet.echo_kind()) {
     case EchoKind::kRequest:
@@ -91,8 +44,9 @@ std::string transport_words(const decode::Packet& packet) {
   return fmt::format("type {} code {}", packet.icmp->type, packet.icmp->code);
 }
 
-std::string reader_words(const decode::Socket& socket) {
-  return fmt::format("read by {} ({})", printable(socket.comm.view()), socket.pid);
+std::string reader_words(const Hop& hop) {
+  const bool read = hop.note.index() == 0;
+  return (read ? "read by " : "for ") + process_words(*hop.socket);
 }
 
 // The whole of it is in cause_words().
@@ -115,6 +69,9 @@ std::string duration_words(std::uint64_t duration_ns) {
 
 std::string packet_words(const decode::Packet& packet) {
   std::string words = packet.protocol_name();
+  if (packet.arp) {
+    words += ' ' + arp_words(*packet.arp);
+  }
   if (packet.is_ip()) {
     words += ' ' + packet.addresses_text();
   }
@@ -130,7 +87,7 @@ std::string hop_words(const Hop& hop, const Hop* before) {
     case STAGE_drop:
       return hop.drop ? drop_words(*hop.drop) : "";
     case STAGE_deliver:
-      return hop.socket     ? reader_words(*hop.socket)
+      return hop.socket     ? reader_words(hop)
              : hop.answered ? "answered by the kernel"
                             : "taken by the kernel";
     case STAGE_route:
@@ -139,6 +96,13 @@ std::string hop_words(const Hop& hop, const Hop* before) {
       return hop.chain ? chain_words(*hop.chain) : "";
     case STAGE_nat:
       return hop.nat ? nat_words(*hop.nat) : "";
+    case STAGE_out:
+      return hop.socket ? "from " + process_words(*hop.socket) : "";
+    case STAGE_qdisc:
+    case STAGE_neigh:
+    case STAGE_icmp:
+    case STAGE_tcp:
+      return note_words(hop);
     case STAGE_in:
       if (hop.packet && hop.packet->is_ip()) {
         return fmt::format("{} {}", hop.packet->protocol_name(), hop.packet->addresses_text());

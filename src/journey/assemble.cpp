@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <charconv>
 #include <initializer_list>
 #include <iterator>
 #include <ranges>
@@ -15,6 +16,18 @@ namespace tracepkt::journey {
 namespace {
 
 using decode::Event;
+
+// "4711 nc" -> the socket's process
+void name_owner(decode::Socket& socket, Names& names) {
+  const std::string owner = names.socket_owner(socket.inode);
+  const std::size_t space = owner.find(' ');
+  if (space == std::string::npos) {
+    return;
+  }
+  std::from_chars(owner.data(), owner.data() + space, socket.pid);
+  const std::string_view name = std::string_view(owner).substr(space + 1);
+  std::ranges::copy(name.substr(0, socket.comm.bytes.size() - 1), socket.comm.bytes.begin());
+}
 
 // The hops made so far, asked from the newest on.
 class HopList {
@@ -43,9 +56,10 @@ class HopList {
             .socket = event.socket,
             .route = event.route,
             .chain = {},
-            .nat = {}};
-    // In a socket's queue a packet is on no device any more; it came by one, though.
-    if (hop.device.index == 0 && event.stage == STAGE_deliver) {
+            .nat = {},
+            .note = event.note};
+    // At a socket a packet is on no device any more; it came by one, though.
+    if (hop.device.index == 0 && (event.stage == STAGE_deliver || event.stage == STAGE_tcp)) {
       hop.device = device_of(event);
     }
     if (event.netns.inode != 0) {
@@ -55,6 +69,16 @@ class HopList {
     }
     if (event.drop) {
       hop.drop = DropInfo{.raw = *event.drop};
+    }
+    if (hop.socket && hop.socket->pid == 0) {
+      name_owner(*hop.socket, names_);
+    }
+    if (const auto* tcp = std::get_if<decode::TcpNote>(&event.note); tcp && tcp->has_reason) {
+      hop.reset_reason = names_.reset_reason(tcp->reason);
+    }
+    if (const Hop* crossing = last_crossing();
+        event.stage == STAGE_qdisc && crossing != nullptr && crossing->stage == STAGE_tx) {
+      hop.queued_ns = event.time_ns - crossing->time_ns;
     }
     hops_.push_back(std::move(hop));
   }
@@ -266,8 +290,28 @@ Outcome outcome_at(OutcomeKind kind, const Hop& hop) {
           .socket = {}};
 }
 
+bool is_arrival(const Hop& hop) {
+  const auto* tcp = std::get_if<decode::TcpNote>(&hop.note);
+  return tcp != nullptr && tcp->kind == decode::TcpNote::Kind::kArrived;
+}
+
+// Where TCP gave the packet to a connection's socket, after it had come to the IP layer at `in`.
+// Whoever reads it there reads what is in it, a copy at times, or nothing where nothing is in it.
+const Hop* arrival_after(const std::vector<Hop>& hops, const Hop& in) {
+  const auto arrival = std::ranges::find_if(std::views::reverse(hops), is_arrival);
+  return arrival != std::views::reverse(hops).end() && arrival->netns.inode == in.netns.inode &&
+                 arrival->time_ns >= in.time_ns
+             ? &*arrival
+             : nullptr;
+}
+
 // The packet ended in the kernel without being dropped and without a reader: who wanted it?
 Outcome consumed_outcome(const Journey& journey, const Hop& crossing, const Hop* in) {
+  if (const Hop* arrival = in != nullptr ? arrival_after(journey.hops, *in) : nullptr) {
+    Outcome outcome = outcome_at(OutcomeKind::kDelivered, *arrival);
+    outcome.socket = arrival->socket.value_or(decode::Socket{});
+    return outcome;
+  }
   const bool icmp =
       journey.packet.protocol == IPPROTO_ICMP || journey.packet.protocol == IPPROTO_ICMPV6;
   const bool for_the_kernel = in != nullptr && (icmp || journey.packet.protocol == IPPROTO_IGMP);
@@ -277,7 +321,9 @@ Outcome consumed_outcome(const Journey& journey, const Hop& crossing, const Hop*
 
 // Stages that tell what was decided about a packet, not where it is.
 bool is_decision(const Hop& hop) {
-  return hop.stage == STAGE_route || hop.stage == STAGE_netfilter || hop.stage == STAGE_nat;
+  return hop.stage == STAGE_route || hop.stage == STAGE_netfilter || hop.stage == STAGE_nat ||
+         hop.stage == STAGE_neigh || hop.stage == STAGE_icmp || hop.stage == STAGE_tcp ||
+         hop.stage == STAGE_qdisc;
 }
 
 // The firewall's chain that dropped the packet at this hop; null if none is known to have.
@@ -452,12 +498,105 @@ void infer_nat(std::vector<Hop>& hops) {
   }
 }
 
+// What is told of a packet's way before it was seen has its place there: who sent it comes first,
+// and it did not wait for a neighbour before it came where that was looked for.
+void put_early_in_place(std::vector<Event>& events) {
+  // Where a hook sees it on its way out, that hop says who sent it.
+  const auto out = std::ranges::find_if(
+      events, [](const Event& event) { return event.stage == STAGE_out && !event.socket; });
+  const auto sender = std::ranges::find_if(
+      events, [](const Event& event) { return event.stage == STAGE_out && event.socket; });
+  if (out != events.end() && sender != events.end()) {
+    out->socket = sender->socket;
+    events.erase(sender);
+  }
+  for (Event& event : events) {
+    const auto* tcp = std::get_if<decode::TcpNote>(&event.note);
+    const bool first = event.stage == STAGE_out ||
+                       (tcp != nullptr && tcp->kind == decode::TcpNote::Kind::kRetransmitted);
+    if (first) {
+      event.time_ns =
+          std::min(event.time_ns, std::ranges::min(events, {}, &Event::time_ns).time_ns);
+    }
+  }
+  for (Event& event : events) {
+    auto* neighbour = std::get_if<decode::Neighbour>(&event.note);
+    if (neighbour == nullptr) {
+      continue;
+    }
+    std::uint64_t last_ns = 0;
+    for (const Event& other : events) {
+      const bool before = other.stage == STAGE_route || other.stage == STAGE_in ||
+                          other.stage == STAGE_rx || other.stage == STAGE_out ||
+                          other.stage == STAGE_netfilter;
+      if (before && other.netns.inode == event.netns.inode && other.time_ns <= neighbour->told_ns) {
+        last_ns = std::max(last_ns, other.time_ns);
+      }
+    }
+    if (neighbour->asked_ns == 0) {
+      event.time_ns = last_ns != 0 ? last_ns : event.time_ns;
+      neighbour->asked_ns = last_ns;
+    }
+    event.time_ns = std::max(event.time_ns, last_ns);
+  }
+}
+
+// Of what is told at the same time, in this order.
+int rank(const Event& event) {
+  switch (event.stage) {
+    case STAGE_out:
+      return 0;
+    case STAGE_tcp:
+      return std::get_if<decode::TcpNote>(&event.note) != nullptr &&
+                     std::get<decode::TcpNote>(event.note).kind ==
+                         decode::TcpNote::Kind::kRetransmitted
+                 ? 1
+                 : 3;
+    case STAGE_neigh:
+      return 3;
+    default:
+      return 2;
+  }
+}
+
+bool is_before(const Event& a, const Event& b) {
+  return a.time_ns != b.time_ns ? a.time_ns < b.time_ns : rank(a) < rank(b);
+}
+
+// At a socket it is delivered, unless it is dropped there. Who reads it then is told by a hop of
+// its own, and says more.
+void settle_arrivals(Journey& journey) {
+  if (journey.outcome.kind != OutcomeKind::kDelivered || !journey.outcome.socket) {
+    return;
+  }
+  const Netns& there = journey.outcome.netns;
+  const bool read =
+      std::ranges::any_of(journey.hops, [](const Hop& hop) { return hop.stage == STAGE_deliver; });
+  if (read) {
+    std::erase_if(journey.hops, [&](const Hop& hop) {
+      return is_arrival(hop) && hop.netns.inode == there.inode;
+    });
+    return;
+  }
+  for (Hop& hop : journey.hops) {
+    if (is_arrival(hop) && hop.netns.inode == there.inode) {
+      hop.stage = STAGE_deliver;
+    }
+  }
+}
+
 }  // namespace
 
 void assemble(std::vector<Event>& events, const AssembleContext& context, Journey& journey) {
   // CPUs write side by side; what they saw is put in order by their common clock.
-  if (!std::ranges::is_sorted(events, {}, &Event::time_ns)) {
-    std::ranges::stable_sort(events, {}, &Event::time_ns);
+  const bool has_notes = std::ranges::any_of(events, [](const Event& event) {
+    return event.stage == STAGE_out || event.note.index() != 0;
+  });
+  if (has_notes) {
+    put_early_in_place(events);
+  }
+  if (!std::ranges::is_sorted(events, is_before)) {
+    std::ranges::stable_sort(events, is_before);
   }
   journey.hops.clear();
   journey.hops.reserve(events.size() + 1);
@@ -499,6 +638,7 @@ void assemble(std::vector<Event>& events, const AssembleContext& context, Journe
   if (journey.outcome.kind == OutcomeKind::kDelivered) {
     infer_in(journey.hops, journey.outcome.netns);
   }
+  settle_arrivals(journey);
 
   // A raw socket gets a copy, and the kernel then looks for somebody else who wants the packet:
   // that it finds nobody (icmp_rcv says NO_SOCKET) is no loss.

@@ -17,8 +17,19 @@ using decode::Event;
 constexpr std::size_t kMaxEvents = 256;
 constexpr std::size_t kMaxEnds = 2 * kMaxEvents;
 
-// Routes told before their packets: as many as other processors' records may come between.
-constexpr std::size_t kMaxEarlyRoutes = 64;
+// What is told before its packet: as much as other processors' records may come between.
+constexpr std::size_t kMaxEarly = 64;
+
+// Of a packet that is first seen when it is dropped, the way there is told before the drop.
+bool may_be_early(const Event& event) {
+  return event.stage == STAGE_route || event.stage == STAGE_neigh ||
+         (event.stage == STAGE_out && !event.packet);
+}
+
+// Tells of a packet, but not that it was seen anywhere.
+bool is_note(const Event& event) {
+  return event.stage == STAGE_icmp || event.stage == STAGE_tcp || event.stage == STAGE_qdisc;
+}
 
 // How long an answer may take to be joined to its request.
 constexpr std::uint64_t kExchangeMemoryNs = 60'000'000'000;
@@ -67,18 +78,19 @@ void Builder::add(Event&& event) {
     return;
   }
   const bool known = by_packet_.contains(event.packet_id);
-  // An end alone, of a buffer too many or of a packet whose events were lost, tells nothing; nor do
-  // chains that an unknown packet passed.
-  if (!known && (event.stage == STAGE_end || event.stage == STAGE_netfilter)) {
+  // An end or a note alone, of a buffer too many or of a packet whose events were lost, tells
+  // nothing; nor do chains that an unknown packet passed.
+  if (!known &&
+      (event.stage == STAGE_end || event.stage == STAGE_netfilter || is_note(event))) {
     return;
   }
-  if (!known && event.stage == STAGE_route) {
-    keep_early_route(event);
+  if (!known && may_be_early(event)) {
+    keep_early(event);
     return;
   }
   const auto open = open_for(event);
   if (!known) {
-    take_early_routes(open, event.packet_id);
+    take_early(open, event.packet_id);
   }
   if (event.packet) {
     learn_echo(open, event);
@@ -101,17 +113,16 @@ void Builder::add(Event&& event) {
   }
 }
 
-// Of a packet that is first seen when it is dropped, the route is told before the drop. A route
-// without any packet that takes it tells nothing.
-void Builder::keep_early_route(const Event& event) {
-  if (early_routes_.size() == kMaxEarlyRoutes) {
-    early_routes_.pop_front();
+// A route without any packet that takes it tells nothing.
+void Builder::keep_early(const Event& event) {
+  if (early_.size() == kMaxEarly) {
+    early_.pop_front();
   }
-  early_routes_.push_back(event);
+  early_.push_back(event);
 }
 
-void Builder::take_early_routes(OpenList::iterator open, std::uint64_t packet_id) {
-  std::erase_if(early_routes_, [&](const Event& event) {
+void Builder::take_early(OpenList::iterator open, std::uint64_t packet_id) {
+  std::erase_if(early_, [&](const Event& event) {
     if (event.packet_id != packet_id) {
       return false;
     }

@@ -107,8 +107,8 @@ class Builder {
 
   static SegmentKey segment_of(const decode::Event& event);
 
-  void keep_early_route(const decode::Event& event);
-  void take_early_routes(OpenList::iterator open, std::uint64_t packet_id);
+  void keep_early(const decode::Event& event);
+  void take_early(OpenList::iterator open, std::uint64_t packet_id);
   OpenList::iterator open_for(const decode::Event& event);
   OpenList::iterator forwarded(const decode::Event& event);
   void learn_segment(OpenList::iterator open, const decode::Event& event);
@@ -135,7 +135,7 @@ class Builder {
   // in somebody else's socket for hours. What is heard of them later is no news.
   std::unordered_set<std::uint64_t> ended_;
   std::deque<std::uint64_t> ended_order_;
-  std::deque<decode::Event> early_routes_;  // of packets not seen yet
+  std::deque<decode::Event> early_;  // told of packets not seen yet
   std::uint64_t next_id_ = 1;
   std::uint64_t next_exchange_ = 1;
   std::uint64_t given_up_ = 0;

@@ -61,6 +61,9 @@ struct Hop {
   std::optional<decode::Route> route;
   std::optional<ChainWalk> chain;
   std::optional<AddressChange> nat;
+  decode::Note note = {};
+  std::string reset_reason;     // of a reset that TCP sends: the kernel's name for it
+  std::uint64_t queued_ns = 0;  // of a queue: how long it was in there
 
   // Does the packet cross an interface here?
   bool is_crossing() const { return stage == STAGE_tx || stage == STAGE_rx; }
@@ -114,6 +117,11 @@ class Names {
   virtual std::string symbol(std::uint64_t address) = 0;
   // The text of a firewall rule in the namespace with this inode; empty where it cannot be had.
   virtual std::string rule(std::uint32_t inode, const decode::Netfilter& netfilter) = 0;
+  // Who has the socket with this inode open: "PID NAME". Empty where nobody has, or we may not
+  // know.
+  virtual std::string socket_owner(std::uint64_t /*inode*/) { return ""; }
+  // The kernel's name for why TCP sends a reset, without SK_RST_REASON_.
+  virtual std::string reset_reason(std::uint32_t /*reason*/) { return ""; }
 };
 
 }  // namespace tracepkt::journey

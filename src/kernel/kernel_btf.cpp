@@ -13,8 +13,8 @@ namespace {
 
 // Adds what the enum of this name holds; false where there is none.
 bool add_reasons(const btf* types, const char* name,
-                 std::unordered_map<std::uint32_t, std::string>& reasons) {
-  constexpr std::string_view kPrefix = "SKB_DROP_REASON_";
+                 std::unordered_map<std::uint32_t, std::string>& reasons,
+                 std::string_view prefix = "SKB_DROP_REASON_") {
   const int id = types == nullptr ? -1 : btf__find_by_name_kind(types, name, BTF_KIND_ENUM);
   if (id < 0) {
     return false;
@@ -27,8 +27,8 @@ bool add_reasons(const btf* types, const char* name,
     if (reason.starts_with("__") || reason.ends_with("_MAX") || reason.ends_with("_SUBSYS_MASK")) {
       continue;
     }
-    if (reason.starts_with(kPrefix)) {
-      reason.remove_prefix(kPrefix.size());
+    if (reason.starts_with(prefix)) {
+      reason.remove_prefix(prefix.size());
     }
     // Of a subsystem, RX_QUEUED and the like are the core's numbers: that is in the table already.
     reasons.emplace(static_cast<std::uint32_t>(values[i].val), reason);
@@ -85,6 +85,12 @@ std::unordered_map<std::uint32_t, std::string> KernelBtf::drop_reasons() const {
       add_reasons(module_btf.get(), name, reasons);
     }
   }
+  return reasons;
+}
+
+std::unordered_map<std::uint32_t, std::string> KernelBtf::reset_reasons() const {
+  std::unordered_map<std::uint32_t, std::string> reasons;
+  add_reasons(get(), "sk_rst_reason", reasons, "SK_RST_REASON_");
   return reasons;
 }
 

@@ -29,6 +29,9 @@ class KernelBtf {
   // those that are loaded now.
   std::unordered_map<std::uint32_t, std::string> drop_reasons() const;
 
+  // Why TCP sends a reset (enum sk_rst_reason, 6.10 and later), by number, without its prefix.
+  std::unordered_map<std::uint32_t, std::string> reset_reasons() const;
+
   const btf* get() const { return btf_.get(); }
 
  private:

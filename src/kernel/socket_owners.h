@@ -24,6 +24,11 @@ class SocketOwners {
   // and comes again only after 2^32 others.
   std::optional<SocketOwner> find(std::uint64_t inode);
 
+  // Was it looked for before? Then find() costs nothing.
+  bool knows(std::uint64_t inode) const {
+    return owners_.contains(inode) || orphans_.contains(inode);
+  }
+
  private:
   void look_round();
 

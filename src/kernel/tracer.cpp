@@ -77,6 +77,14 @@ Target target_of(const bpf_program* program) {
   return {.kind = section.substr(0, slash), .function = section.substr(slash + 1)};
 }
 
+bool may_be_tcp(const filter::Filter& filter) {
+  if (!filter.l3) {
+    return true;
+  }
+  const protocol_sets sets = filter::possible_protocols(*filter.l3);
+  return ((sets.v4[0] | sets.v6[0]) >> IPPROTO_TCP & 1) != 0;
+}
+
 bool is_wanted(const Target& target, std::string_view program, const TraceRequest& request,
                const ChainHooks& chains) {
   if (program == "in_chain_kfree_skb") {
@@ -88,6 +96,12 @@ bool is_wanted(const Target& target, std::string_view program, const TraceReques
   if (!target.is_tracepoint()) {
     return chains.has(target.function) &&
            (request.rules || target.function != "__nft_trace_packet");
+  }
+  if (target.function.starts_with("tcp_")) {
+    return request.sockets && may_be_tcp(request.filter);
+  }
+  if (target.function == "qdisc_dequeue") {
+    return request.queues;
   }
   return request.routes ||
          (target.function != "fib_table_lookup" && target.function != "fib6_table_lookup");
@@ -229,6 +243,8 @@ Status Tracer::State::load(std::span<const std::byte> bytes, const TraceRequest&
   config->drops_only = request.drops_only;
   config->xtables_table_last =
       parse_version(kernel_release()).value_or(kXtablesTableFirst) < kXtablesTableFirst;
+  config->with_senders = request.sockets;
+  config->with_neighbours = !request.drops_only;
   config->echo = request.echo;
   config->command_token = request.command_token;
   if (request.command_token != 0) {
@@ -424,6 +440,28 @@ std::vector<HookName> hook_names() {
       {.name = "sys_exit", .says = "a socket made, or bound to a port (trace -- COMMAND)"},
       {.name = "sched_process_fork", .says = "a process begun (trace -- COMMAND)"},
       {.name = "sched_process_exit", .says = "a process ended (trace -- COMMAND)"},
+      {.name = "neigh_create",
+       .stage = STAGE_neigh,
+       .says = "a next hop that was not known before"},
+      {.name = "neigh_event_send_done",
+       .stage = STAGE_neigh,
+       .says = "the link address of a next hop is looked for"},
+      {.name = "neigh_update",
+       .stage = STAGE_neigh,
+       .says = "the link address of a next hop is found, and what waits for it is sent"},
+      {.name = "neigh_update_done", .stage = STAGE_neigh, .says = "all that waited is sent"},
+      {.name = "neigh_timer_handler",
+       .stage = STAGE_neigh,
+       .says = "a next hop that does not answer is given up"},
+      {.name = "icmp_send", .stage = STAGE_icmp, .says = "an ICMP error about a packet (IPv4)"},
+      {.name = "tcp_probe",
+       .stage = STAGE_tcp,
+       .says = "a segment at the socket of its connection"},
+      {.name = "tcp_send_reset", .stage = STAGE_tcp, .says = "a segment answered with a reset"},
+      {.name = "tcp_retransmit_skb", .stage = STAGE_tcp, .says = "a segment sent again"},
+      {.name = "qdisc_dequeue",
+       .stage = STAGE_qdisc,
+       .says = "taken out of the queue of an interface"},
   };
 }
 

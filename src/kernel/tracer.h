@@ -28,6 +28,10 @@ struct TraceRequest {
   // The chains of firewalls, where this kernel lets programs attach to them; and their rules, too.
   bool chains = false;
   bool rules = false;
+  // Whose socket a packet comes from, and what TCP makes of it, too.
+  bool sockets = false;
+  // How long a packet was in the queue of an interface, too.
+  bool queues = false;
   // Drops, and nothing else of any packet.
   bool drops_only = false;
   // Only packets of the command that is marked with it (see mark_as_command()); 0: of everybody.

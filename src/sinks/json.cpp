@@ -8,6 +8,7 @@
 #include "base/json_writer.h"
 #include "explain/advice.h"
 #include "explain/netfilter.h"
+#include "explain/notes.h"
 #include "explain/route.h"
 #include "sinks/json_parts.h"
 
@@ -15,7 +16,13 @@ namespace tracepkt::sinks {
 namespace {
 
 void write_socket(JsonWriter& json, const decode::Socket& socket) {
-  json.begin_object().field("pid", socket.pid).field("process", socket.comm.view());
+  json.begin_object();
+  if (socket.pid != 0) {
+    json.field("pid", socket.pid).field("process", socket.comm.view());
+  }
+  if (socket.inode != 0) {
+    json.field("inode", socket.inode);
+  }
   if (socket.family != AF_UNSPEC) {
     json.field("family", socket.family)
         .field("type", socket.type)
@@ -85,6 +92,38 @@ void write_endpoints(JsonWriter& json, const decode::Packet& packet) {
   json.end_object();
 }
 
+void write_note(JsonWriter& json, const journey::Hop& hop) {
+  if (const auto* icmp = std::get_if<decode::IcmpError>(&hop.note)) {
+    json.key("icmp").begin_object().field("type", icmp->type).field("code", icmp->code);
+    json.end_object().field("says", explain::icmp_error_words(
+                                        icmp->protocol, {.type = icmp->type, .code = icmp->code}));
+  } else if (const auto* tcp = std::get_if<decode::TcpNote>(&hop.note)) {
+    json.field("event", explain::tcp_event(*tcp));
+    if (!hop.reset_reason.empty()) {
+      json.field("reason", hop.reset_reason);
+    }
+    if (tcp->kind == decode::TcpNote::Kind::kRetransmitted) {
+      json.field("cause", explain::retransmit_cause(*tcp)).field("timeouts", tcp->tries);
+    }
+  } else if (const auto* neighbour = std::get_if<decode::Neighbour>(&hop.note)) {
+    json.field("address", neighbour->address.text());
+    json.field("state", explain::neighbour_state(*neighbour));
+    if (neighbour->lladdr_len != 0) {
+      json.field("lladdr", neighbour->lladdr_text());
+    }
+    if (neighbour->probes != 0) {
+      json.field("probes", neighbour->probes);
+    }
+    if (neighbour->asked_ns != 0) {
+      json.field("waited_ns",
+                 neighbour->told_ns - std::min(neighbour->told_ns, neighbour->asked_ns));
+    }
+  } else if (const auto* queue = std::get_if<decode::Queue>(&hop.note)) {
+    json.field("qdisc", queue->kind.view()).field("handle", explain::qdisc_handle(*queue));
+    json.field("queued_ns", hop.queued_ns);
+  }
+}
+
 void write_hop(JsonWriter& json, const journey::Journey& journey, const journey::Hop& hop) {
   json.begin_object().field("offset_ns", hop.time_ns - journey.begin_ns()).field("cpu", hop.cpu);
   write_netns(json.key("netns"), hop.netns);
@@ -109,6 +148,7 @@ void write_hop(JsonWriter& json, const journey::Journey& journey, const journey:
     write_endpoints(json.key("from"), hop.nat->from);
     write_endpoints(json.key("to"), hop.nat->to);
   }
+  write_note(json, hop);
   if (hop.drop) {
     write_drop(json, *hop.drop);
   }

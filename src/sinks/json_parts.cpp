@@ -1,5 +1,7 @@
 #include "sinks/json_parts.h"
 
+#include <netinet/in.h>
+
 namespace tracepkt::sinks {
 namespace {
 
@@ -35,6 +37,21 @@ void write_packet(JsonWriter& json, const decode::Packet& packet) {
   }
   if (packet.has_ports) {
     json.field("sport", packet.sport).field("dport", packet.dport);
+  }
+  if (packet.protocol == IPPROTO_TCP && packet.has_ports) {
+    json.key("tcp").begin_object().field("flags", packet.tcp_flags_text());
+    json.field("seq", packet.tcp_seq).field("ack", packet.tcp_ack).end_object();
+  }
+  if (packet.arp) {
+    json.key("arp").begin_object().field("op", packet.arp->op);
+    json.field("sender", packet.arp->sender.text())
+        .field("sender_mac", decode::link_address_text(packet.arp->sender_mac.data(),
+                                                       packet.arp->sender_mac.size()))
+        .field("target", packet.arp->target.text())
+        .end_object();
+  }
+  if (packet.nd_target.family != 0) {
+    json.field("target", packet.nd_target.text());
   }
   if (packet.icmp) {
     const decode::EchoKind kind = packet.echo_kind();

@@ -48,7 +48,7 @@ bool TableSink::is_shown(const Hop& hop) const {
   if (every_stage_) {
     return true;
   }
-  return hop.stage != STAGE_out && (!hop.chain || !hop.chain->base.is_accept());
+  return (hop.stage != STAGE_out || hop.socket) && (!hop.chain || !hop.chain->base.is_accept());
 }
 
 TableSink::Columns TableSink::columns_for(std::span<const Journey> journeys) const {

@@ -31,6 +31,14 @@ enum hook_id {
   HOOK_ip6t_do_table = 67,
   HOOK_arpt_do_table = 68,
   HOOK_ebt_do_table = 69,
+  HOOK_sender = 48, /* no tracepoint of its own: told with the first hook that sees the packet */
+  HOOK_icmp_send = 49,
+  HOOK_tcp_probe = 50,
+  HOOK_tcp_send_reset = 51,
+  HOOK_tcp_retransmit_skb = 52,
+  HOOK_neigh_update = 53,
+  HOOK_neigh_event_send_done = 54,
+  HOOK_qdisc_dequeue = 55,
 };
 
 enum stage_id {
@@ -74,6 +82,10 @@ enum section_id {
   SECTION_socket = 3,
   SECTION_route = 4,
   SECTION_netfilter = 5,
+  SECTION_icmp = 16,
+  SECTION_tcp = 17,
+  SECTION_neigh = 18,
+  SECTION_qdisc = 19,
 };
 
 struct section_header {
@@ -106,8 +118,9 @@ struct socket_section {
   __u16 type;     /* SOCK_* */
   __u16 protocol; /* IPPROTO_* */
   __u16 pad;
-  __u32 pid; /* process that reads the socket */
+  __u32 pid; /* process that reads the socket, or writes to it; 0: not known */
   char comm[16];
+  __u64 inode; /* 0: not known, or the kernel's own */
 };
 
 /*
@@ -161,6 +174,53 @@ struct netfilter_section {
   char chain[64]; /* xtables: empty, it is called as the hook is */
 };
 
+/* An ICMP error that is sent because of the packet. */
+struct icmp_section {
+  struct section_header section;
+  __u8 protocol; /* IPPROTO_ICMP */
+  __u8 type;
+  __u8 code;
+  __u8 pad;
+};
+
+enum tcp_note {
+  TCP_ARRIVED = 1,       /* it came to an established connection's socket */
+  TCP_RESET_SENT = 2,    /* it is answered with a reset */
+  TCP_RETRANSMITTED = 3, /* what was sent before, once more */
+};
+
+struct tcp_section {
+  struct section_header section;
+  __u8 note;       /* enum tcp_note */
+  __u8 ca_state;   /* retransmitted: TCP_CA_*, what TCP thinks of the network */
+  __u8 tries;      /* retransmitted: timeouts in a row so far */
+  __u8 has_reason; /* reset: this kernel gives one */
+  __u32 reason;    /* reset: enum sk_rst_reason of the running kernel */
+  __u32 pad;
+};
+
+/* The neighbour that the packet had to wait for. */
+struct neigh_section {
+  struct section_header section;
+  __u8 family; /* AF_INET, AF_INET6 */
+  __u8 probes; /* sent without an answer */
+  __u8 lladdr_len;
+  __u8 pad;
+  __u16 state; /* NUD_* */
+  __u16 pad2;
+  __u32 pad3;
+  __u64 asked_ns; /* CLOCK_MONOTONIC: since when it is looked for; 0: not seen */
+  __u64 told_ns;  /* when it was found, or given up */
+  __u8 address[16];
+  __u8 lladdr[8];
+};
+
+struct qdisc_section {
+  struct section_header section;
+  __u32 handle;
+  char kind[16];
+};
+
 /* How first sight is decided. */
 enum match_mode {
   MATCH_FILTER = 0, /* the packet filter written into the program */
@@ -184,6 +244,8 @@ struct probe_config {
   __u32 with_routes;              /* the programs that see routes looked up are loaded */
   __u32 drops_only;               /* the program that sees drops is loaded, and no other */
   __u32 xtables_table_last;       /* its functions take (skb, state, table): before 5.16 */
+  __u32 with_senders;             /* tell whose socket a packet that is made here comes from */
+  __u32 with_neighbours;          /* the programs that see neighbours looked for are loaded */
   struct protocol_sets protocols; /* of bare IP packets that can be asked for */
   struct echo_identity echo;
   __u64 command_token; /* what the command's first process tells itself by (bpf/command.bpf.h) */

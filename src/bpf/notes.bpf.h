@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0 */
+/*
+ * What is told of a packet that is followed already, beside where it is: who sent it, what TCP and
+ * ICMP make of it, which queue it left. A hook here begins no journey, and what it is given is
+ * read as numbers: some of these tracepoints say NULL, which a verifier of 6.5 to 6.12 believes
+ * impossible.
+ */
+#pragma once
+
+#include "bpf/emit.bpf.h"
+
+struct socket_note {
+	struct record_header header;
+	struct socket_section socket;
+};
+
+struct icmp_note {
+	struct record_header header;
+	struct icmp_section icmp;
+};
+
+struct tcp_note_record {
+	struct record_header header;
+	struct tcp_section tcp;
+	struct socket_section socket;
+};
+
+struct qdisc_note {
+	struct record_header header;
+	struct qdisc_section qdisc;
+};
+
+/* Argument n of a tracepoint, of which nothing may be concluded. */
+static __always_inline __u64 argument(const __u64 *ctx, int n)
+{
+	__u64 number = 0;
+
+	bpf_probe_read_kernel(&number, sizeof(number), ctx + n);
+	return number;
+}
+
+/* The packet in this skb, if it is followed. */
+static __always_inline struct tracked *find_noted(__u64 skb)
+{
+	if (!tracked_count || !skb)
+		return NULL;
+	return find_tracked((__u64)BPF_CORE_READ((struct sk_buff *)skb, head));
+}
+
+static __always_inline void fill_note(struct record_header *header, enum hook_id hook,
+				      enum stage_id stage, __u64 packet)
+{
+	__builtin_memset(header, 0, sizeof(*header));
+	header->hook = hook;
+	header->stage = stage;
+	header->cpu = bpf_get_smp_processor_id();
+	header->time_ns = bpf_ktime_get_ns();
+	header->packet = packet;
+}
+
+static __always_inline void fill_net(struct record_header *header, struct net *net)
+{
+	header->netns = BPF_CORE_READ(net, ns.inum);
+	if (bpf_core_field_exists(net->net_cookie))
+		header->netns_cookie = BPF_CORE_READ(net, net_cookie);
+}
+
+static __always_inline void fill_device(struct record_header *header, struct net_device *dev)
+{
+	if (!dev)
+		return;
+	header->ifindex = BPF_CORE_READ(dev, ifindex);
+	BPF_CORE_READ_INTO(&header->ifname, dev, name);
+	fill_net(header, BPF_CORE_READ(dev, nd_net.net));
+}
+
+/* Who writes to a socket, by its inode: known from the first time that it was seen doing so. */
+struct owner {
+	__u32 pid;
+	char comm[16];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u64);
+	__type(value, struct owner);
+} socket_owners SEC(".maps");
+
+/* Descriptors that are looked through. Who has more is looked up in /proc, if it still is there. */
+#define DESCRIPTORS_AT_ONCE 8
+#define DESCRIPTORS_MAX 128
+
+/*
+ * Has the process that runs now this file open? A softirq that interrupts it sends for others, so
+ * that it runs alone says nothing.
+ */
+__attribute__((noinline)) int current_has_open(__u64 file)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	__u64 some[DESCRIPTORS_AT_ONCE] = {};
+	struct files_struct *files = BPF_CORE_READ(task, files);
+	struct fdtable *table;
+	__u64 descriptors;
+	__u32 count;
+
+	if (!files || !file)
+		return 0;
+	table = BPF_CORE_READ(files, fdt);
+	descriptors = (__u64)BPF_CORE_READ(table, fd);
+	count = BPF_CORE_READ(table, max_fds); /* a multiple of 64 */
+	for (__u32 i = 0; i < DESCRIPTORS_MAX; i += DESCRIPTORS_AT_ONCE) {
+		if (i >= count ||
+		    bpf_probe_read_kernel(some, sizeof(some), (void *)(descriptors + i * 8)))
+			return 0;
+		for (int k = 0; k < DESCRIPTORS_AT_ONCE; k++)
+			if (some[k] == file)
+				return 1;
+	}
+	return 0;
+}
+
+/* Of request sockets their listener, which is whole; of TIME_WAIT there is nobody any more. */
+static __always_inline struct sock *whole_socket(struct sock *sk)
+{
+	__u8 state = BPF_CORE_READ(sk, __sk_common.skc_state);
+
+	if (state == TCP_NEW_SYN_RECV)
+		return BPF_CORE_READ(sk, __sk_common.skc_listener);
+	return state == TCP_TIME_WAIT ? NULL : sk;
+}
+
+/* Fills in the socket, and the process if it is known. False: none that a process could have. */
+static __always_inline bool fill_socket(struct socket_section *section, struct sock *sk)
+{
+	struct owner *known, owner = {};
+	struct file *file;
+	__u64 inode;
+
+	__builtin_memset(section, 0, sizeof(*section));
+	sk = whole_socket(sk);
+	if (!sk)
+		return false;
+	file = BPF_CORE_READ(sk, sk_socket, file);
+	inode = BPF_CORE_READ(file, f_inode, i_ino);
+	if (!file || !inode)
+		return false;
+	section->section.id = SECTION_socket;
+	section->section.size = sizeof(*section);
+	section->family = BPF_CORE_READ(sk, __sk_common.skc_family);
+	section->type = BPF_CORE_READ(sk, sk_type);
+	section->protocol = BPF_CORE_READ_BITFIELD_PROBED(sk, sk_protocol);
+	section->inode = inode;
+	known = bpf_map_lookup_elem(&socket_owners, &inode);
+	if (!known && current_has_open((__u64)file)) {
+		owner.pid = bpf_get_current_pid_tgid() >> 32;
+		bpf_get_current_comm(owner.comm, sizeof(owner.comm));
+		bpf_map_update_elem(&socket_owners, &inode, &owner, BPF_ANY);
+		known = &owner;
+	}
+	if (known) {
+		section->pid = known->pid;
+		__builtin_memcpy(section->comm, known->comm, sizeof(section->comm));
+	}
+	return true;
+}
+
+/* Whose packet is it? For one that is made here, at first sight. */
+__attribute__((noinline)) int tell_sender(__u64 packet, __u64 sk, __u64 time_ns)
+{
+	struct socket_note *note;
+
+	if (!sk)
+		return 0;
+	note = bpf_ringbuf_reserve(&events, sizeof(*note), 0);
+	if (!note) {
+		count_loss(LOSS_ring_full);
+		return 0;
+	}
+	if (!fill_socket(&note->socket, (struct sock *)sk)) {
+		bpf_ringbuf_discard(note, BPF_RB_NO_WAKEUP);
+		return 0;
+	}
+	fill_note(&note->header, HOOK_sender, STAGE_out, packet);
+	note->header.time_ns = time_ns;
+	fill_net(&note->header, BPF_CORE_READ((struct sock *)sk, __sk_common.skc_net.net));
+	bpf_ringbuf_submit(note, BPF_RB_NO_WAKEUP);
+	return 0;
+}
+
+SEC("tp_btf/icmp_send") int on_icmp_send(__u64 *ctx)
+{
+	__u64 skb = argument(ctx, 0);
+	struct tracked *known = find_noted(skb);
+	struct icmp_note *note;
+
+	if (!known)
+		return 0;
+	note = bpf_ringbuf_reserve(&events, sizeof(*note), 0);
+	if (!note) {
+		count_loss(LOSS_ring_full);
+		return 0;
+	}
+	fill_note(&note->header, HOOK_icmp_send, STAGE_icmp, known->id);
+	fill_device(&note->header, BPF_CORE_READ((struct sk_buff *)skb, dev));
+	__builtin_memset(&note->icmp, 0, sizeof(note->icmp));
+	note->icmp.section.id = SECTION_icmp;
+	note->icmp.section.size = sizeof(note->icmp);
+	note->icmp.protocol = IPPROTO_ICMP;
+	note->icmp.type = argument(ctx, 1);
+	note->icmp.code = argument(ctx, 2);
+	bpf_ringbuf_submit(note, BPF_RB_NO_WAKEUP);
+	return 0;
+}
+
+/* `sk` may be NULL. The socket's section ends the record, also where it says nothing. */
+static __always_inline int tell_tcp(const struct tracked *known, struct tcp_section *tcp,
+				    enum hook_id hook, __u64 sk, struct sk_buff *skb)
+{
+	struct tcp_note_record *note = bpf_ringbuf_reserve(&events, sizeof(*note), 0);
+
+	if (!note) {
+		count_loss(LOSS_ring_full);
+		return 0;
+	}
+	fill_note(&note->header, hook, STAGE_tcp, known->id);
+	note->header.netns = known->netns;
+	note->header.iif = BPF_CORE_READ(skb, skb_iif);
+	tcp->section.id = SECTION_tcp;
+	tcp->section.size = sizeof(*tcp);
+	note->tcp = *tcp;
+	__builtin_memset(&note->socket, 0, sizeof(note->socket));
+	if (sk) {
+		fill_net(&note->header, BPF_CORE_READ((struct sock *)sk, __sk_common.skc_net.net));
+		fill_socket(&note->socket, (struct sock *)sk);
+	}
+	bpf_ringbuf_submit(note, BPF_RB_NO_WAKEUP);
+	return 0;
+}
+
+/* A segment at the socket of an established connection. */
+SEC("tp_btf/tcp_probe") int on_tcp_probe(__u64 *ctx)
+{
+	__u64 skb = argument(ctx, 1);
+	struct tracked *known = find_noted(skb);
+	struct tcp_section tcp = {};
+
+	/* The IP layer has just seen it: if not, what is known of this address is another packet.
+	 */
+	if (!known || known->stage != STAGE_in)
+		return 0;
+	tcp.note = TCP_ARRIVED;
+	return tell_tcp(known, &tcp, HOOK_tcp_probe, argument(ctx, 0), (struct sk_buff *)skb);
+}
+
+SEC("tp_btf/tcp_send_reset") int on_tcp_send_reset(__u64 *ctx)
+{
+	__u64 skb = argument(ctx, 1);
+	struct tracked *known = find_noted(skb);
+	struct tcp_section tcp = {};
+
+	if (!known || known->stage != STAGE_in)
+		return 0;
+	tcp.note = TCP_RESET_SENT;
+	/* The reason came with its enum (6.10, b533fb9cf4f7). */
+	if (bpf_core_type_exists(enum sk_rst_reason)) {
+		tcp.has_reason = 1;
+		tcp.reason = argument(ctx, 2);
+	}
+	return tell_tcp(known, &tcp, HOOK_tcp_send_reset, argument(ctx, 0), (struct sk_buff *)skb);
+}
+
+/* Called when the segment's clone has been handed to the device. */
+SEC("tp_btf/tcp_retransmit_skb") int on_tcp_retransmit_skb(__u64 *ctx)
+{
+	__u64 skb = argument(ctx, 1);
+	struct tracked *known = find_noted(skb);
+	struct inet_connection_sock *connection = (struct inet_connection_sock *)argument(ctx, 0);
+	struct tcp_section tcp = {};
+
+	if (!known)
+		return 0;
+	tcp.note = TCP_RETRANSMITTED;
+	tcp.ca_state = BPF_CORE_READ_BITFIELD_PROBED(connection, icsk_ca_state);
+	tcp.tries = BPF_CORE_READ(connection, icsk_retransmits);
+	return tell_tcp(known, &tcp, HOOK_tcp_retransmit_skb, (__u64)connection,
+			(struct sk_buff *)skb);
+}
+
+/* What leaves a queue together is a list. */
+#define DEQUEUED_MAX 8
+
+SEC("tp_btf/qdisc_dequeue") int on_qdisc_dequeue(__u64 *ctx)
+{
+	struct Qdisc *qdisc = (struct Qdisc *)argument(ctx, 0);
+	__u64 skb = argument(ctx, 3);
+
+	for (int i = 0; i < DEQUEUED_MAX && skb; i++) {
+		struct tracked *known = find_noted(skb);
+		struct qdisc_note *note;
+
+		if (known && known->stage == STAGE_tx) {
+			note = bpf_ringbuf_reserve(&events, sizeof(*note), 0);
+			if (!note) {
+				count_loss(LOSS_ring_full);
+				return 0;
+			}
+			fill_note(&note->header, HOOK_qdisc_dequeue, STAGE_qdisc, known->id);
+			fill_device(&note->header, BPF_CORE_READ(qdisc, dev_queue, dev));
+			__builtin_memset(&note->qdisc, 0, sizeof(note->qdisc));
+			note->qdisc.section.id = SECTION_qdisc;
+			note->qdisc.section.size = sizeof(note->qdisc);
+			note->qdisc.handle = BPF_CORE_READ(qdisc, handle);
+			BPF_CORE_READ_INTO(&note->qdisc.kind, qdisc, ops, id);
+			bpf_ringbuf_submit(note, BPF_RB_NO_WAKEUP);
+		}
+		skb = (__u64)BPF_CORE_READ((struct sk_buff *)skb, next);
+	}
+	return 0;
+}

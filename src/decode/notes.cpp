@@ -1,0 +1,24 @@
+#include "decode/notes.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstddef>
+
+namespace tracepkt::decode {
+
+std::string_view ShortName::view() const {
+  return {bytes.data(), static_cast<std::size_t>(std::ranges::find(bytes, '\0') - bytes.begin())};
+}
+
+std::string link_address_text(const std::uint8_t* bytes, std::size_t size) {
+  std::string text;
+  for (std::size_t i = 0; i < size; ++i) {
+    text += fmt::format("{}{:02x}", i == 0 ? "" : ":", bytes[i]);
+  }
+  return text;
+}
+
+std::string Neighbour::lladdr_text() const { return link_address_text(lladdr.data(), lladdr_len); }
+
+}  // namespace tracepkt::decode

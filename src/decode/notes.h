@@ -1,0 +1,64 @@
+// What a hook tells of a packet beside where it is.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "decode/packet.h"
+
+namespace tracepkt::decode {
+
+// A name of at most 15 bytes, as the kernel keeps those of interfaces and processes. Any bytes.
+struct ShortName {
+  std::array<char, 16> bytes = {};
+
+  std::string_view view() const;
+  bool operator==(const ShortName&) const = default;
+};
+
+// An ICMP error is sent because of the packet.
+struct IcmpError {
+  std::uint8_t protocol = 0;  // IPPROTO_ICMP
+  std::uint8_t type = 0;
+  std::uint8_t code = 0;
+};
+
+struct TcpNote {
+  enum class Kind : std::uint8_t { kArrived = 1, kResetSent = 2, kRetransmitted = 3 };
+
+  Kind kind = Kind::kArrived;
+  std::uint8_t ca_state = 0;  // retransmitted: TCP_CA_*
+  std::uint8_t tries = 0;     // retransmitted: timeouts in a row
+  bool has_reason = false;    // reset
+  std::uint32_t reason = 0;   // enum sk_rst_reason
+};
+
+// The packet waited for the link address of its next hop.
+struct Neighbour {
+  Address address;
+  std::uint16_t state = 0;     // NUD_*
+  std::uint8_t probes = 0;     // sent without an answer
+  std::uint64_t asked_ns = 0;  // CLOCK_MONOTONIC: since when it is looked for; 0: not known
+  std::uint64_t told_ns = 0;   // when it was found, or given up
+  std::uint8_t lladdr_len = 0;
+  std::array<std::uint8_t, 8> lladdr = {};
+
+  // "aa:bb:cc:dd:ee:ff"; empty: not known
+  std::string lladdr_text() const;
+};
+
+// The packet left the queue of an interface.
+struct Queue {
+  std::uint32_t handle = 0;
+  ShortName kind;
+};
+
+using Note = std::variant<std::monostate, IcmpError, TcpNote, Neighbour, Queue>;
+
+// "aa:bb:cc:dd:ee:ff"
+std::string link_address_text(const std::uint8_t* bytes, std::size_t size);
+
+}  // namespace tracepkt::decode

@@ -1,0 +1,172 @@
+#include "explain/notes.h"
+
+#include <fmt/format.h>
+#include <netinet/in.h>
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "explain/words.h"
+
+namespace tracepkt::explain {
+namespace {
+
+using decode::Neighbour;
+using decode::TcpNote;
+
+constexpr std::uint16_t kNudIncomplete = 0x01;
+constexpr std::uint16_t kNudFailed = 0x20;
+
+// enum tcp_ca_state
+constexpr std::uint8_t kCaRecovery = 3;
+constexpr std::uint8_t kCaLoss = 4;
+
+std::string words_of(const Neighbour& neighbour) {
+  const std::string address = neighbour.address.text();
+  const std::string time =
+      duration_words(neighbour.told_ns - std::min(neighbour.told_ns, neighbour.asked_ns));
+  if (neighbour_state(neighbour) == "resolved") {
+    return address + " found" + (neighbour.asked_ns != 0 ? " in " + time : "");
+  }
+  if (neighbour_state(neighbour) == "failed") {
+    return fmt::format("{} does not answer, asked {} times in {}", address, neighbour.probes, time);
+  }
+  return fmt::format("{} has not answered yet, after {}", address, time);
+}
+
+std::string words_of(const TcpNote& note, const journey::Hop& hop) {
+  switch (note.kind) {
+    case TcpNote::Kind::kArrived:
+      return hop.socket ? "for " + process_words(*hop.socket) : "for a socket";
+    case TcpNote::Kind::kResetSent:
+      return hop.reset_reason.empty() ? "reset sent" : "reset sent: " + printable(hop.reset_reason);
+    case TcpNote::Kind::kRetransmitted:
+      break;
+  }
+  const std::string_view cause = retransmit_cause(note);
+  if (cause == "timeout") {
+    return fmt::format("again, after timeout {}", note.tries);
+  }
+  return cause == "loss" ? "again, the receiver lacks it" : "again, to ask for an answer";
+}
+
+}  // namespace
+
+std::string icmp_error_words(std::uint8_t protocol, const decode::Icmp& icmp) {
+  if (protocol == IPPROTO_ICMP) {
+    switch (icmp.type) {
+      case 3:
+        switch (icmp.code) {
+          case 0:
+            return "network unreachable";
+          case 1:
+            return "host unreachable";
+          case 2:
+            return "protocol unreachable";
+          case 3:
+            return "port unreachable";
+          case 4:
+            return "fragmentation needed, but not allowed";
+          case 9:
+          case 10:
+          case 13:
+            return "administratively prohibited";
+          default:
+            return fmt::format("destination unreachable (code {})", icmp.code);
+        }
+      case 5:
+        return "redirect";
+      case 11:
+        return icmp.code == 0 ? "time to live exceeded" : "fragment reassembly time exceeded";
+      default:
+        return fmt::format("error type {} code {}", icmp.type, icmp.code);
+    }
+  }
+  switch (icmp.type) {
+    case 1:
+      switch (icmp.code) {
+        case 0:
+          return "no route to destination";
+        case 1:
+          return "administratively prohibited";
+        case 3:
+          return "address unreachable";
+        case 4:
+          return "port unreachable";
+        default:
+          return fmt::format("destination unreachable (code {})", icmp.code);
+      }
+    case 2:
+      return "packet too big";
+    case 3:
+      return icmp.code == 0 ? "hop limit exceeded" : "fragment reassembly time exceeded";
+    default:
+      return fmt::format("error type {} code {}", icmp.type, icmp.code);
+  }
+}
+
+std::string arp_words(const decode::Arp& arp) {
+  switch (arp.op) {
+    case 1:
+      return fmt::format("who-has {} tell {}", arp.target.text(), arp.sender.text());
+    case 2:
+      return fmt::format("{} is-at {}", arp.sender.text(),
+                         decode::link_address_text(arp.sender_mac.data(), arp.sender_mac.size()));
+    default:
+      return fmt::format("operation {}", arp.op);
+  }
+}
+
+std::string process_words(const decode::Socket& socket) {
+  return socket.pid == 0 ? "a process that is not known"
+                         : fmt::format("{} ({})", printable(socket.comm.view()), socket.pid);
+}
+
+std::string_view neighbour_state(const Neighbour& neighbour) {
+  if ((neighbour.state & kNudFailed) != 0) {
+    return "failed";
+  }
+  return (neighbour.state & kNudIncomplete) != 0 ? "waiting" : "resolved";
+}
+
+std::string_view tcp_event(const TcpNote& note) {
+  switch (note.kind) {
+    case TcpNote::Kind::kArrived:
+      return "arrived";
+    case TcpNote::Kind::kResetSent:
+      return "reset_sent";
+    case TcpNote::Kind::kRetransmitted:
+      return "retransmitted";
+  }
+  return "";
+}
+
+std::string_view retransmit_cause(const TcpNote& note) {
+  if (note.ca_state == kCaLoss || note.tries > 0) {
+    return "timeout";
+  }
+  return note.ca_state == kCaRecovery ? "loss" : "probe";
+}
+
+std::string qdisc_handle(const decode::Queue& queue) {
+  return fmt::format("{:x}:", queue.handle >> 16);
+}
+
+std::string note_words(const journey::Hop& hop) {
+  if (const auto* neighbour = std::get_if<Neighbour>(&hop.note)) {
+    return words_of(*neighbour);
+  }
+  if (const auto* tcp = std::get_if<TcpNote>(&hop.note)) {
+    return words_of(*tcp, hop);
+  }
+  if (const auto* icmp = std::get_if<decode::IcmpError>(&hop.note)) {
+    return "sent: " + icmp_error_words(icmp->protocol, {.type = icmp->type, .code = icmp->code});
+  }
+  if (const auto* queue = std::get_if<decode::Queue>(&hop.note)) {
+    return fmt::format("{} {} {} in the queue", printable(queue->kind.view()), qdisc_handle(*queue),
+                       duration_words(hop.queued_ns));
+  }
+  return "";
+}
+
+}  // namespace tracepkt::explain

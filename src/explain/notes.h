@@ -1,0 +1,36 @@
+// What hooks tell of a packet beside where it is, in words.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "journey/journey.h"
+
+namespace tracepkt::explain {
+
+// "port unreachable"
+std::string icmp_error_words(std::uint8_t protocol, const decode::Icmp& icmp);
+
+// "who-has 10.0.0.2 tell 10.0.0.1"
+std::string arp_words(const decode::Arp& arp);
+
+// "curl (4711)"
+std::string process_words(const decode::Socket& socket);
+
+// Of a hop at a queue, a neighbour, ICMP or TCP.
+std::string note_words(const journey::Hop& hop);
+
+// "resolved", "failed", "waiting"
+std::string_view neighbour_state(const decode::Neighbour& neighbour);
+
+// "arrived", "reset_sent", "retransmitted"
+std::string_view tcp_event(const decode::TcpNote& note);
+
+// Of a retransmission: "timeout", "loss", "probe"
+std::string_view retransmit_cause(const decode::TcpNote& note);
+
+// "8001:", "0:"
+std::string qdisc_handle(const decode::Queue& queue);
+
+}  // namespace tracepkt::explain

@@ -1,0 +1,112 @@
+#include "explain/notes.h"
+
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+
+#include <cstring>
+
+#include "explain/words.h"
+
+namespace tracepkt::explain {
+namespace {
+
+using decode::Neighbour;
+using decode::TcpNote;
+
+journey::Hop hop_with(stage_id stage, decode::Note note) {
+  journey::Hop hop{.stage = stage, .packet = {}, .drop = {}, .socket = {}, .route = {}};
+  hop.note = note;
+  return hop;
+}
+
+decode::Socket socket_of(const char* name, std::uint32_t pid) {
+  decode::Socket socket{.pid = pid};
+  std::strncpy(socket.comm.bytes.data(), name, 15);
+  return socket;
+}
+
+TEST(NoteWords, WhoSentIt) {
+  journey::Hop hop = hop_with(STAGE_out, {});
+  hop.socket = socket_of("curl", 4711);
+  EXPECT_EQ(hop_words(hop, nullptr), "from curl (4711)");
+  hop.socket = socket_of("\033[1m", 1);
+  EXPECT_EQ(hop_words(hop, nullptr).find('\033'), std::string::npos);
+  hop.socket = decode::Socket{.inode = 7};
+  EXPECT_EQ(hop_words(hop, nullptr), "from a process that is not known");
+}
+
+TEST(NoteWords, WhoGetsIt) {
+  journey::Hop hop = hop_with(STAGE_deliver, TcpNote{});
+  hop.socket = socket_of("nginx", 812);
+  EXPECT_EQ(hop_words(hop, nullptr), "for nginx (812)");
+  hop.note = {};
+  EXPECT_EQ(hop_words(hop, nullptr), "read by nginx (812)");
+}
+
+TEST(NoteWords, ANeighbour) {
+  Neighbour neighbour{.address = {.family = 4, .bytes = {10, 0, 0, 2}},
+                      .state = 0x02,
+                      .probes = 3,
+                      .asked_ns = 1000,
+                      .told_ns = 43000,
+                      .lladdr_len = 6,
+                      .lladdr = {2, 0, 0, 0, 0, 9}};
+  EXPECT_EQ(hop_words(hop_with(STAGE_neigh, neighbour), nullptr), "10.0.0.2 found in 42 us");
+  neighbour.asked_ns = 0;  // not seen
+  EXPECT_EQ(hop_words(hop_with(STAGE_neigh, neighbour), nullptr), "10.0.0.2 found");
+  neighbour.asked_ns = 1000;
+  neighbour.state = 0x20;
+  EXPECT_EQ(hop_words(hop_with(STAGE_neigh, neighbour), nullptr),
+            "10.0.0.2 does not answer, asked 3 times in 42 us");
+  neighbour.state = 0x01;
+  EXPECT_EQ(hop_words(hop_with(STAGE_neigh, neighbour), nullptr),
+            "10.0.0.2 has not answered yet, after 42 us");
+}
+
+TEST(NoteWords, AClockThatGoesBackwardsIsNoTime) {
+  const Neighbour neighbour{.state = 0x20, .asked_ns = 9, .told_ns = 5};
+  EXPECT_NE(note_words(hop_with(STAGE_neigh, neighbour)).find("in 0.0 us"), std::string::npos);
+}
+
+TEST(NoteWords, Tcp) {
+  journey::Hop reset = hop_with(STAGE_tcp, TcpNote{.kind = TcpNote::Kind::kResetSent});
+  EXPECT_EQ(note_words(reset), "reset sent");
+  reset.reset_reason = "NO_SOCKET";
+  EXPECT_EQ(note_words(reset), "reset sent: NO_SOCKET");
+  const auto again = [](std::uint8_t ca_state, std::uint8_t tries) {
+    return std::string(retransmit_cause(
+        TcpNote{.kind = TcpNote::Kind::kRetransmitted, .ca_state = ca_state, .tries = tries}));
+  };
+  EXPECT_EQ(again(4, 2), "timeout");
+  EXPECT_EQ(again(0, 1), "timeout");  // a SYN
+  EXPECT_EQ(again(3, 0), "loss");
+  EXPECT_EQ(again(0, 0), "probe");
+}
+
+TEST(NoteWords, AnIcmpError) {
+  EXPECT_EQ(note_words(hop_with(STAGE_icmp,
+                                decode::IcmpError{.protocol = IPPROTO_ICMP, .type = 3, .code = 3})),
+            "sent: port unreachable");
+}
+
+TEST(NoteWords, AQueue) {
+  decode::Queue queue{.handle = 0x80010000};
+  std::strcpy(queue.kind.bytes.data(), "fq");
+  journey::Hop hop = hop_with(STAGE_qdisc, queue);
+  hop.queued_ns = 1'500'000;
+  EXPECT_EQ(note_words(hop), "fq 8001: 1.50 ms in the queue");
+}
+
+TEST(NoteWords, ThoseWhoAskForAnAddress) {
+  decode::Packet packet{.ethertype = 0x0806, .len = 28};
+  packet.arp = decode::Arp{.op = 1,
+                           .sender_mac = {2, 0, 0, 0, 0, 1},
+                           .sender = {.family = 4, .bytes = {10, 0, 0, 1}},
+                           .target = {.family = 4, .bytes = {10, 0, 0, 2}}};
+  EXPECT_EQ(packet_words(packet), "arp who-has 10.0.0.2 tell 10.0.0.1, 28 bytes");
+  packet.arp->op = 2;
+  EXPECT_EQ(packet_words(packet), "arp 10.0.0.1 is-at 02:00:00:00:00:01, 28 bytes");
+}
+
+}  // namespace
+}  // namespace tracepkt::explain

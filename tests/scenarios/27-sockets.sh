@@ -1,0 +1,155 @@
+# shellcheck shell=bash
+# Who sent a packet and who got it, what TCP makes of it, and which ICMP error it is answered with.
+. "$(dirname "$0")/lib.sh"
+
+line_network left router right
+base=${net4%.*}
+near=$base.0.1 target=$base.1.2
+wait_for 'IPv4 to be open' at left ping -c1 -W2 "$target"
+wait_for 'IPv6 to be open' at left ping -c1 -W2 "$net6:1::2"
+
+"$TRACEPKT" probes --format json >"$work/probes"
+has_hook() { # name
+	[ "$(jq -s "map(select(.name == \"tp_btf:$1\")) | .[0].here" "$work/probes")" = true ]
+}
+
+# Tells its name and pid, and then runs the rest of a Python program.
+python() { # netns file program
+	at "$1" python3 -c "
+import os, socket, time
+told = open('$2', 'w')
+print(open('/proc/self/comm').read().strip(), os.getpid(), file=told, flush=True)
+def ready(): print('ready', file=told, flush=True)
+$3"
+}
+process() { head -n1 "$1"; }
+end_server() {
+	touch "$work/end"
+	wait "$server_job"
+}
+at_stage() { # stage jq
+	echo ".hops | map(select(.stage == \"$1\") | $2) | join(\", \")"
+}
+
+echo '== UDP: the sender, and a port that nobody listens on'
+for there in "$target" "$net6:1::2"; do
+	tp_trace --format json "udp port 4444 and host $there"
+	python left "$work/sender" "
+s = socket.socket(socket.AF_INET6 if ':' in '$there' else socket.AF_INET, socket.SOCK_DGRAM)
+s.sendto(b'x', ('$there', 4444))"
+	wait_for_journeys 1
+	tp_end INT
+	expect_status 0
+	expect_json 'the sender' "$(process "$work/sender")" \
+		"journeys[0] | $(at_stage out '"\(.socket.process) \(.socket.pid)"')"
+	expect_json 'it comes first' 'out left' 'journeys[0].hops[0] | "\(.stage) \(.netns.name)"'
+	expect_json 'the end' 'dropped in right' 'journeys[0] | outcome_words'
+	[[ $there != *:* ]] || continue # no hook tells of ICMPv6 errors
+	if has_hook icmp_send; then
+		expect_json 'the error that is sent' 'right 3/3 port unreachable' \
+			"journeys[0] | $(at_stage icmp '"\(.netns.name) \(.icmp.type)/\(.icmp.code) \(.says)"')"
+	else
+		without 'ICMP errors: this kernel has no icmp_send tracepoint'
+	fi
+done
+
+echo '== a time to live that ends in the router'
+if has_hook icmp_send; then
+	tp_trace --format json "icmp[icmptype] == icmp-echo and dst $target"
+	at left ping -q -c1 -W1 -t1 "$target" >/dev/null || true
+	wait_for_journeys 1
+	tp_end INT
+	expect_json 'the error' 'router 11/0 time to live exceeded' \
+		"journeys[0] | $(at_stage icmp '"\(.netns.name) \(.icmp.type)/\(.icmp.code) \(.says)"')"
+	tp ping -c1 -t1 -W1 --netns left "$target"
+	expect_line 'in the table' 'icmp +sent: time to live exceeded' "$out"
+fi
+
+echo '== TCP: a connection, and its capture'
+server='
+s = socket.socket(socket.AF_INET6 if ":" in there else socket.AF_INET)
+s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+s.bind((there, 6005))
+s.listen()
+ready()
+c = s.accept()[0]
+c.recv(100)
+c.sendall(b"y" * 10)
+c.recv(100)
+while not os.path.exists(end): time.sleep(0.01)'
+client='
+s = socket.create_connection((there, 6005))
+s.sendall(b"x" * 10)
+s.recv(100)
+s.close()'
+for there in "$target" "$net6:1::2"; do
+	rm -f "$work/server" "$work/end"
+	python right "$work/server" "there, end = '$there', '$work/end'$server" &
+	server_job=$!
+	wait_for 'the server' grep -q ready "$work/server"
+	tp_trace --format json -w "$work/tcp.pcapng" "tcp port 6005 and host $there"
+	python left "$work/client" "there = '$there'$client"
+	wait_for_journeys 6
+	end_server
+	tp_end INT
+	expect_status 0
+	flags() { echo "(journeys | sort_by(.id) | map(select(.packet.tcp.flags == \"$1\")))"; }
+	expect_json 'the first and its sender' "$(process "$work/client")" \
+		"$(flags SYN) | .[0] | $(at_stage out '"\(.socket.process) \(.socket.pid)"')"
+	expect_json 'the answer, and who listens' "$(process "$work/server")" \
+		"$(flags 'SYN ACK') | .[0] | $(at_stage out '"\(.socket.process) \(.socket.pid)"')"
+	expect_json 'data: who sent it' "$(process "$work/client") $(process "$work/server")" \
+		"$(flags 'PSH ACK') | map($(at_stage out '"\(.socket.process) \(.socket.pid)"')) | join(\" \")"
+	expect_json 'data: who got it' "delivered $(process "$work/server"), delivered $(process "$work/client")" \
+		"$(flags 'PSH ACK') | map(.outcome | \"\(.kind) \(.socket.process) \(.socket.pid)\") | join(\", \")"
+	expect_json 'who sent it comes first' 'out out out out' \
+		"$(flags SYN) + $(flags 'SYN ACK') + $(flags 'PSH ACK') | map(.hops[0].stage) | join(\" \")"
+	cp "$out" "$work/live"
+	tp trace --format json -r "$work/tcp.pcapng"
+	expect_status 0
+	cmp -s "$work/live" "$out" || fail 'the capture shows the same again'
+done
+
+echo '== TCP: a port that nobody listens on'
+tp_trace --format json "tcp port 6006 and host $target"
+python left "$work/client" "
+try: socket.create_connection(('$target', 6006))
+except ConnectionRefusedError: ready()"
+wait_for 'the refusal' grep -q ready "$work/client"
+wait_for_journeys 2
+tp_end INT
+expect_json 'flags' 'SYN, RST ACK' 'journeys | sort_by(.id) | map(.packet.tcp.flags) | join(", ")'
+if jq -es 'map(select(.name == "tp_btf:icmp_send")) | .[0].here' "$work/probes" >/dev/null; then
+	# The tracepoint tells of resets without a socket since 6.10, and of their reason.
+	expect_json 'the reset and its reason' 'right reset_sent NO_SOCKET' \
+		"journeys | sort_by(.id) | .[0] | $(at_stage tcp '"\(.netns.name) \(.event) \(.reason)"')"
+else
+	without 'resets without a socket: this kernel does not tell of them'
+fi
+
+echo '== TCP: what is lost is sent again'
+rm -f "$work/server" "$work/end"
+python right "$work/server" "there, end = '$target', '$work/end'$server" &
+server_job=$!
+wait_for 'the server' grep -q ready "$work/server"
+python left "$work/client" "
+s = socket.create_connection(('$target', 6005))
+ready()
+while not os.path.exists('$work/go'): time.sleep(0.01)
+s.sendall(b'x' * 10)
+s.recv(100)" &
+client_job=$!
+wait_for 'the client' grep -q ready "$work/client"
+at router ip route add blackhole "$target/32"
+tp_trace --format json "tcp port 6005 and src $near"
+touch "$work/go"
+wait_for_journeys 1 '.hops | map(select(.event == "retransmitted")) | length > 0'
+at router ip route del blackhole "$target/32"
+wait "$client_job"
+end_server
+tp_end INT
+again='journeys | map(select(.hops | any(.event == "retransmitted")))'
+expect_json 'who sent it' "$(process "$work/client")" \
+	"$again | .[0] | $(at_stage out '"\(.socket.process) \(.socket.pid)"')"
+expect_json 'it is told before it leaves' 'out tcp tx' "$again | .[0].hops | map(.stage | select(IN(\"route\", \"netfilter\") | not)) | .[0:3] | join(\" \")"
+expect_json 'why' true "$again | .[0].hops[1].cause | IN(\"timeout\", \"probe\")"

@@ -1,0 +1,74 @@
+# shellcheck shell=bash
+# What waits for the link address of its next hop: found, and not found; here and in a router. And those who ask: ARP and NDP.
+. "$(dirname "$0")/lib.sh"
+
+line_network left router right
+base=${net4%.*}
+target=$base.1.2
+wait_for 'IPv4 to be open' at left ping -c1 -W2 "$target"
+wait_for 'IPv6 to be open' at left ping -c1 -W2 "$net6:1::2"
+# All of them: who is asked learns who asks, too.
+forget() {
+	local netns
+	for netns in left router right; do at "$netns" ip neigh flush all; done
+}
+mac() { ip -n "$1" -j link show "$2" | jq -r '.[0].address'; }
+
+# "left eth0 10.0.0.2 resolved aa:bb:cc:dd:ee:ff; ..."
+neighbours='[.hops[] | select(.stage == "neigh")
+	| "\(.netns.name) \(.dev.name) \(.address) \(.state)" + (if .lladdr then " \(.lladdr)" else "" end)] | join("; ")'
+
+echo '== found, by the sender and by the router'
+for family in 4 6; do
+	if [ $family = 4 ]; then there=$target first=$base.0.2; else there=$net6:1::2 first=$net6:0::2; fi
+	first=$(at left ip "-$family" -j route get "$there" | jq -r '.[0].gateway')
+	forget
+	tp ping -c1 --netns left --format json "$there"
+	expect_status 0
+	expect_json 'both' "left eth0 $first resolved $(mac router eth0); router eth1 $there resolved $(mac right eth0)" \
+		"requests[0] | $neighbours"
+	expect_json 'before it is sent' 'route neigh tx rx in route neigh tx rx in route deliver' \
+		'requests[0] | [.hops[].stage | select(IN("out", "netfilter") | not)] | join(" ")'
+	expect_json 'how long it waited' true 'requests[0].hops | map(select(.stage == "neigh") | .waited_ns > 0) | all'
+	expect_json 'in order' true 'requests[0] | ordered'
+	tp ping -c1 --netns left --format json "$there"
+	expect_json 'known, the next time' '' "requests[0] | $neighbours"
+done
+forget
+tp ping -c1 --netns left "$target"
+expect_line 'in the table' "neigh +$base.0.2 found in [0-9.]+ .s" "$out"
+
+echo '== not found: a packet that no interface sees'
+tp ping -c1 -W4 --netns left --format json "$base.0.77"
+expect_status 1
+expect_json 'who does not answer' "left eth0 $base.0.77 failed" "requests[0] | $neighbours"
+expect_json 'and was asked' true 'requests[0].hops | map(select(.stage == "neigh") | .probes >= 1 and .waited_ns > 0) | all'
+expect_json 'dropped' 'dropped in left' 'requests[0] | outcome_words'
+
+echo '== not found by a router'
+tp ping -c1 -W4 --netns left --format json "$base.1.77"
+expect_status 1
+expect_json 'who does not answer' "router eth1 $base.1.77 failed" "requests[0] | $neighbours"
+expect_json 'dropped' 'dropped in router' 'requests[0] | outcome_words'
+
+echo '== those who ask'
+forget
+tp_trace --format json "(arp or icmp6[icmp6type] == icmp6-neighborsolicit) and (host $base.0.2 or net $net6:0::/64 or dst net ff02::/16)"
+at left ping -q -c1 -W2 "$base.0.2" >/dev/null
+at left ping -q -c1 -W2 "$net6:0::2" >/dev/null
+wait_for_journeys 1 ".packet.arp.op == 1 and .packet.arp.target == \"$base.0.2\""
+wait_for_journeys 1 '.packet.arp.op == 2'
+wait_for_journeys 1 '.packet.target'
+tp_end INT
+expect_json 'the request' "$base.0.1 $(mac left eth0)" \
+	"journeys | map(select(.packet.arp.op == 1 and .packet.arp.target == \"$base.0.2\"))[0].packet.arp | \"\\(.sender) \\(.sender_mac)\""
+expect_json 'the reply' "$base.0.2 $(mac router eth0)" \
+	"journeys | map(select(.packet.arp.op == 2 and .packet.arp.sender == \"$base.0.2\"))[0].packet.arp | \"\\(.sender) \\(.sender_mac)\""
+expect_json 'IPv6' true "journeys | map(.packet.target) | any(. == \"$(at left python3 -c "import ipaddress; print(ipaddress.ip_address('$net6:0::2'))")\")"
+forget
+tp_trace "arp and host $base.0.2"
+at left ping -q -c1 -W2 "$base.0.2" >/dev/null
+wait_for 'the reply' grep -q is-at "$out"
+tp_end INT
+expect_line 'the table has words for the request' "^arp who-has $base.0.2 tell $base.0.1, 28 bytes" "$out"
+expect_line 'and for the reply' "^arp $base.0.2 is-at $(mac router eth0), 28 bytes" "$out"

@@ -1,0 +1,54 @@
+# shellcheck shell=bash
+# Queues of interfaces: how long a packet was in one, and which; and one that is full.
+. "$(dirname "$0")/lib.sh"
+
+netns left right
+cable left eth0 right eth0
+address left eth0 "$net4.1/24"
+address right eth0 "$net4.2/24"
+wait_for 'IPv4 to be open' at left ping -c1 -W2 "$net4.2"
+modprobe -q sch_tbf 2>/dev/null || true
+tc -n left qdisc add dev eth0 root handle 7: tbf rate 200kbit burst 2kb limit 4kb 2>"$work/tc" || skip "no tbf: $(cat "$work/tc")"
+
+send() { # number: datagrams of 1000 bytes
+	at left python3 -c "
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for i in range($1): s.sendto(b'x' * 1000, ('$net4.2', 6002))"
+}
+nsenter --net=/run/netns/right python3 -c '
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("", 6002))
+print("bound", flush=True)
+while True: s.recv(2000)' >"$work/receiver" &
+wait_for 'the receiver' grep -q bound "$work/receiver"
+
+echo '== longer than a millisecond, and full'
+tp_trace -v --format json "udp port 6002 and net $net4.0/24"
+send 20
+wait_for_journeys 20
+tp_end INT
+expect_status 0
+queued='journeys | map(.hops[] | select(.stage == "qdisc"))'
+expect_json 'which queue, and where' 'left eth0 tbf 7:' \
+	"$queued | map(\"\\(.netns.name) \\(.dev.name) \\(.qdisc) \\(.handle)\") | unique | join(\", \")"
+expect_json 'some waited' true "$queued | map(.queued_ns) | max > 1000000"
+expect_json 'after the interface was given it, and before the other end has it' true \
+	'journeys | map(select(.hops | any(.stage == "qdisc")) | [.hops[].stage] | index("tx") < index("qdisc") and index("qdisc") < index("rx")) | all'
+expect_json 'others found it full' true \
+	'journeys | map(select(.outcome.kind == "dropped")) | length > 0 and all(.outcome.netns.name == "left" and .outcome.device.name == "eth0")'
+expect_json 'each is one or the other' 20 'journeys | length'
+
+echo '== in the table, and not without -v'
+tp_trace -v "udp port 6002 and net $net4.0/24"
+send 3
+wait_for 'the queue' grep -q 'tbf 7:' "$out"
+tp_end INT
+expect_line 'in words' 'left +eth0 +qdisc +tbf 7: [0-9.]+ .s in the queue' "$out"
+tp_trace --format json "udp port 6002 and net $net4.0/24"
+send 1
+wait_for_journeys 1
+tp_end INT
+expect_json 'none' 0 "$queued | length"
+expect_json 'the hook is not attached' false 'summary.probes.attached | any(contains("qdisc"))'
