@@ -62,19 +62,19 @@ Builder::SegmentKey Builder::segment_of(const Event& event) {
           .ip_id = packet.ip_id};
 }
 
-void Builder::add(Event&& event) {
+std::uint64_t Builder::add(Event&& event) {
   if (ended_.contains(event.packet_id)) {
-    return;
+    return 0;
   }
   const bool known = by_packet_.contains(event.packet_id);
   // An end alone, of a buffer too many or of a packet whose events were lost, tells nothing; nor do
   // chains that an unknown packet passed.
   if (!known && (event.stage == STAGE_end || event.stage == STAGE_netfilter)) {
-    return;
+    return 0;
   }
   if (!known && event.stage == STAGE_route) {
     keep_early_route(event);
-    return;
+    return 0;
   }
   const auto open = open_for(event);
   if (!known) {
@@ -86,6 +86,7 @@ void Builder::add(Event&& event) {
   learn_segment(open, event);
   open->last_ns = std::max(open->last_ns, event.time_ns);
   open_.splice(open_.end(), open_, open);
+  const std::uint64_t id = open->journey.id;
   const bool last = event.last;
   const std::uint64_t packet_id = event.packet_id;
   if (open->events.size() < (last ? kMaxEnds : kMaxEvents)) {
@@ -99,6 +100,7 @@ void Builder::add(Event&& event) {
       end(open, Ending::kSeen);
     }
   }
+  return id;
 }
 
 // Of a packet that is first seen when it is dropped, the route is told before the drop. A route

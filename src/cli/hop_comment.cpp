@@ -1,0 +1,56 @@
+#include "cli/hop_comment.h"
+
+#include <algorithm>
+#include <string_view>
+
+#include "base/text.h"
+#include "explain/words.h"
+
+namespace tracepkt::cli {
+namespace {
+
+// One word, or in quotes: who makes a namespace may give it any name, also one that looks like the
+// rest of a comment.
+std::string name_of(std::string_view raw) {
+  const std::string name = printable(raw);
+  const bool is_word = !name.empty() && name != "-" && name.front() != '#' &&
+                       name.find_first_of(" \"") == std::string::npos;
+  if (is_word) {
+    return name;
+  }
+  std::string quoted = "\"";
+  for (const char one : name) {
+    quoted += one == '"' ? std::string("\\x22") : std::string(1, one);
+  }
+  return quoted + '"';
+}
+
+std::string netns_of(const journey::Netns& netns) {
+  return netns.name.empty() && netns.inode != 0 ? std::to_string(netns.inode)
+                                                : name_of(netns.label());
+}
+
+}  // namespace
+
+std::string hop_comment(const journey::Hop& hop) {
+  std::string comment = netns_of(hop.netns) + ' ';
+  comment += hop.device.index == 0 ? "-" : name_of(hop.device.name.view());
+  comment += ' ';
+  comment += decode::stage_name(hop.stage);
+  // What goes in is said below, and what the kernel did with what it took is not known yet.
+  const bool is_silent = hop.stage == STAGE_in || (hop.stage == STAGE_deliver && !hop.socket);
+  const std::string told = is_silent ? "" : explain::hop_words(hop, nullptr);
+  if (told.empty() && !hop.packet) {
+    return comment;
+  }
+  comment += ':';
+  if (!told.empty()) {
+    comment += ' ' + told + ';';
+  }
+  if (hop.packet) {
+    comment += ' ' + explain::packet_words(*hop.packet);
+  }
+  return comment;
+}
+
+}  // namespace tracepkt::cli
