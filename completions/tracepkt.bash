@@ -70,6 +70,7 @@ _tracepkt() {
 			if [[ $current == -* ]]; then
 				:
 			elif [[ $command == @(trace|drops) ]]; then
+			[ "$command" != probes ] || words+=(--schema)
 				# The words that a filter begins with; pcap-filter(7) has more.
 				words+=(icmp icmp6 tcp udp arp ip ip6 host net port and or not)
 			elif [[ $command != @(doctor|probes) ]]; then

@@ -263,6 +263,8 @@ bool contains(const List& list, std::string_view word) {
 
 // `tracepkt help [COMMAND]` is --help; and as the first tracepkt was called: tracepkt HOST, which
 // pings once.
+  command->add_flag("--schema", options.schema,
+                    "print the JSON Schema of all that --format json prints, instead");
 std::vector<std::string> expand_short_form(std::vector<std::string> arguments) {
   if (arguments.size() < 2) {
     return arguments;

@@ -139,6 +139,22 @@ wait_for() { # what command...
 is_running() { [ "$(readlink "/proc/$1/exe")" = "$TRACEPKT" ]; }
 is_gone() { ! readlink "/proc/$1/exe" >/dev/null; }
 
+# Every output in JSON is held against the program's own schema, all together at the scenario's end.
+json_outputs=0
+keep_json() {
+	[[ "$tp_command " =~ \ --format(=|\ )json\  && "$tp_command " != *' -w - '* && -s $out ]] || return 0
+	mkdir -p "$work/json"
+	cp "$out" "$work/json/$((++json_outputs))"
+}
+validate_json() {
+	[ "$json_outputs" -gt 0 ] || return 0
+	if ! "$TRACEPKT" probes --schema >"$work/schema.json"; then
+		fail 'tracepkt probes --schema'
+	elif ! (cd "$work/json" && /usr/bin/python3 "$here/validate-json" ../schema.json -- *); then
+		fail "JSON that is not as the schema has it (the $json_outputs outputs of this scenario are numbered)"
+	fi
+}
+
 ### The program
 
 # Runs it to its end.
@@ -148,6 +164,7 @@ tp() { # args...
 	status=0
 	timeout -k 5 "$patience" "$TRACEPKT" "$@" >"$out" 2>"$err" || status=$?
 	case $status in 126 | 127) give_up "it cannot be run: $(cat "$err")" ;; esac
+	keep_json
 }
 
 # Starts it, with the signals that a terminal's foreground program has. Its output is in $out and $err.
@@ -172,6 +189,7 @@ tp_wait() {
 	status=0
 	wait "$tp_pid" || status=$?
 	tp_pid=''
+	keep_json
 }
 
 tp_end() { # signal
@@ -218,6 +236,7 @@ end_scenario() {
 	trap - ERR
 	trap '' TERM INT
 	check_json
+	[ $code != 0 ] || validate_json
 	for job in $(jobs -p); do
 		kill -CONT "$job" 2>/dev/null
 		kill -KILL "$job" 2>/dev/null
