@@ -33,7 +33,10 @@ _tracepkt() {
 	fi
 
 	case $previous in
-		--format) words=(table classic json) ;;
+		--format)
+			words=(table classic json)
+			[[ $command != @(ping|trace) ]] || words+=(perfetto)
+			;;
 		--color) words=(auto always never) ;;
 		--buffer) words=(1M 8M 64M 256M) ;;
 		--netns)
@@ -67,10 +70,10 @@ _tracepkt() {
 				drops) words=(-v --count -i --duration --buffer) ;;
 			esac
 			[ -z "$command" ] || words+=(--format --color -n --help)
+			[ "$command" != probes ] || words+=(--schema)
 			if [[ $current == -* ]]; then
 				:
 			elif [[ $command == @(trace|drops) ]]; then
-			[ "$command" != probes ] || words+=(--schema)
 				# The words that a filter begins with; pcap-filter(7) has more.
 				words+=(icmp icmp6 tcp udp arp ip ip6 host net port and or not)
 			elif [[ $command != @(doctor|probes) ]]; then

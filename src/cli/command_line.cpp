@@ -100,12 +100,21 @@ void add_choice(CLI::App& command, const std::string& name, T& target, const Cho
 
 constexpr std::uint64_t kMostPackets = std::uint64_t{1} << 48;
 
-void add_common(CLI::App& command, CommonOptions& common) {
-  add_choice<sinks::Format>(command, "--format", common.format,
-                            {{"table", sinks::Format::kTable},
-                             {"classic", sinks::Format::kClassic},
-                             {"json", sinks::Format::kJson}},
-                            "for people (the default), as the first tracepkt, for programs");
+const Choices<sinks::Format> kFormats = {{"table", sinks::Format::kTable},
+                                         {"classic", sinks::Format::kClassic},
+                                         {"json", sinks::Format::kJson}};
+// Of journeys, also this.
+const Choices<sinks::Format> kJourneyFormats = {{"table", sinks::Format::kTable},
+                                                {"classic", sinks::Format::kClassic},
+                                                {"json", sinks::Format::kJson},
+                                                {"perfetto", sinks::Format::kPerfetto}};
+
+void add_common(CLI::App& command, CommonOptions& common, bool shows_journeys = false) {
+  add_choice<sinks::Format>(
+      command, "--format", common.format, shows_journeys ? kJourneyFormats : kFormats,
+      shows_journeys ? "for people (the default), as the first tracepkt, for programs, for "
+                       "ui.perfetto.dev"
+                     : "for people (the default), as the first tracepkt, for programs");
   add_choice<sinks::ColorMode>(command, "--color", common.color,
                                {{"auto", sinks::ColorMode::kAuto},
                                 {"always", sinks::ColorMode::kAlways},
@@ -203,7 +212,7 @@ void add_ping(CLI::App& app, PingOptions& options) {
              "firewall mark of the packets", "MARK");
   add_value(*command, "--netns", options.netns, parse_name,
             "send from there: a name from `ip netns`, a pid, a container, a path, an inode", "NS");
-  add_common(*command, options.common);
+  add_common(*command, options.common, true);
   add_session(*command, options.common);
 }
 
@@ -221,7 +230,7 @@ void add_trace(CLI::App& app, std::vector<std::string>& filter, TraceOptions& op
       ->add_option("-o,--output", options.common.output_file,
                    "what is shown goes into that file, and not to the standard output")
       ->type_name("FILE");
-  add_common(*command, options.common);
+  add_common(*command, options.common, true);
   add_session(*command, options.common);
   add_reading(*command, options);
 }
@@ -254,6 +263,8 @@ void add_probes(CLI::App& app, ProbesOptions& options) {
   CLI::App* command =
       app.add_subcommand("probes", "List every hook, what it says, and whether this kernel has it");
   add_common(*command, options.common);
+  command->add_flag("--schema", options.schema,
+                    "print the JSON Schema of all that --format json prints, instead");
 }
 
 template <typename List>
@@ -263,8 +274,6 @@ bool contains(const List& list, std::string_view word) {
 
 // `tracepkt help [COMMAND]` is --help; and as the first tracepkt was called: tracepkt HOST, which
 // pings once.
-  command->add_flag("--schema", options.schema,
-                    "print the JSON Schema of all that --format json prints, instead");
 std::vector<std::string> expand_short_form(std::vector<std::string> arguments) {
   if (arguments.size() < 2) {
     return arguments;

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# JSON: its schema, its document and the recipes in it.
+# JSON: its schema, its document and the recipes in it, and the trace events for Perfetto.
 . "$(dirname "$0")/lib.sh"
 
 docs=$here/../../docs
@@ -80,3 +80,50 @@ tp doctor --format json
 tp drops --format json --duration 0.1
 expect_status 0
 
+echo '== for Perfetto: from a file'
+tp trace -r "$sample" --format perfetto
+expect_status 0
+expect_line 'the summary in words' '^traced 1 packet: 1 dropped; 6 events, none lost$' "$err"
+expect_json 'a process for each namespace' '["namespace db","namespace host0","namespace web"]' \
+	'[.[].traceEvents[] | select(.name == "process_name") | .args.name] | sort'
+expect_json 'a track for each interface' 'eth0 eth0 vdb vweb' \
+	'[.[].traceEvents[] | select(.name == "thread_name") | .args.name] | sort | join(" ")'
+expect_json 'a slice for each hop' 'tx rx tx rx in drop: NETFILTER_DROP' \
+	'[.[].traceEvents[] | select(.ph == "X") | .name] | join(" ")'
+expect_json 'arrows along the way' 's t t t t f' '[.[].traceEvents[] | select(.cat == "journey") | .ph] | join(" ")'
+expect_json 'how long' '8.536 16.361' '[.[].traceEvents[] | select(.ph == "X") | .dur][:2] | join(" ")'
+# Every slice and arrow is on a track that was told, and of that process.
+# shellcheck disable=SC2016 # jq's variables
+on_their_tracks='.[].traceEvents | (map(select(.name == "thread_name")) | map({key: "\(.tid)", value: .pid}) | from_entries) as $tracks |
+	map(select(.ph != "M" and $tracks["\(.tid)"] != .pid)) | length'
+expect_json 'nothing beside them' 0 "$on_their_tracks"
+
+echo '== live'
+hostile="d'b <b>"
+bridge_network web db
+netns "$hostile"
+cable outer v-hostile "$hostile" eth0
+ip link set v-hostile master br0
+address "$hostile" eth0 "$net4.9/24"
+tp ping -c2 -i 0.1 --netns web --format perfetto "$net4.9"
+expect_status 0
+expect_json 'there and back, twice' 4 '[.[].traceEvents[] | select(.ph == "s")] | length'
+expect_json 'names are data' 1 "[.[].traceEvents[] | select(.args.name == \"namespace $hostile\")] | length"
+expect_json 'nothing beside the tracks' 0 "$on_their_tracks"
+tp_trace --format perfetto "icmp and host $net4.3"
+at web ping -q -c3 -i 0.1 "$net4.3" >/dev/null
+wait_for 'some of it' grep -q '"ph":"f"' "$out"
+tp_end INT
+expect_status 0
+expect_json 'it is whole at Ctrl-C' 'ns string' '.[] | "\(.displayTimeUnit) \(.otherData.kernel | type)"'
+expect_json 'on its tracks' 0 "$on_their_tracks"
+tp_trace --format perfetto "icmp and host $net4.99"
+tp_end TERM
+expect_json 'also where nothing was seen' 0 '.[].traceEvents | length'
+
+echo '== which have no such format'
+for command in drops doctor probes; do
+	tp $command --format perfetto
+	expect_status 2
+	expect_line 'why' 'there is no format perfetto' "$err"
+done
