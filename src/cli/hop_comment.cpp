@@ -1,6 +1,5 @@
 #include "cli/hop_comment.h"
 
-#include <algorithm>
 #include <string_view>
 
 #include "base/text.h"
@@ -33,24 +32,36 @@ std::string netns_of(const journey::Netns& netns) {
 }  // namespace
 
 std::string hop_comment(const journey::Hop& hop) {
-  std::string comment = netns_of(hop.netns) + ' ';
-  comment += hop.device.index == 0 ? "-" : name_of(hop.device.name.view());
-  comment += ' ';
-  comment += decode::stage_name(hop.stage);
-  // What goes in is said below, and what the kernel did with what it took is not known yet.
+  std::string comment = comment_place(hop.netns, hop.device, hop.stage);
+  // What goes in is said anyway, and what the kernel did with what it took is not known yet.
   const bool is_silent = hop.stage == STAGE_in || (hop.stage == STAGE_deliver && !hop.socket);
-  const std::string told = is_silent ? "" : explain::hop_words(hop, nullptr);
-  if (told.empty() && !hop.packet) {
-    return comment;
-  }
-  comment += ':';
-  if (!told.empty()) {
-    comment += ' ' + told + ';';
-  }
-  if (hop.packet) {
-    comment += ' ' + explain::packet_words(*hop.packet);
-  }
+  add_to_comment(comment, is_silent ? "" : explain::hop_words(hop, nullptr), hop.packet);
   return comment;
+}
+
+std::string comment_place(const journey::Netns& netns, const decode::Device& device,
+                          stage_id stage) {
+  std::string place = netns_of(netns) + ' ';
+  place += device.index == 0 ? "-" : name_of(device.name.view());
+  place += ' ';
+  place += decode::stage_name(stage);
+  return place;
+}
+
+void add_to_comment(std::string& comment, std::string_view told,
+                    const std::optional<decode::Packet>& packet) {
+  if (!told.empty() || packet) {
+    comment += ':';
+  }
+  if (!told.empty()) {
+    comment += ' ';
+    comment += told;
+    comment += ';';
+  }
+  if (packet) {
+    comment += ' ';
+    comment += explain::packet_words(*packet);
+  }
 }
 
 }  // namespace tracepkt::cli
