@@ -48,10 +48,9 @@ std::string shown(Show show) {
   const Fd nowhere(open("/dev/null", O_WRONLY | O_CLOEXEC));
   Output out(file.get(), ColorMode::kNever);
   Output err(nowhere.get(), ColorMode::kNever);
-  const auto sink = make_sink(Format::kPerfetto, out, err,
-                              {.wall_minus_monotonic_ns = 1'795'277'369'000'000'000});
-  show(*sink);
-  sink->summary({.journeys = 1, .events = 4, .kernel = "6.12"});
+  PerfettoSink sink(out, err, {.wall_minus_monotonic_ns = 1'795'277'369'000'000'000});
+  show(sink);
+  sink.summary({.journeys = 1, .events = 4, .kernel = "6.12"});
   std::string text(static_cast<std::size_t>(lseek(file.get(), 0, SEEK_END)), '\0');
   EXPECT_EQ(pread(file.get(), text.data(), text.size(), 0), static_cast<ssize_t>(text.size()));
   return text;

@@ -139,15 +139,17 @@ wait_for() { # what command...
 is_running() { [ "$(readlink "/proc/$1/exe")" = "$TRACEPKT" ]; }
 is_gone() { ! readlink "/proc/$1/exe" >/dev/null; }
 
-# Every output in JSON is held against the program's own schema, all together at the scenario's end.
-json_outputs=0
+# Every output in JSON is held against the program's own schema, all together at the scenario's end. In an emulated
+# machine that takes minutes: with TRACEPKT_JSON, a folder, they are kept there for whoever set it.
+json_kept=${TRACEPKT_JSON:-} json_outputs=0
 keep_json() {
 	[[ "$tp_command " =~ \ --format(=|\ )json\  && "$tp_command " != *' -w - '* && -s $out ]] || return 0
-	mkdir -p "$work/json"
-	cp "$out" "$work/json/$((++json_outputs))"
+	json_outputs=$((json_outputs + 1))
+	mkdir -p "${json_kept:-$work/json}"
+	cp "$out" "${json_kept:-$work/json}/$(basename "$0" .sh).$json_outputs"
 }
 validate_json() {
-	[ "$json_outputs" -gt 0 ] || return 0
+	if [ "$json_outputs" = 0 ] || [ -n "$json_kept" ]; then return 0; fi
 	if ! "$TRACEPKT" probes --schema >"$work/schema.json"; then
 		fail 'tracepkt probes --schema'
 	elif ! (cd "$work/json" && /usr/bin/python3 "$here/validate-json" ../schema.json -- *); then
