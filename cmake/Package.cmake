@@ -9,6 +9,15 @@ add_custom_target(manual ALL DEPENDS ${manual})
 install(FILES ${manual} DESTINATION ${CMAKE_INSTALL_MANDIR}/man8)
 install(FILES completions/tracepkt.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions
         RENAME tracepkt)
+# Wireshark loads what lies in its own folder for plugins, which is below /usr. What is not a part of /usr (the usual
+# /usr/local) goes there by its full path; a prefix of somebody's own keeps it to itself.
+install(CODE "
+  set(where \${CMAKE_INSTALL_PREFIX}/lib/${CMAKE_LIBRARY_ARCHITECTURE}/wireshark/plugins)
+  if(CMAKE_INSTALL_PREFIX STREQUAL /usr/local)
+    set(where /usr/lib/${CMAKE_LIBRARY_ARCHITECTURE}/wireshark/plugins)
+  endif()
+  file(INSTALL \"${CMAKE_SOURCE_DIR}/wireshark/tracepkt.lua\" DESTINATION \${where})
+")
 # Debian looks for the licence by this name.
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} RENAME copyright)
 if(EXISTS ${CMAKE_SOURCE_DIR}/CHANGELOG.md)

@@ -33,7 +33,10 @@ _tracepkt() {
 	fi
 
 	case $previous in
-		--format) words=(table classic json) ;;
+		--format)
+			words=(table classic json)
+			[[ $command != @(ping|trace) ]] || words+=(perfetto)
+			;;
 		--color) words=(auto always never) ;;
 		--buffer) words=(1M 8M 64M 256M) ;;
 		--netns)
@@ -67,6 +70,7 @@ _tracepkt() {
 				drops) words=(-v --count -i --duration --buffer) ;;
 			esac
 			[ -z "$command" ] || words+=(--format --color -n --help)
+			[ "$command" != probes ] || words+=(--schema)
 			if [[ $current == -* ]]; then
 				:
 			elif [[ $command == @(trace|drops) ]]; then

@@ -53,4 +53,8 @@ JsonWriter& JsonWriter::value(double number) {
   return std::isfinite(number) ? raw(fmt::format("{:.6g}", number)) : null();
 }
 
+JsonWriter& JsonWriter::thousandths(std::uint64_t number) {
+  return raw(fmt::format("{}.{:03}", number / 1000, number % 1000));
+}
+
 }  // namespace tracepkt

@@ -32,6 +32,8 @@ class JsonWriter {
     return raw({digits.data(), end});
   }
   JsonWriter& null() { return raw("null"); }
+  // The number of which `number` says the thousandths: 1234567 -> 1234.567
+  JsonWriter& thousandths(std::uint64_t number);
 
   template <typename T>
   JsonWriter& field(std::string_view name, const T& what) {

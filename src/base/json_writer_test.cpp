@@ -31,5 +31,11 @@ TEST(JsonWriter, NumbersStayNumbers) {
   EXPECT_EQ(json.text(), "[18446744073709551615,33.3333,7,null]");
 }
 
+TEST(JsonWriter, ThousandthsKeepEveryDigit) {
+  JsonWriter json;
+  json.begin_array().thousandths(1'234'567).thousandths(7).thousandths(9'007'199'254'740'993'001);
+  EXPECT_EQ(json.end_array().text(), "[1234.567,0.007,9007199254740993.001]");
+}
+
 }  // namespace
 }  // namespace tracepkt

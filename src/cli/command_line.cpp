@@ -100,12 +100,23 @@ void add_choice(CLI::App& command, const std::string& name, T& target, const Cho
 
 constexpr std::uint64_t kMostPackets = std::uint64_t{1} << 48;
 
-void add_common(CLI::App& command, CommonOptions& common) {
-  add_choice<sinks::Format>(command, "--format", common.format,
-                            {{"table", sinks::Format::kTable},
-                             {"classic", sinks::Format::kClassic},
-                             {"json", sinks::Format::kJson}},
-                            "for people (the default), as the first tracepkt, for programs");
+const Choices<sinks::Format> kTextFormats = {{"table", sinks::Format::kTable},
+                                             {"classic", sinks::Format::kClassic},
+                                             {"json", sinks::Format::kJson}};
+
+// Of journeys.
+Choices<sinks::Format> journey_formats() {
+  Choices<sinks::Format> formats = kTextFormats;
+  formats.emplace_back("perfetto", sinks::Format::kPerfetto);
+  return formats;
+}
+
+void add_common(CLI::App& command, CommonOptions& common,
+                const Choices<sinks::Format>& formats = kTextFormats) {
+  add_choice<sinks::Format>(
+      command, "--format", common.format, formats,
+      fmt::format("for people (the default), as the first tracepkt, for programs{}",
+                  formats.size() > kTextFormats.size() ? ", for ui.perfetto.dev" : ""));
   add_choice<sinks::ColorMode>(command, "--color", common.color,
                                {{"auto", sinks::ColorMode::kAuto},
                                 {"always", sinks::ColorMode::kAlways},
@@ -203,7 +214,7 @@ void add_ping(CLI::App& app, PingOptions& options) {
              "firewall mark of the packets", "MARK");
   add_value(*command, "--netns", options.netns, parse_name,
             "send from there: a name from `ip netns`, a pid, a container, a path, an inode", "NS");
-  add_common(*command, options.common);
+  add_common(*command, options.common, journey_formats());
   add_session(*command, options.common);
 }
 
@@ -221,7 +232,7 @@ void add_trace(CLI::App& app, std::vector<std::string>& filter, TraceOptions& op
       ->add_option("-o,--output", options.common.output_file,
                    "what is shown goes into that file, and not to the standard output")
       ->type_name("FILE");
-  add_common(*command, options.common);
+  add_common(*command, options.common, journey_formats());
   add_session(*command, options.common);
   add_reading(*command, options);
 }
@@ -254,6 +265,8 @@ void add_probes(CLI::App& app, ProbesOptions& options) {
   CLI::App* command =
       app.add_subcommand("probes", "List every hook, what it says, and whether this kernel has it");
   add_common(*command, options.common);
+  command->add_flag("--schema", options.schema,
+                    "print the JSON Schema of all that --format json prints, instead");
 }
 
 template <typename List>

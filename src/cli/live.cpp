@@ -241,7 +241,10 @@ void Live::State::take(std::span<const std::byte> record) {
     if (on_event) {
       on_event(*std::move(event));
     } else {
-      builder.add(*std::move(event));
+      const std::uint64_t journey = builder.add(*std::move(event));
+      if (recorder) {
+        recorder->joined(journey);
+      }
     }
   } else {
     ++undecodable;

@@ -59,6 +59,7 @@ struct DropsOptions {
 
 struct ProbesOptions {
   CommonOptions common;
+  bool schema = false;  // --schema
 };
 
 struct DoctorOptions {

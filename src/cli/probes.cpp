@@ -1,4 +1,5 @@
-// tracepkt probes: the catalogue, every hook and what it says, and whether this kernel has it.
+// tracepkt probes: the catalogue, every hook and what it says, and whether this kernel has it. And,
+// with --schema, what is to be expected of the JSON that they end in.
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -15,6 +16,7 @@
 #include "kernel/kernel_btf.h"
 #include "kernel/rights.h"
 #include "kernel/tracer.h"
+#include "sinks/json_schema.h"
 #include "sinks/output.h"
 
 namespace tracepkt::cli {
@@ -83,8 +85,13 @@ int run_probes(const ProbesOptions& options) {
         {.what = "probes has no format classic", .hint = "use --format table or --format json"});
   }
   sinks::Output out(STDOUT_FILENO, options.common.color);
-  options.common.format == sinks::Format::kJson ? print_json(catalogue(), out)
-                                                : print_table(catalogue(), out);
+  if (options.schema) {
+    out.write(sinks::json_schema());
+  } else if (options.common.format == sinks::Format::kJson) {
+    print_json(catalogue(), out);
+  } else {
+    print_table(catalogue(), out);
+  }
   out.flush();
   const Status written = check_written(out);
   return written ? kOk : report(written.error());

@@ -2,9 +2,8 @@
 
 #include <fmt/format.h>
 
-#include "base/text.h"
+#include "cli/hop_comment.h"
 #include "cli/rule_scope.h"
-#include "explain/words.h"
 
 namespace tracepkt::cli {
 namespace {
@@ -124,15 +123,12 @@ void Recorder::describe(const decode::Event& event) {
     }
   }
   netns_ = hop.netns.label();
-  comment_ = fmt::format("{} {} {}", printable(netns_),
-                         event.device.index == 0 ? "-" : printable(event.device.name.view()),
-                         decode::stage_name(event.stage));
-  const bool says_more = event.drop || event.route || event.socket || event.netfilter;
-  if (const std::string words = says_more ? explain::hop_words(hop, nullptr) : ""; !words.empty()) {
-    comment_ += ": " + words;
-  }
-  if (event.packet) {
-    comment_ += (says_more ? "; " : ": ") + explain::packet_words(*event.packet);
+  comment_ = hop_comment(hop);
+}
+
+void Recorder::joined(std::uint64_t journey) {
+  if (journey != 0) {
+    comment_.insert(0, fmt::format("#{} ", journey));
   }
 }
 

@@ -36,6 +36,8 @@ class Recorder : public journey::Names {
 
   // Before the event of the turn's record is handed on: keeps what it tells in words.
   void describe(const decode::Event& event);
+  // After that: the journey that it is a part of; 0: of none.
+  void joined(std::uint64_t journey);
   // Ends the turn of a record, or of a step.
   void add_record(std::span<const std::byte> record);
   void add_step(const capture::Step& step);

@@ -73,20 +73,20 @@ Builder::SegmentKey Builder::segment_of(const Event& event) {
           .ip_id = packet.ip_id};
 }
 
-void Builder::add(Event&& event) {
+std::uint64_t Builder::add(Event&& event) {
   if (ended_.contains(event.packet_id)) {
-    return;
+    return 0;
   }
   const bool known = by_packet_.contains(event.packet_id);
   // An end or a note alone, of a buffer too many or of a packet whose events were lost, tells
   // nothing; nor do chains that an unknown packet passed.
   if (!known &&
       (event.stage == STAGE_end || event.stage == STAGE_netfilter || is_note(event))) {
-    return;
+    return 0;
   }
   if (!known && may_be_early(event)) {
     keep_early(event);
-    return;
+    return 0;
   }
   const auto open = open_for(event);
   if (!known) {
@@ -98,6 +98,7 @@ void Builder::add(Event&& event) {
   learn_segment(open, event);
   open->last_ns = std::max(open->last_ns, event.time_ns);
   open_.splice(open_.end(), open_, open);
+  const std::uint64_t id = open->journey.id;
   const bool last = event.last;
   const std::uint64_t packet_id = event.packet_id;
   if (open->events.size() < (last ? kMaxEnds : kMaxEvents)) {
@@ -111,6 +112,7 @@ void Builder::add(Event&& event) {
       end(open, Ending::kSeen);
     }
   }
+  return id;
 }
 
 // A route without any packet that takes it tells nothing.

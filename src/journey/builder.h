@@ -38,7 +38,8 @@ class Builder {
   // `names` must outlive the builder. The handler gets each journey once, when it has ended.
   Builder(Names& names, Handler handler, BuilderOptions options = {});
 
-  void add(decode::Event&& event);
+  // The id of the journey that the event is a part of. 0: of none, or of none yet.
+  std::uint64_t add(decode::Event&& event);
 
   // Ends the journeys that have been silent for too long at `now_ns` (CLOCK_MONOTONIC). False if
   // nothing is different from before: the call could as well not have been.

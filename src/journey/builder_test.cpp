@@ -31,6 +31,17 @@ TEST_F(BuilderTest, APacketsEventsAreOneJourneyAndEndWithIt) {
   EXPECT_EQ(builder.open_count(), 1u);
 }
 
+TEST_F(BuilderTest, AnEventIsToldItsJourney) {
+  Builder builder = make();
+  const auto add = [&](const testing::At& at) { return builder.add(event(at)); };
+  EXPECT_EQ(add({.packet_id = 5, .time_ns = 1}), 1u);
+  EXPECT_EQ(add({.packet_id = 6, .time_ns = 2}), 2u);
+  EXPECT_EQ(add({.packet_id = 7, .time_ns = 2, .stage = STAGE_route}), 0u);
+  EXPECT_EQ(add({.packet_id = 5, .time_ns = 3, .stage = STAGE_end, .last = true}), 1u);
+  ASSERT_EQ(ended_.size(), 1u);
+  EXPECT_EQ(ended_[0].id, 1u);
+}
+
 TEST_F(BuilderTest, ARouteToldBeforeItsPacketIsSeenIsPartOfItsWay) {
   Builder builder = make();
   const auto route = [](std::uint64_t packet_id) {

@@ -105,7 +105,7 @@ class Sink {
   virtual void summary(const Summary& summary) = 0;
 };
 
-enum class Format : std::uint8_t { kTable, kClassic, kJson };
+enum class Format : std::uint8_t { kTable, kClassic, kJson, kPerfetto };
 
 // `out` takes data, `err` the rest; both must outlive the sink.
 // `every_stage` (-v): also those that only say that all went on.

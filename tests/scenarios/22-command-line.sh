@@ -50,7 +50,7 @@ expect_usage_error ping -6 -c1 127.0.0.1
 expect_usage_error ping -I no-such-if -c1 127.0.0.1
 expect_usage_error ping -m x -c1 127.0.0.1
 expect_usage_error ping --format xml -c1 127.0.0.1
-expect_line 'which there are' '^tracepkt: --format: there is no format xml; there are table, classic, json$' "$err"
+expect_line 'which there are' '^tracepkt: --format: there is no format xml; there are table, classic, json, perfetto$' "$err"
 expect_usage_error ping --color sometimes -c1 127.0.0.1
 expect_usage_error ping --buffer x -c1 127.0.0.1
 expect_usage_error

@@ -139,6 +139,24 @@ wait_for() { # what command...
 is_running() { [ "$(readlink "/proc/$1/exe")" = "$TRACEPKT" ]; }
 is_gone() { ! readlink "/proc/$1/exe" >/dev/null; }
 
+# Every output in JSON is held against the program's own schema, all together at the scenario's end. In an emulated
+# machine that takes minutes: with TRACEPKT_JSON, a folder, they are kept there for whoever set it.
+json_kept=${TRACEPKT_JSON:-} json_outputs=0
+keep_json() {
+	[[ "$tp_command " =~ \ --format(=|\ )json\  && "$tp_command " != *' -w - '* && -s $out ]] || return 0
+	json_outputs=$((json_outputs + 1))
+	mkdir -p "${json_kept:-$work/json}"
+	cp "$out" "${json_kept:-$work/json}/$(basename "$0" .sh).$json_outputs"
+}
+validate_json() {
+	if [ "$json_outputs" = 0 ] || [ -n "$json_kept" ]; then return 0; fi
+	if ! "$TRACEPKT" probes --schema >"$work/schema.json"; then
+		fail 'tracepkt probes --schema'
+	elif ! (cd "$work/json" && /usr/bin/python3 "$here/validate-json" ../schema.json -- *); then
+		fail "JSON that is not as the schema has it (the $json_outputs outputs of this scenario are numbered)"
+	fi
+}
+
 ### The program
 
 # Runs it to its end.
@@ -148,6 +166,7 @@ tp() { # args...
 	status=0
 	timeout -k 5 "$patience" "$TRACEPKT" "$@" >"$out" 2>"$err" || status=$?
 	case $status in 126 | 127) give_up "it cannot be run: $(cat "$err")" ;; esac
+	keep_json
 }
 
 # Starts it, with the signals that a terminal's foreground program has. Its output is in $out and $err.
@@ -172,6 +191,7 @@ tp_wait() {
 	status=0
 	wait "$tp_pid" || status=$?
 	tp_pid=''
+	keep_json
 }
 
 tp_end() { # signal
@@ -218,6 +238,7 @@ end_scenario() {
 	trap - ERR
 	trap '' TERM INT
 	check_json
+	[ $code != 0 ] || validate_json
 	for job in $(jobs -p); do
 		kill -CONT "$job" 2>/dev/null
 		kill -KILL "$job" 2>/dev/null
