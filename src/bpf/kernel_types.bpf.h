@@ -255,19 +255,6 @@ struct inet_connection_sock {
 	__u8 icsk_retransmits;
 };
 
-struct fdtable {
-	unsigned int max_fds;
-	struct file **fd;
-};
-
-struct files_struct {
-	struct fdtable *fdt;
-};
-
-struct task_struct {
-	struct files_struct *files;
-};
-
 struct iphdr {
 	__u8 version : 4;
 	__u8 protocol;
