@@ -239,10 +239,9 @@ __attribute__((noinline)) int tell_lost_neighbour(__u64 packet, __u64 skb, __u64
 {
 	__u64 route = BPF_CORE_READ((struct sk_buff *)skb, _skb_refdst) & ~1ul;
 	struct net_device *dev = BPF_CORE_READ((struct sk_buff *)skb, dev);
-	struct neigh_section section = {};
-	struct record_header about;
 	struct neigh_key key = {};
 	struct neigh_wait *wait;
+	struct neigh_note *note;
 	struct neighbour *neigh;
 
 	/* The word may be something else's: then it does not lead to the same device. */
@@ -254,17 +253,26 @@ __attribute__((noinline)) int tell_lost_neighbour(__u64 packet, __u64 skb, __u64
 	wait = bpf_map_lookup_elem(&neigh_waits, &key);
 	if (!wait)
 		return 0;
+	/* Put together where it goes: who calls has no room left on the stack. */
+	note = bpf_ringbuf_reserve(&events, sizeof(*note), 0);
+	if (!note) {
+		count_loss(LOSS_ring_full);
+		return 0;
+	}
 	neigh = (struct neighbour *)wait->neigh;
-	fill_note(&about, HOOK_neigh_update, STAGE_neigh, packet);
-	fill_device(&about, dev);
-	section.section.id = SECTION_neigh;
-	section.section.size = sizeof(section);
-	section.family = key.family;
-	section.state = BPF_CORE_READ(neigh, nud_state);
-	section.probes = BPF_CORE_READ(neigh, probes.counter);
-	section.asked_ns = wait->asked_ns;
-	section.told_ns = about.time_ns;
-	__builtin_memcpy(section.address, key.address, sizeof(key.address));
-	tell_neighbour(&about, &section);
+	fill_note(&note->header, HOOK_neigh_update, STAGE_neigh, packet);
+	fill_device(&note->header, dev);
+	__builtin_memset(&note->neigh, 0, sizeof(note->neigh));
+	note->neigh.section.id = SECTION_neigh;
+	note->neigh.section.size = sizeof(note->neigh);
+	note->neigh.family = key.family;
+	note->neigh.state = BPF_CORE_READ(neigh, nud_state);
+	note->neigh.probes = BPF_CORE_READ(neigh, probes.counter);
+	note->neigh.asked_ns = wait->asked_ns;
+	note->neigh.told_ns = note->header.time_ns;
+	__builtin_memcpy(note->neigh.address, key.address, sizeof(key.address));
+	if (wait->asked_ns)
+		note->header.time_ns = wait->asked_ns;
+	bpf_ringbuf_submit(note, BPF_RB_NO_WAKEUP);
 	return 0;
 }

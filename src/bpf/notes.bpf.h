@@ -88,14 +88,14 @@ struct {
 } socket_owners SEC(".maps");
 
 /* Descriptors that are looked through. Who has more is looked up in /proc, if it still is there. */
-#define DESCRIPTORS_AT_ONCE 8
+#define DESCRIPTORS_AT_ONCE 4
 #define DESCRIPTORS_MAX 128
 
 /*
  * Has the process that runs now this file open? A softirq that interrupts it sends for others, so
  * that it runs alone says nothing.
  */
-__attribute__((noinline)) int current_has_open(__u64 file)
+static __always_inline int current_has_open(__u64 file)
 {
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
 	__u64 some[DESCRIPTORS_AT_ONCE] = {};
