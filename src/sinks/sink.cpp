@@ -2,6 +2,7 @@
 
 #include "sinks/classic.h"
 #include "sinks/json.h"
+#include "sinks/picture_sink.h"
 #include "sinks/summary_words.h"
 #include "sinks/table.h"
 
@@ -68,6 +69,10 @@ std::unique_ptr<Sink> make_sink(Format format, Output& out, Output& err, const C
       return std::make_unique<ClassicSink>(out, err);
     case Format::kJson:
       return std::make_unique<JsonSink>(out, clock);
+    case Format::kSvg:
+    case Format::kMermaid:
+    case Format::kDot:
+      return std::make_unique<PictureSink>(format, out, err);
     case Format::kTable:
       break;
   }
