@@ -13,13 +13,19 @@ _tracepkt() {
 	fi
 	if [ "$COMP_CWORD" -gt 1 ]; then
 		case ${COMP_WORDS[1]} in
-			ping | trace | drops | probes | doctor) command=${COMP_WORDS[1]} ;;
+			ping | trace | report | drops | probes | doctor) command=${COMP_WORDS[1]} ;;
 			*) command=ping ;; # tracepkt HOST
 		esac
 	fi
 
 	case $previous in
-		--format) words=(table classic json) ;;
+		--format)
+			case $command in
+				report) words=(html svg mermaid dot) ;;
+				drops | probes | doctor) words=(table classic json) ;;
+				*) words=(table classic json svg mermaid dot) ;;
+			esac
+			;;
 		--color) words=(auto always never) ;;
 		--buffer) words=(1M 8M 64M 256M) ;;
 		--netns)
@@ -33,7 +39,7 @@ _tracepkt() {
 				[ ! -e "$word" ] || words+=("${word##*/}")
 			done
 			;;
-		-w | -r)
+		-w | -r | -o)
 			compopt -o filenames 2>/dev/null
 			mapfile -t COMPREPLY < <(compgen -f -- "$current")
 			return
@@ -44,18 +50,20 @@ _tracepkt() {
 				[ ! -d "$word" ] || words+=("${word##*/}")
 			done
 			;;
-		-c | -i | -s | -t | -W | -m | --count | --duration) return ;;
+		-c | -i | -s | -t | -W | -m | --count | --duration | --journey) return ;;
 		*)
 			case $command in
-				'') words=(ping trace drops probes doctor help --help --version) ;;
+				'') words=(ping trace report drops probes doctor help --help --version) ;;
 				ping) words=(-v -4 -6 -c --count -i -s -t -W -I -m --netns --duration --buffer -w) ;;
-				trace) words=(-v --count --duration --buffer -w -r --outcome --netns --dev) ;;
+				trace) words=(-v --count --duration --buffer -w -r --journey --outcome --netns --dev) ;;
+				report) words=(-r -o --journey --outcome --netns --dev) ;;
 				drops) words=(-v --count -i --duration --buffer) ;;
 			esac
-			[ -z "$command" ] || words+=(--format --color -n --help)
+			[ -z "$command" ] || words+=(--format -n --help)
+			[ -z "$command" ] || [ "$command" = report ] || words+=(--color)
 			if [[ $current == -* ]]; then
 				:
-			elif [[ $command == @(trace|drops) ]]; then
+			elif [[ $command == @(trace|report|drops) ]]; then
 				# The words that a filter begins with; pcap-filter(7) has more.
 				words+=(icmp icmp6 tcp udp arp ip ip6 host net port and or not)
 			elif [[ $command != @(doctor|probes) ]]; then

@@ -150,7 +150,7 @@ void ReportBlock::add(const Journey& journey) {
     } else {
       rest.value(-1);
     }
-    rest.value(hop.time_ns - journey.begin_ns()).value(hop.cpu);
+    rest.value(hop.time_ns - journey.begin_ns());
     before = &hop;
   }
   details_ += (count_ == 0 ? "" : ",\n") + rest.end_array().end_array().text();

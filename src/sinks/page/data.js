@@ -60,12 +60,12 @@ function readDetails(journey) {
   const [packet, outcome, moreHops, steps] = block.journeys[journey.position];
   const hops = [];
   let before = 0;
-  for (let i = 0; i < steps.length; i += 4) {
-    const [hop, hopPacket, offset, cpu] = steps.slice(i, i + 4);
+  for (let i = 0; i < steps.length; i += 3) {
+    const [hop, hopPacket, offset] = steps.slice(i, i + 3);
     hops.push({
       ...block.hops[hop],
       packet: hopPacket < 0 ? null : block.packets[hopPacket],
-      offset, cpu,
+      offset,
       step: offset - before,
     });
     before = offset;
