@@ -6,6 +6,7 @@
 
 #include "explain/words.h"
 #include "sinks/picture.h"
+#include "sinks/place.h"
 
 namespace tracepkt::sinks {
 namespace {
@@ -20,6 +21,9 @@ void PictureSink::journey(const journey::Journey& journey) {
       drawn_.empty() || (journey.exchange != 0 && journey.exchange == drawn_.front().exchange);
   if (belongs && drawn_.size() < kMostDrawn) {
     drawn_.push_back(journey);
+    if (!every_stage_) {
+      std::erase_if(drawn_.back().hops, [](const journey::Hop& hop) { return !is_news(hop); });
+    }
   } else {
     ++others_;
   }

@@ -9,7 +9,8 @@ namespace tracepkt::sinks {
 
 class PictureSink : public Sink {
  public:
-  PictureSink(Format format, Output& out, Output& err) : format_(format), out_(out), err_(err) {}
+  PictureSink(Format format, Output& out, Output& err, bool every_stage)
+      : format_(format), out_(out), err_(err), every_stage_(every_stage) {}
   void journey(const journey::Journey& journey) override;
   void exchange(const PingExchange& exchange) override;
   // Draws; that there were others is said on `err`.
@@ -19,6 +20,7 @@ class PictureSink : public Sink {
   Format format_;
   Output& out_;
   Output& err_;
+  bool every_stage_;
   std::vector<journey::Journey> drawn_;
   std::uint64_t others_ = 0;
 };

@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <linux/netfilter.h>
 
 #include <array>
 
@@ -155,7 +156,7 @@ TEST(PictureSink, DrawsOneAndSaysOfOthers) {
   std::string errors;
   const std::string out = testing::written([&](Output& output) {
     errors = testing::written([&](Output& err) {
-      const auto sink = make_sink(Format::kDot, output, err, {});
+      const auto sink = make_sink(Format::kDot, output, err, {}, false);
       sink->journey(testing::reply());
       sink->journey(testing::hostile());
       sink->journey(testing::request());
@@ -168,6 +169,40 @@ TEST(PictureSink, DrawsOneAndSaysOfOthers) {
             "drawn: journey 1 (icmp 10.0.0.1 -> 10.0.0.2, echo request 7/1, 84 bytes) and what "
             "belongs to it; not drawn: 1 more. -r FILE with --journey N, or a FILTER, chooses "
             "another\n");
+}
+
+TEST(PictureSink, LeavesOutWhatLetItThrough) {
+  journey::Journey journey = testing::request();
+  journey.hops.insert(journey.hops.begin() + 2, testing::chain(3500, "host", NF_ACCEPT));
+  const auto drawn = [&journey](bool every_stage) {
+    return testing::written([&](Output& out) {
+      const auto sink = make_sink(Format::kMermaid, out, out, {}, every_stage);
+      sink->journey(journey);
+      sink->summary({});
+    });
+  };
+  EXPECT_EQ(count_of(drawn(false), "netfilter"), 0);
+  EXPECT_EQ(count_of(drawn(true), "netfilter"), 1);
+}
+
+TEST(Svg, TheRuleThatDroppedIsThere) {
+  journey::Journey journey = testing::request();
+  journey.hops.resize(5);
+  journey.hops.push_back(testing::chain(8000, "db", NF_DROP));
+  journey.hops.push_back(hop(9000, "db", "eth0", STAGE_drop));
+  journey.hops.back().drop = journey::DropInfo{.reason = "NETFILTER_DROP"};
+  journey::ChainWalk& walk = *journey.hops[5].chain;
+  walk.base.table = "guard";
+  walk.rules = {{.raw = {.kind = NETFILTER_RULE, .verdict = NF_DROP, .rule = 7, .chain = "deep"},
+                 .text = "udp dport 6002 drop comment \"<b>\""}};
+  journey.outcome = {.kind = journey::OutcomeKind::kDropped,
+                     .netns = journey.hops.back().netns,
+                     .drop = journey.hops.back().drop,
+                     .chain = walk};
+  const std::string svg = svg_picture({&journey, 1});
+  EXPECT_THAT(svg, HasSubstr("<path class=\"node decision\""));
+  EXPECT_THAT(svg, HasSubstr(">udp dport 6002 drop comment &quot;&lt;b&gt;&quot;<"));
+  EXPECT_THAT(svg, HasSubstr("The rule: udp dport 6002 drop"));
 }
 
 }  // namespace

@@ -64,6 +64,7 @@ std::vector<Line> lines_of(const Way& way, const Station& station, std::size_t w
   }
   if (is_last(way, station)) {
     const journey::Outcome& outcome = journey.outcome;
+    add(lines, explain::rule_text(journey), "reason", width);
     if (outcome.drop && !outcome.drop->reason.empty() && !outcome.drop->function.empty()) {
       add(lines, "in " + printable(outcome.drop->function), "said", width);
     } else if (outcome.kind != OutcomeKind::kDropped && outcome.kind != OutcomeKind::kDelivered) {
@@ -79,8 +80,13 @@ std::vector<std::string> notes_of(const Journey& journey) {
   if (std::string cause = explain::cause_words(journey); !cause.empty()) {
     notes.push_back(std::move(cause));
   }
+  if (std::string rule = explain::rule_text(journey); !rule.empty()) {
+    notes.push_back("The rule: " + std::move(rule));
+  }
   if (const auto advice = explain::advice_words(journey)) {
-    notes.push_back(advice->cause);
+    if (!journey.outcome.chain) {  // which has said it
+      notes.push_back(advice->cause);
+    }
     notes.push_back("Check it: " + advice->check);
     notes.push_back("Mend it: " + advice->mend);
   }

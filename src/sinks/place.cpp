@@ -16,6 +16,10 @@ bool is_at_interface(const journey::Hop& hop) {
          std::ranges::find(kStages, decode::stage_name(hop.stage)) != kStages.end();
 }
 
+bool is_news(const journey::Hop& hop) {
+  return hop.stage != STAGE_out && (!hop.chain || !hop.chain->base.is_accept());
+}
+
 std::string device_label(const journey::Hop& hop) {
   const decode::Device& device = hop.route ? hop.route->device : hop.device;
   if (device.index == 0) {

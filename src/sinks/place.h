@@ -1,4 +1,4 @@
-// Where in a namespace a hop stands: on an interface, or between them.
+// What of a hop is shown, and where: on an interface, or between them.
 #pragma once
 
 #include <string>
@@ -13,5 +13,9 @@ bool is_at_interface(const journey::Hop& hop);
 // The interface that the hop is on, or that it is about, as text to show; empty where there is
 // none.
 std::string device_label(const journey::Hop& hop);
+
+// Does it say more than that all went on? Every packet is asked about at many chains on most
+// machines, and mostly let through.
+bool is_news(const journey::Hop& hop);
 
 }  // namespace tracepkt::sinks

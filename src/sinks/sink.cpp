@@ -72,7 +72,7 @@ std::unique_ptr<Sink> make_sink(Format format, Output& out, Output& err, const C
     case Format::kSvg:
     case Format::kMermaid:
     case Format::kDot:
-      return std::make_unique<PictureSink>(format, out, err);
+      return std::make_unique<PictureSink>(format, out, err, every_stage);
     case Format::kTable:
       break;
   }

@@ -78,6 +78,13 @@ inline journey::Journey hostile(std::uint64_t id = 3) {
   return one;
 }
 
+// A firewall's chain that a packet went through.
+inline journey::Hop chain(std::uint64_t time_ns, const std::string& netns, std::int32_t verdict) {
+  journey::Hop asked = hop(time_ns, netns, "", STAGE_netfilter);
+  asked.chain = journey::ChainWalk{.base = {.verdict = verdict}};
+  return asked;
+}
+
 // A file that `write` wrote to, as text.
 template <typename Write>
 std::string written(Write write) {

@@ -35,8 +35,9 @@ function adviceBox(journey) {
     box.append(make('p', {}, 'The rule: ', make('code', {}, outcome.rule.text)));
   }
   if (advice) {
-    box.append(make('p', {}, advice.cause),
-      make('p', {}, advice.enter_first ? 'Check it, in that namespace:' : 'Check it:'),
+    // That it was a firewall, and which, is said already.
+    box.append(outcome.firewall ? '' : make('p', {}, advice.cause),
+      make('p', {}, 'Check it:'),
       make('p', {class: 'command'}, make('code', {}, advice.check), copyButton(advice.check, 'copy')),
       make('p', {}, make('strong', {}, 'Mend it: '), advice.mend));
   }

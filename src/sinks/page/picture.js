@@ -197,18 +197,18 @@ function drawPicture(journeys, room) {
   const laneWidth = Math.min(440, Math.max(least, (room - left - 2 * edge) / layout.lanes));
   const width = left + laneWidth * layout.lanes + 2 * edge;
   const height = measure(layout, Math.floor((laneWidth - 42) / textWidth), isNarrow ? 16 : 0);
-  const longestName = Math.floor(((isNarrow ? width : left) - 26) / 7.3);
+  const longestName = Math.floor(((isNarrow ? width - 30 : left) - 26) / 7.3);
   const laneX = (lane) => left + lane * laneWidth + 18;
   const svg = makeSvg('svg', {class: 'picture', role: 'img', viewBox: `0 0 ${width} ${height}`, width, height,
     'aria-label': visible(pictureWords(journeys))});
   for (const namespace of layout.namespaces) {
     svg.append(makeSvg('rect', {class: 'box', x: 1, y: namespace.y, width: width - 2, height: namespace.height, rx: 10}),
-      makeSvg('text', {class: 'box-name', x: 14, y: namespace.y + 21},
+      makeSvg('text', {class: 'box-name', x: isNarrow ? laneX(0) + 16 : 14, y: namespace.y + 21},
         shorten(namespace.label, Math.floor((width - 28) / 8)),
         makeSvg('title', {}, namespace.label)));
     for (const row of namespace.rows) {
       svg.append(makeSvg('rect', {class: 'interface', x: edge + 1, y: row.y, width: width - 2 * edge - 2, height: row.height, rx: 6}),
-        makeSvg('text', {class: 'interface-name', x: edge + 9, y: row.y + 17},
+        makeSvg('text', {class: 'interface-name', x: isNarrow ? laneX(0) + 16 : edge + 9, y: row.y + 17},
           shorten(row.name, longestName), makeSvg('title', {}, row.name)));
     }
   }
