@@ -305,9 +305,11 @@ void Replay::take(const capture::End& end) {
 
 std::unique_ptr<sinks::Sink> Replay::make_sink(const sinks::Clock& clock) {
   if (output_.report) {
+    // A report travels: in which folders its capture lay is nobody's business.
+    const std::string& path = options_.read_file;
     return std::make_unique<sinks::ReportSink>(
         out_, clock,
-        sinks::ReportInfo{.file = options_.read_file == "-" ? "standard input" : options_.read_file,
+        sinks::ReportInfo{.file = path == "-" ? "standard input" : path.substr(path.rfind('/') + 1),
                           .selection = selection_words(options_)});
   }
   return sinks::make_sink(options_.common.format, out_, err_, clock,

@@ -30,6 +30,7 @@ expect_line 'it says what it wrote' 'it\.html$' "$err"
 expect 'nothing else is written' '' "$(cat "$out")"
 expect 'it is for its owner alone' 600 "$(stat -c %a "$page")"
 expect 'no part of one is left' '' "$(compgen -G "$page.*" || true)"
+expect 'in which folder the capture is stays here' '' "$(grep -F "$work" "$page" || true)"
 # The blocks of data, as the page reads them.
 data() { # attribute
 	python3 -c '
