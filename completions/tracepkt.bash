@@ -13,7 +13,7 @@ _tracepkt() {
 	fi
 	if [ "$COMP_CWORD" -gt 1 ]; then
 		case ${COMP_WORDS[1]} in
-			ping | trace | drops | probes | doctor) command=${COMP_WORDS[1]} ;;
+			ping | trace | report | drops | probes | doctor) command=${COMP_WORDS[1]} ;;
 			*) command=ping ;; # tracepkt HOST
 		esac
 	fi
@@ -34,8 +34,11 @@ _tracepkt() {
 
 	case $previous in
 		--format)
-			words=(table classic json)
-			[[ $command != @(ping|trace) ]] || words+=(perfetto)
+			case $command in
+				report) words=(html svg mermaid dot) ;;
+				drops | probes | doctor) words=(table classic json) ;;
+				*) words=(table classic json perfetto svg mermaid dot) ;;
+			esac
 			;;
 		--color) words=(auto always never) ;;
 		--buffer) words=(1M 8M 64M 256M) ;;
@@ -61,19 +64,21 @@ _tracepkt() {
 				[ ! -d "$word" ] || words+=("${word##*/}")
 			done
 			;;
-		-c | -i | -s | -t | -W | -m | --count | --duration) return ;;
+		-c | -i | -s | -t | -W | -m | --count | --duration | --journey) return ;;
 		*)
 			case $command in
-				'') words=(ping trace drops probes doctor help --help --version) ;;
+				'') words=(ping trace report drops probes doctor help --help --version) ;;
 				ping) words=(-v -4 -6 -c --count -i -s -t -W -I -m --netns --duration --buffer -w) ;;
-				trace) words=(-v --count --duration --buffer -w -r -o --output --outcome --netns --dev) ;;
+				trace) words=(-v --count --duration --buffer -w -r -o --output --journey --outcome --netns --dev) ;;
+				report) words=(-r -o --journey --outcome --netns --dev) ;;
 				drops) words=(-v --count -i --duration --buffer) ;;
 			esac
-			[ -z "$command" ] || words+=(--format --color -n --help)
+			[ -z "$command" ] || words+=(--format -n --help)
+			[ -z "$command" ] || [ "$command" = report ] || words+=(--color)
 			[ "$command" != probes ] || words+=(--schema)
 			if [[ $current == -* ]]; then
 				:
-			elif [[ $command == @(trace|drops) ]]; then
+			elif [[ $command == @(trace|report|drops) ]]; then
 				# The words that a filter begins with; pcap-filter(7) has more.
 				words+=(icmp icmp6 tcp udp arp ip ip6 host net port and or not)
 			elif [[ $command != @(doctor|probes) ]]; then

@@ -23,12 +23,12 @@
 namespace tracepkt::cli {
 namespace {
 
-constexpr std::array<std::string_view, 5> kCommands = {"ping", "trace", "drops", "probes",
-                                                       "doctor"};
+constexpr std::array<std::string_view, 6> kCommands = {"ping",  "trace",  "report",
+                                                       "drops", "probes", "doctor"};
 
 // What the design has and this version does not: better said than taken for a host or a typing
 // error.
-constexpr std::array<std::string_view, 3> kLaterCommands = {"mtr", "report", "demo"};
+constexpr std::array<std::string_view, 2> kLaterCommands = {"mtr", "demo"};
 constexpr std::array<std::string_view, 2> kLaterOptions = {"-vv", "--snaplen"};
 
 constexpr const char* kFooter = R"(
@@ -37,6 +37,7 @@ Examples:
   tracepkt ping -c 3 web.example       three times, with statistics
   tracepkt trace icmp or icmp6         every ping on this machine, also from outside
   tracepkt drops                       what is dropped on this machine, where and why
+  tracepkt report -r today.pcapng      a page for the browser, of what was kept with -w
   tracepkt doctor                      what this kernel lets tracepkt see
 
 tracepkt COMMAND --help shows the options of each.
@@ -58,6 +59,12 @@ Examples:
   tracepkt trace udp port 53 -- COMMAND ARGS...
   tracepkt trace -w today.pcapng       keep it, also for Wireshark
   tracepkt trace -r today.pcapng --outcome dropped udp)";
+
+constexpr const char* kReportFooter = R"(
+Examples:
+  tracepkt report -r today.pcapng                  writes today.html, to look at in a browser
+  tracepkt report -r today.pcapng -o bad.html --outcome dropped
+  tracepkt report -r today.pcapng --journey 7 --format svg -o way.svg)";
 
 constexpr const char* kDropsFooter = R"(
 Examples:
@@ -104,10 +111,20 @@ const Choices<sinks::Format> kTextFormats = {{"table", sinks::Format::kTable},
                                              {"classic", sinks::Format::kClassic},
                                              {"json", sinks::Format::kJson}};
 
+const Choices<std::optional<sinks::Format>> kReportFormats = {{"html", std::nullopt},
+                                                              {"svg", sinks::Format::kSvg},
+                                                              {"mermaid", sinks::Format::kMermaid},
+                                                              {"dot", sinks::Format::kDot}};
+
 // Of journeys.
 Choices<sinks::Format> journey_formats() {
   Choices<sinks::Format> formats = kTextFormats;
   formats.emplace_back("perfetto", sinks::Format::kPerfetto);
+  for (const auto& [name, format] : kReportFormats) {
+    if (format) {
+      formats.emplace_back(name, *format);
+    }
+  }
   return formats;
 }
 
@@ -116,7 +133,9 @@ void add_common(CLI::App& command, CommonOptions& common,
   add_choice<sinks::Format>(
       command, "--format", common.format, formats,
       fmt::format("for people (the default), as the first tracepkt, for programs{}",
-                  formats.size() > kTextFormats.size() ? ", for ui.perfetto.dev" : ""));
+                  formats.size() > kTextFormats.size()
+                      ? ", for ui.perfetto.dev; the picture of one journey"
+                      : ""));
   add_choice<sinks::ColorMode>(command, "--color", common.color,
                                {{"auto", sinks::ColorMode::kAuto},
                                 {"always", sinks::ColorMode::kAlways},
@@ -133,9 +152,12 @@ void add_duration_and_buffer(CLI::App& command, CommonOptions& common) {
 }
 
 // A file that is read, and what has a meaning only for one.
-void add_reading(CLI::App& command, TraceOptions& options) {
-  command.add_option("-r", options.read_file, "show a capture file; -: standard input")
-      ->type_name("FILE");
+CLI::Option* add_reading(CLI::App& command, TraceOptions& options) {
+  CLI::Option* file =
+      command.add_option("-r", options.read_file, "show a capture file; -: standard input")
+          ->type_name("FILE");
+  add_number(command, "--journey", options.journey, std::uint64_t{1}, kMostPackets,
+             "with -r: only this one, by its id, and what belongs to it", "N");
   using journey::OutcomeKind;
   add_choice<std::optional<OutcomeKind>>(command, "--outcome", options.outcome,
                                          {{"delivered", OutcomeKind::kDelivered},
@@ -150,6 +172,7 @@ void add_reading(CLI::App& command, TraceOptions& options) {
       ->type_name("NAME");
   command.add_option("--dev", options.device, "with -r: only packets that were on it")
       ->type_name("NAME");
+  return file;
 }
 
 Status check_reading(const TraceOptions& options) {
@@ -163,9 +186,10 @@ Status check_reading(const TraceOptions& options) {
     return {};
   }
   const bool netns_of_file = !options.netns.empty() && options.command.empty();
-  if (options.outcome || netns_of_file || !options.device.empty()) {
-    return failure("--outcome, --netns and --dev choose from a capture file: give one with -r",
-                   "live, a FILTER says what to trace");
+  if (options.outcome || options.journey || netns_of_file || !options.device.empty()) {
+    return failure(
+        "--journey, --outcome, --netns and --dev choose from a capture file: give one with -r",
+        "live, a FILTER says what to trace");
   }
   if (!options.command.empty() && options.common.write_file == "-") {
     return failure("the standard output is the command's, too: -w - does not go with a command",
@@ -235,6 +259,25 @@ void add_trace(CLI::App& app, std::vector<std::string>& filter, TraceOptions& op
   add_common(*command, options.common, journey_formats());
   add_session(*command, options.common);
   add_reading(*command, options);
+}
+
+void add_report(CLI::App& app, std::vector<std::string>& filter, ReportOptions& options) {
+  CLI::App* command =
+      app.add_subcommand("report", "Make a page for the browser, or a picture, of a capture file");
+  command->footer(kReportFooter);
+  command->option_defaults()->take_last();
+  command->add_option("FILTER", filter, "a pcap-filter(7), as for trace; none: every packet")
+      ->take_all()
+      ->type_name("");
+  add_reading(*command, options.reading)->required();
+  command
+      ->add_option("-o", options.output_file,
+                   "write it there; -: the standard output (default: beside what is read)")
+      ->type_name("FILE");
+  add_choice<std::optional<sinks::Format>>(
+      *command, "--format", options.picture, kReportFormats,
+      "a page of all journeys (the default), or a picture of one");
+  command->add_flag("-n", options.reading.common.numeric, "no names: namespaces by their inode");
 }
 
 void add_drops(CLI::App& app, std::vector<std::string>& filter, DropsOptions& options) {
@@ -359,12 +402,14 @@ int run(std::vector<std::string> arguments) {
 
   PingOptions ping_options;
   TraceOptions trace_options;
+  ReportOptions report_options;
   DropsOptions drops_options;
   ProbesOptions probes_options;
   DoctorOptions doctor_options;
   std::vector<std::string> filter;
   add_ping(app, ping_options);
   add_trace(app, filter, trace_options);
+  add_report(app, filter, report_options);
   add_drops(app, filter, drops_options);
   add_probes(app, probes_options);
   add_doctor(app, doctor_options);
@@ -411,6 +456,10 @@ int run(std::vector<std::string> arguments) {
     }
     trace_options.filter = fmt::format("{}", fmt::join(filter, " "));
     return run_trace(trace_options);
+  }
+  if (app.got_subcommand("report")) {
+    report_options.reading.filter = fmt::format("{}", fmt::join(filter, " "));
+    return run_report(report_options);
   }
   if (app.got_subcommand("drops")) {
     drops_options.filter = fmt::format("{}", fmt::join(filter, " "));

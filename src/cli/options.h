@@ -49,6 +49,13 @@ struct TraceOptions {
   std::optional<journey::OutcomeKind> outcome;
   std::string netns;  // with a command: where it runs
   std::string device;
+  std::optional<std::uint64_t> journey;  // and what belongs to its exchange
+};
+
+struct ReportOptions {
+  TraceOptions reading;
+  std::optional<sinks::Format> picture;  // none: the page
+  std::string output_file;               // empty: beside what is read; "-": the standard output
 };
 
 struct DropsOptions {
@@ -68,6 +75,7 @@ struct DoctorOptions {
 
 int run_ping(const PingOptions& options);
 int run_trace(const TraceOptions& options);
+int run_report(const ReportOptions& options);
 int run_drops(const DropsOptions& options);
 int run_probes(const ProbesOptions& options);
 int run_doctor(const DoctorOptions& options);

@@ -1,11 +1,13 @@
 #include "cli/replay.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <csignal>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -20,7 +22,9 @@
 #include "decode/event.h"
 #include "filter/filter.h"
 #include "journey/builder.h"
+#include "sinks/report.h"
 #include "sinks/sink.h"
+#include "sinks/summary_words.h"
 
 namespace tracepkt::cli {
 namespace {
@@ -125,9 +129,67 @@ bool Choice::wants(const journey::Journey& journey) {
            (options_.device.empty() || hop.device.name.view() == options_.device);
   };
   return (!filter_ || passes_filter(journey.packet_id)) &&
+         (!options_.journey || journey.id == *options_.journey) &&
          (!options_.outcome || journey.outcome.kind == *options_.outcome) &&
          ((options_.netns.empty() && options_.device.empty()) ||
           std::ranges::any_of(journey.hops, here));
+}
+
+// Of one journey that is asked for, the others of its exchange: they end before it or after it.
+class Partners {
+ public:
+  using Show = std::function<void(const journey::Journey&)>;
+
+  // Shows what is to be shown now that `journey`, which is asked for or not, has ended.
+  void take(const journey::Journey& journey, bool wanted, const Show& show) {
+    if (exchange_ != 0 && journey.exchange == exchange_) {
+      show(journey);
+    } else if (wanted) {
+      begin(journey, show);
+    } else if (!has_one_ && journey.exchange != 0) {
+      earlier_.push_back(journey);
+      if (earlier_.size() > kMostEarlier) {
+        earlier_.pop_front();
+      }
+    }
+  }
+
+ private:
+  static constexpr std::size_t kMostEarlier = 1024;
+
+  void begin(const journey::Journey& journey, const Show& show) {
+    if (!has_one_) {
+      has_one_ = true;
+      exchange_ = journey.exchange;
+      for (const journey::Journey& one : earlier_) {
+        if (one.exchange == exchange_) {
+          show(one);
+        }
+      }
+      earlier_.clear();
+    }
+    show(journey);
+  }
+
+  bool has_one_ = false;
+  std::uint64_t exchange_ = 0;
+  std::deque<journey::Journey> earlier_;
+};
+
+// What was asked for of a file, in the words of the command line.
+std::string selection_words(const TraceOptions& options) {
+  std::vector<std::string> words;
+  const auto add = [&words](std::string_view option, const std::string& value) {
+    if (!value.empty()) {
+      words.push_back(fmt::format("{}{}", option, value));
+    }
+  };
+  add("--journey ", options.journey ? std::to_string(*options.journey) : "");
+  add("--outcome ", options.outcome ? std::string(outcome_name(*options.outcome)) : "");
+  add("--netns ", options.netns);
+  add("--dev ", options.device);
+  add("", options.filter);
+  return fmt::format("{}", fmt::join(words, " "));
 }
 
 sinks::PingStatistics statistics_of(const capture::Ping& ping) {
@@ -147,11 +209,13 @@ sinks::PingStatistics statistics_of(const capture::Ping& ping) {
 
 class Replay {
  public:
-  Replay(const TraceOptions& options, std::optional<filter::Filter> filter, capture::Reader reader)
+  Replay(const TraceOptions& options, std::optional<filter::Filter> filter, capture::Reader reader,
+         const ReplayOutput& output)
       : options_(options),
+        output_(output),
         choice_(options, std::move(filter)),
         reader_(std::move(reader)),
-        out_(STDOUT_FILENO, options.common.color),
+        out_(output.fd, options.common.color),
         err_(STDERR_FILENO, sinks::ColorMode::kNever),
         names_(options.common.numeric) {}
 
@@ -163,13 +227,21 @@ class Replay {
   void take(const capture::Step& step);
   void take(capture::Name&& name) { names_.add(std::move(name)); }
   void take(const capture::End& end);
+  void ended(const journey::Journey& journey);
   void show(const journey::Journey& journey);
+  std::unique_ptr<sinks::Sink> make_sink(const sinks::Clock& clock);
+  // One journey is asked for, and then those that belong to it are to be seen with it.
+  bool is_for_one() const {
+    return options_.journey || (!output_.report && sinks::is_picture(options_.common.format));
+  }
   bool wants_more() const {
     return !options_.common.count || summary_.journeys < *options_.common.count;
   }
 
   const TraceOptions& options_;
+  ReplayOutput output_;
   Choice choice_;
+  Partners partners_;
   capture::Reader reader_;
   sinks::Output out_;
   sinks::Output err_;
@@ -191,14 +263,12 @@ void Replay::take(capture::Session&& session) {
   }
   live_count_ = session.count;
   summary_.kernel = session.kernel;
-  sink_ = sinks::make_sink(options_.common.format, out_, err_,
-                           {.wall_minus_monotonic_ns = session.wall_minus_monotonic_ns},
-                           options_.common.verbosity > 0 || options_.common.rules);
+  sink_ = make_sink({.wall_minus_monotonic_ns = session.wall_minus_monotonic_ns});
   journey::BuilderOptions builder_options;
   if (session.silence_ns != 0) {
     builder_options.silence_ns = session.silence_ns;
   }
-  builder_.emplace(names_, [this](journey::Journey&& journey) { show(journey); }, builder_options);
+  builder_.emplace(names_, [this](journey::Journey&& journey) { ended(journey); }, builder_options);
 }
 
 void Replay::take(capture::Record&& record) {
@@ -240,11 +310,33 @@ void Replay::take(const capture::End& end) {
   }
 }
 
-void Replay::show(const journey::Journey& journey) {
+std::unique_ptr<sinks::Sink> Replay::make_sink(const sinks::Clock& clock) {
+  if (output_.report) {
+    // A report travels: in which folders its capture lay is nobody's business.
+    const std::string& path = options_.read_file;
+    return std::make_unique<sinks::ReportSink>(
+        out_, clock,
+        sinks::ReportInfo{.file = path == "-" ? "standard input" : path.substr(path.rfind('/') + 1),
+                          .selection = selection_words(options_)});
+  }
+  return sinks::make_sink(options_.common.format, out_, err_, clock,
+                          options_.common.verbosity > 0 || options_.common.rules);
+}
+
+void Replay::ended(const journey::Journey& journey) {
   ++ended_;
-  if ((live_count_ && ended_ > *live_count_) || !wants_more() || !choice_.wants(journey)) {
+  if ((live_count_ && ended_ > *live_count_) || !wants_more()) {
     return;
   }
+  const bool wanted = choice_.wants(journey);
+  if (is_for_one()) {
+    partners_.take(journey, wanted, [this](const journey::Journey& one) { show(one); });
+  } else if (wanted) {
+    show(journey);
+  }
+}
+
+void Replay::show(const journey::Journey& journey) {
   summary_.count(journey);
   sink_->journey(journey);
   if (out_.is_stuck()) {
@@ -276,8 +368,17 @@ Status Replay::run() {
                      .bytes = reader_.damage().bytes,
                      .has_end = has_end_ || !is_read};
   sink_->summary(summary_);
+  if (output_.report) {
+    err_.write(sinks::summary_words(summary_));
+    err_.flush();
+  }
   if (const Status good = reader_.status(); !good) {
     return good;
+  }
+  if (is_for_one() && summary_.journeys == 0) {
+    return failure(
+        fmt::format("no journey in {} is like that", printable(options_.read_file)),
+        "tracepkt trace -r FILE --format json shows those that there are, with their id");
   }
   if (has_second_) {
     return failure(fmt::format("{} holds more than one capture, of which only the first is shown",
@@ -288,7 +389,7 @@ Status Replay::run() {
 
 }  // namespace
 
-Status replay(const TraceOptions& options) {
+Status replay(const TraceOptions& options, capture::Reader reader, const ReplayOutput& output) {
   std::optional<filter::Filter> filter;
   if (!options.filter.empty()) {
     auto compiled = filter::compile(options.filter);
@@ -297,12 +398,16 @@ Status replay(const TraceOptions& options) {
     }
     filter = *std::move(compiled);
   }
+  std::signal(SIGPIPE, SIG_IGN);  // a reader that goes away is an error of write()
+  return Replay(options, std::move(filter), std::move(reader), output).run();
+}
+
+Status replay(const TraceOptions& options) {
   auto reader = capture::Reader::open(options.read_file);
   if (!reader) {
     return std::unexpected(reader.error());
   }
-  std::signal(SIGPIPE, SIG_IGN);  // a reader that goes away is an error of write()
-  return Replay(options, std::move(filter), *std::move(reader)).run();
+  return replay(options, *std::move(reader), {});
 }
 
 }  // namespace tracepkt::cli

@@ -124,20 +124,9 @@ void write_note(JsonWriter& json, const journey::Hop& hop) {
   }
 }
 
-void write_hop(JsonWriter& json, const journey::Journey& journey, const journey::Hop& hop) {
-  json.begin_object().field("offset_ns", hop.time_ns - journey.begin_ns()).field("cpu", hop.cpu);
-  write_netns(json.key("netns"), hop.netns);
-  write_device(json.key("dev"), hop.route ? hop.route->device : hop.device);
-  json.field("stage", decode::stage_name(hop.stage));
-  if (hop.inferred) {
-    json.field("inferred", true);
-  }
-  if (hop.packet && hop.packet->is_ip()) {
-    json.field("src", hop.packet->src.text())
-        .field("dst", hop.packet->dst.text())
-        .field("ttl", hop.packet->ttl);
-    json.field("proto", hop.packet->protocol_name());
-  }
+}  // namespace
+
+void write_decision(JsonWriter& json, const journey::Hop& hop) {
   if (hop.route) {
     write_route(json, *hop.route);
   }
@@ -158,12 +147,33 @@ void write_hop(JsonWriter& json, const journey::Journey& journey, const journey:
   if (hop.socket) {
     write_socket(json.key("socket"), *hop.socket);
   }
+}
+
+namespace {
+
+void write_hop(JsonWriter& json, const journey::Journey& journey, const journey::Hop& hop) {
+  json.begin_object().field("offset_ns", hop.time_ns - journey.begin_ns()).field("cpu", hop.cpu);
+  write_netns(json.key("netns"), hop.netns);
+  write_device(json.key("dev"), hop.route ? hop.route->device : hop.device);
+  json.field("stage", decode::stage_name(hop.stage));
+  if (hop.inferred) {
+    json.field("inferred", true);
+  }
+  if (hop.packet && hop.packet->is_ip()) {
+    json.field("src", hop.packet->src.text())
+        .field("dst", hop.packet->dst.text())
+        .field("ttl", hop.packet->ttl);
+    json.field("proto", hop.packet->protocol_name());
+  }
+  write_decision(json, hop);
   json.end_object();
 }
 
-void write_outcome(JsonWriter& json, const journey::Journey& journey) {
+}  // namespace
+
+void write_outcome_fields(JsonWriter& json, const journey::Journey& journey) {
   const journey::Outcome& outcome = journey.outcome;
-  json.begin_object().field("kind", journey::outcome_name(outcome.kind));
+  json.field("kind", journey::outcome_name(outcome.kind));
   write_netns(json.key("netns"), outcome.netns);
   if (outcome.drop) {
     write_drop(json, *outcome.drop);
@@ -188,8 +198,9 @@ void write_outcome(JsonWriter& json, const journey::Journey& journey) {
   if (!outcome.seen) {
     json.field("seen", false);
   }
-  json.end_object();
 }
+
+namespace {
 
 void write_ping(JsonWriter& json, const PingStatistics& ping) {
   json.begin_object()
@@ -225,8 +236,9 @@ void JsonSink::journey(const journey::Journey& journey) {
   if (journey.more_hops != 0) {
     json.field("more_hops", journey.more_hops);
   }
-  write_outcome(json.key("outcome"), journey);
-  json.end_object();
+  json.key("outcome").begin_object();
+  write_outcome_fields(json, journey);
+  json.end_object().end_object();
   out_.write(json.text());
   out_.write("\n");
 }
@@ -257,7 +269,7 @@ void JsonSink::exchange(const PingExchange& exchange) {
   out_.write(json.text() + "\n");
 }
 
-void JsonSink::summary(const Summary& summary) {
+std::string summary_json(const Summary& summary) {
   JsonWriter json;
   json.begin_object().field("type", "summary").field("journeys", summary.journeys);
   json.field("delivered", summary.delivered)
@@ -278,8 +290,11 @@ void JsonSink::summary(const Summary& summary) {
     json.end_object();
   }
   json.end_object();
-  out_.write(json.text());
-  out_.write("\n");
+  return json.text();
+}
+
+void JsonSink::summary(const Summary& summary) {
+  out_.write(summary_json(summary) + "\n");
   out_.flush();
 }
 

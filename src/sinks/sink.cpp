@@ -3,6 +3,7 @@
 #include "sinks/classic.h"
 #include "sinks/json.h"
 #include "sinks/perfetto.h"
+#include "sinks/picture_sink.h"
 #include "sinks/summary_words.h"
 #include "sinks/table.h"
 
@@ -71,6 +72,10 @@ std::unique_ptr<Sink> make_sink(Format format, Output& out, Output& err, const C
       return std::make_unique<JsonSink>(out, clock);
     case Format::kPerfetto:
       return std::make_unique<PerfettoSink>(out, err, clock);
+    case Format::kSvg:
+    case Format::kMermaid:
+    case Format::kDot:
+      return std::make_unique<PictureSink>(format, out, err, every_stage);
     case Format::kTable:
       break;
   }

@@ -105,7 +105,10 @@ class Sink {
   virtual void summary(const Summary& summary) = 0;
 };
 
-enum class Format : std::uint8_t { kTable, kClassic, kJson, kPerfetto };
+// The last three are pictures, of one journey and what answered it.
+enum class Format : std::uint8_t { kTable, kClassic, kJson, kPerfetto, kSvg, kMermaid, kDot };
+
+constexpr bool is_picture(Format format) { return format >= Format::kSvg; }
 
 // `out` takes data, `err` the rest; both must outlive the sink.
 // `every_stage` (-v): also those that only say that all went on.

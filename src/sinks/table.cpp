@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "explain/words.h"
+#include "sinks/place.h"
 #include "sinks/summary_words.h"
 
 namespace tracepkt::sinks {
@@ -43,13 +44,7 @@ bool ended_well(const Journey& journey) {
 
 }  // namespace
 
-// Every packet is asked about at many chains on most machines, and mostly let through.
-bool TableSink::is_shown(const Hop& hop) const {
-  if (every_stage_) {
-    return true;
-  }
-  return (hop.stage != STAGE_out || hop.socket) && (!hop.chain || !hop.chain->base.is_accept());
-}
+bool TableSink::is_shown(const Hop& hop) const { return every_stage_ || is_news(hop); }
 
 TableSink::Columns TableSink::columns_for(std::span<const Journey> journeys) const {
   Columns columns{.netns = 12, .device = 12};

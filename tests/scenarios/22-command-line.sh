@@ -50,7 +50,7 @@ expect_usage_error ping -6 -c1 127.0.0.1
 expect_usage_error ping -I no-such-if -c1 127.0.0.1
 expect_usage_error ping -m x -c1 127.0.0.1
 expect_usage_error ping --format xml -c1 127.0.0.1
-expect_line 'which there are' '^tracepkt: --format: there is no format xml; there are table, classic, json, perfetto$' "$err"
+expect_line 'which there are' '^tracepkt: --format: there is no format xml; there are table, classic, json, perfetto, svg, mermaid, dot$' "$err"
 expect_usage_error ping --color sometimes -c1 127.0.0.1
 expect_usage_error ping --buffer x -c1 127.0.0.1
 expect_usage_error
@@ -66,7 +66,7 @@ expect_usage_error ping -r file
 expect_usage_error no-such-command --option
 
 echo '== commands'
-for command in mtr report demo; do
+for command in mtr demo; do
 	expect_usage_error $command
 	expect_line "$command is for later" "^tracepkt: tracepkt $command is not built yet$" "$err"
 done

@@ -1,0 +1,60 @@
+#include "sinks/picture_sink.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "explain/words.h"
+#include "sinks/picture.h"
+#include "sinks/place.h"
+
+namespace tracepkt::sinks {
+namespace {
+
+// An exchange may have any number of journeys: each host that heard a broadcast answers it.
+constexpr std::size_t kMostDrawn = 4;
+
+}  // namespace
+
+void PictureSink::journey(const journey::Journey& journey) {
+  const bool belongs =
+      drawn_.empty() || (journey.exchange != 0 && journey.exchange == drawn_.front().exchange);
+  if (belongs && drawn_.size() < kMostDrawn) {
+    drawn_.push_back(journey);
+    if (!every_stage_) {
+      std::erase_if(drawn_.back().hops, [](const journey::Hop& hop) { return !is_news(hop); });
+    }
+  } else {
+    ++others_;
+  }
+}
+
+void PictureSink::exchange(const PingExchange& exchange) {
+  for (const journey::Journey& one : exchange.journeys) {
+    journey(one);
+  }
+}
+
+void PictureSink::summary(const Summary&) {
+  if (drawn_.empty()) {
+    err_.write("nothing to draw: no packet was seen that is like that\n");
+    err_.flush();
+    return;
+  }
+  std::ranges::sort(drawn_, {}, &journey::Journey::begin_ns);
+  out_.write(format_ == Format::kSvg       ? svg_picture(drawn_)
+             : format_ == Format::kMermaid ? mermaid_picture(drawn_)
+                                           : dot_picture(drawn_));
+  out_.flush();
+  if (others_ > 0) {
+    const journey::Journey& first = drawn_.front();
+    err_.write(fmt::format(
+        "drawn: journey {} ({}){}; not drawn: {} more. -r FILE with --journey N, or a FILTER, "
+        "chooses another\n",
+        first.id, explain::packet_words(first.packet),
+        drawn_.size() > 1 ? " and what belongs to it" : "", others_));
+    err_.flush();
+  }
+}
+
+}  // namespace tracepkt::sinks
