@@ -25,12 +25,14 @@ struct Damage {
 
 class Reader {
  public:
-  // Fills in the front of the span, and says how much; 0: the end; below: -errno.
+  // Fills in the front of the span, and says how much; 0: the end; below: -errno, of which
+  // -ECANCELED is no error: nobody wants more.
   using Source = std::function<std::int64_t(std::span<std::byte>)>;
 
   // "-" is the standard input. Fails if it cannot be read, and if it is no capture of ours: then
-  // the error says what it is instead.
-  static Result<Reader> open(const std::string& path);
+  // the error says what it is instead. Once `interrupted`, a descriptor, can be read, the file is
+  // taken to end.
+  static Result<Reader> open(const std::string& path, int interrupted = -1);
   // `name` is what errors call it.
   static Result<Reader> open(std::string name, Source source);
 
@@ -66,6 +68,7 @@ class Reader {
   std::vector<std::byte> buffer_;
   std::size_t begin_ = 0;  // of what was not taken yet
   bool at_end_ = false;
+  bool interrupted_ = false;
   int error_ = 0;
   bool in_damage_ = false;
   bool has_session_ = false;

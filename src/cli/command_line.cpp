@@ -15,6 +15,7 @@
 
 #include "base/text.h"
 #include "cli/exit_status.h"
+#include "cli/moment.h"
 #include "cli/option_values.h"
 #include "cli/options.h"
 #include "cli/standard_files.h"
@@ -29,7 +30,7 @@ constexpr std::array<std::string_view, 5> kCommands = {"ping", "trace", "drops",
 // What the design has and this version does not: better said than taken for a host or a typing
 // error.
 constexpr std::array<std::string_view, 3> kLaterCommands = {"mtr", "report", "demo"};
-constexpr std::array<std::string_view, 3> kLaterOptions = {"-vv", "--rules", "--snaplen"};
+constexpr std::array<std::string_view, 2> kLaterOptions = {"-vv", "--rules"};
 
 constexpr const char* kFooter = R"(
 Examples:
@@ -55,13 +56,15 @@ Examples:
   tracepkt trace icmp or icmp6         every ping on this machine, also from outside
   tracepkt trace --count 10 host 10.0.0.2 and tcp port 443
   tracepkt trace -w today.pcapng       keep it, also for Wireshark
-  tracepkt trace -r today.pcapng --outcome dropped udp)";
+  tracepkt trace -r today.pcapng --outcome dropped udp
+  tracepkt trace -w all.pcapng --rotate 100M --files 10    the newest gigabyte)";
 
 constexpr const char* kDropsFooter = R"(
 Examples:
   tracepkt drops                       every drop on this machine; a screen on a terminal
   tracepkt drops udp port 53           of these packets alone
-  tracepkt drops --duration 10 > FILE  ten seconds of it, as lines, and all of it at the end)";
+  tracepkt drops --duration 10 > FILE  ten seconds of it, as lines, and all of it at the end
+  tracepkt drops -r today.pcapng       what a capture holds of it)";
 
 // An option whose value `parse` reads; a value that it refuses is refused in its words.
 template <typename Target, typename Parse>
@@ -96,6 +99,8 @@ void add_choice(CLI::App& command, const std::string& name, T& target, const Cho
             fmt::format("{}", fmt::join(std::views::keys(choices), "|")));
 }
 
+// An IPv4 header.
+constexpr std::size_t kLeastSnaplen = 20;
 constexpr std::uint64_t kMostPackets = std::uint64_t{1} << 48;
 
 void add_common(CLI::App& command, CommonOptions& common) {
@@ -119,34 +124,69 @@ void add_duration_and_buffer(CLI::App& command, CommonOptions& common) {
             "room for events between kernel and program (default 8M)", "SIZE");
 }
 
-// A file that is read, and what has a meaning only for one.
-void add_reading(CLI::App& command, TraceOptions& options) {
-  command.add_option("-r", options.read_file, "show a capture file; -: standard input")
+void add_writing(CLI::App& command, CommonOptions& common) {
+  command
+      .add_option("-w", common.write_file,
+                  "keep it in a capture file (pcapng); -: the standard output, where nothing else "
+                  "is shown then")
       ->type_name("FILE");
-  using journey::OutcomeKind;
-  add_choice<std::optional<OutcomeKind>>(command, "--outcome", options.outcome,
-                                         {{"delivered", OutcomeKind::kDelivered},
-                                          {"dropped", OutcomeKind::kDropped},
-                                          {"left", OutcomeKind::kLeft},
-                                          {"consumed", OutcomeKind::kConsumed},
-                                          {"lost", OutcomeKind::kLost}},
-                                         "with -r: only packets that ended so");
-  command.add_option("--netns", options.netns, "with -r: only packets that were in it")
-      ->type_name("NAME");
-  command.add_option("--dev", options.device, "with -r: only packets that were on it")
-      ->type_name("NAME");
+  add_value(command, "--rotate", common.rotate_bytes, parse_file_size,
+            "with -w: another file, FILE_NUMBER_TIME, after so many bytes (64K to 1T)", "SIZE");
+  add_number(command, "--files", common.files, std::uint64_t{1}, std::uint64_t{1'000'000},
+             "with --rotate: keep the newest N of them (default: all)", "N");
+  add_number(command, "--snaplen", common.snaplen, std::size_t{kLeastSnaplen},
+             std::size_t{WINDOW_BYTES}, "with -w: so many bytes of a packet at most (default 128)",
+             "BYTES");
 }
 
-Status check_reading(const TraceOptions& options) {
-  if (!options.read_file.empty()) {
-    if (!options.common.write_file.empty() || options.common.duration_s) {
+Status check_writing(const CommonOptions& common) {
+  if (common.write_file.empty() &&
+      (common.rotate_bytes != 0 || common.files != 0 || common.snaplen != WINDOW_BYTES)) {
+    return failure("--rotate, --files and --snaplen are of a capture file: give one with -w");
+  }
+  if (common.files != 0 && common.rotate_bytes == 0) {
+    return failure("--files says how many of several files are kept: give --rotate SIZE as well");
+  }
+  if (common.write_file == "-" && common.rotate_bytes != 0) {
+    return failure("--rotate makes several files, and the standard output is one",
+                   "name a file: -w FILE");
+  }
+  return {};
+}
+
+// What is read instead of the kernel, and what has a meaning only for that.
+void add_reading(CLI::App& command, ReadOptions& options, const std::string& what) {
+  command
+      .add_option("-r", options.files,
+                  "show a capture file; -: standard input; several times: the files of one capture, "
+                  "in order")
+      ->take_all()
+      ->allow_extra_args(false)
+      ->type_name("FILE");
+  command.add_option("--netns", options.netns, "with -r: only " + what + " in it")
+      ->type_name("NAME");
+  command.add_option("--dev", options.device, "with -r: only " + what + " on it")
+      ->type_name("NAME");
+  add_value(command, "--since", options.since, parse_moment,
+            "with -r: only from then on: 18:15, 2026-11-21T18:15:00, +5m (from the beginning), -5m "
+            "(before now)",
+            "TIME");
+  add_value(command, "--until", options.until, parse_moment, "with -r: only before then", "TIME");
+}
+
+Status check_reading(const ReadOptions& options, const CommonOptions& common, bool chooses) {
+  if (!options.files.empty()) {
+    if (!common.write_file.empty() || common.duration_s) {
       return failure("-r shows what was traced before: neither -w nor --duration goes with it");
     }
     return {};
   }
-  if (options.outcome || !options.netns.empty() || !options.device.empty()) {
-    return failure("--outcome, --netns and --dev choose from a capture file: give one with -r",
-                   "live, a FILTER says what to trace");
+  if (chooses || !options.netns.empty() || !options.device.empty() || options.since ||
+      options.until) {
+    return failure(
+        "--outcome, --netns, --dev, --since, --until and --sort are for a capture file: give one "
+        "with -r",
+        "live, a FILTER says what to trace");
   }
   return {};
 }
@@ -154,11 +194,7 @@ Status check_reading(const TraceOptions& options) {
 void add_session(CLI::App& command, CommonOptions& common) {
   command.add_flag("-v", common.verbosity, "more stages: the routes looked up (ping: always)");
   add_duration_and_buffer(command, common);
-  command
-      .add_option("-w", common.write_file,
-                  "keep it in a capture file (pcapng); -: the standard output, and no journeys "
-                  "are shown then")
-      ->type_name("FILE");
+  add_writing(command, common);
 }
 
 void add_ping(CLI::App& app, PingOptions& options) {
@@ -203,7 +239,17 @@ void add_trace(CLI::App& app, std::vector<std::string>& filter, TraceOptions& op
              "end after this many packets", "N");
   add_common(*command, options.common);
   add_session(*command, options.common);
-  add_reading(*command, options);
+  add_reading(*command, options.read, "packets that were");
+  using journey::OutcomeKind;
+  add_choice<std::optional<OutcomeKind>>(*command, "--outcome", options.outcome,
+                                         {{"delivered", OutcomeKind::kDelivered},
+                                          {"dropped", OutcomeKind::kDropped},
+                                          {"left", OutcomeKind::kLeft},
+                                          {"consumed", OutcomeKind::kConsumed},
+                                          {"lost", OutcomeKind::kLost}},
+                                         "with -r: only packets that ended so");
+  add_choice<bool>(*command, "--sort", options.by_duration, {{"time", false}, {"duration", true}},
+                   "with -r: as they ended (the default), or the longest first, 10000 at most");
 }
 
 void add_drops(CLI::App& app, std::vector<std::string>& filter, DropsOptions& options) {
@@ -217,11 +263,13 @@ void add_drops(CLI::App& app, std::vector<std::string>& filter, DropsOptions& op
   add_number(*command, "--count", options.common.count, std::uint64_t{1}, kMostPackets,
              "end after this many drops", "N");
   add_number(*command, "-i", options.interval_s, 0.1, 3600.0,
-             "seconds from one refresh to the next (default 1)", "S");
+             "seconds from one refresh to the next (default 1; with -r as it was live)", "S");
   add_common(*command, options.common);
   command->add_flag("-v", options.common.verbosity,
                     "also what was freed as if dropped, though nothing was wrong");
   add_duration_and_buffer(*command, options.common);
+  add_writing(*command, options.common);
+  add_reading(*command, options.read, "drops");
 }
 
 void add_doctor(CLI::App& app, DoctorOptions& options) {
@@ -355,17 +403,29 @@ int run(std::vector<std::string> arguments) {
       drops_options.common.verbosity > 1) {
     return report(later_option("-vv", arguments[1]));
   }
+  for (const CommonOptions* common :
+       {&ping_options.common, &trace_options.common, &drops_options.common}) {
+    if (const Status good = check_writing(*common); !good) {
+      return report(good.error());
+    }
+  }
   if (app.got_subcommand("ping")) {
     return run_ping(ping_options);
   }
   if (app.got_subcommand("trace")) {
-    if (const Status good = check_reading(trace_options); !good) {
+    if (const Status good =
+            check_reading(trace_options.read, trace_options.common,
+                          trace_options.outcome || trace_options.by_duration);
+        !good) {
       return report(good.error());
     }
     trace_options.filter = fmt::format("{}", fmt::join(filter, " "));
     return run_trace(trace_options);
   }
   if (app.got_subcommand("drops")) {
+    if (const Status good = check_reading(drops_options.read, drops_options.common, false); !good) {
+      return report(good.error());
+    }
     drops_options.filter = fmt::format("{}", fmt::join(filter, " "));
     return run_drops(drops_options);
   }

@@ -76,7 +76,7 @@ Status trace(const TraceOptions& options) {
 }  // namespace
 
 int run_trace(const TraceOptions& options) {
-  const Status status = options.read_file.empty() ? trace(options) : replay(options);
+  const Status status = options.read.files.empty() ? trace(options) : replay(options);
   return status ? kOk : report(status.error());
 }
 

@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "decode/packet.h"
@@ -90,6 +91,9 @@ struct PacketBytes {
   std::span<const std::byte> bytes;
 };
 PacketBytes packet_bytes(std::span<const std::byte> record);
+
+// The record with at most `most` bytes of its packet.
+void cut_packet(std::span<const std::byte> record, std::size_t most, std::vector<std::byte>& out);
 
 // The stage's name as output shows it: "tx", "deliver", ...
 std::string_view stage_name(stage_id stage);
