@@ -336,6 +336,16 @@ void append_record(std::string& out, std::span<const std::byte> record) {
   Options(out).bytes(kFieldRecord, {reinterpret_cast<const char*>(record.data()), record.size()});
 }
 
+std::optional<std::span<const std::byte>> record_in(std::span<const std::byte> value) {
+  if (value.size() < 8 || number_of<std::uint32_t>(value.subspan(4, 4)) != kRecordItem) {
+    return std::nullopt;
+  }
+  std::span<const std::byte> fields = value.subspan(8);
+  const auto field = next_option(fields);
+  return field && field->code == kFieldRecord && fields.empty() ? std::optional(field->value)
+                                                                : std::nullopt;
+}
+
 bool is_ours(std::span<const std::byte> value) {
   return value.size() >= 4 && number_of<std::uint32_t>(value.first(4)) == kEnterprise;
 }

@@ -209,6 +209,37 @@ std::optional<Item> Reader::next() {
   return item;
 }
 
+std::optional<std::span<const std::byte>> Reader::next_record() {
+  if (!items_.empty() || !has_session_) {
+    return std::nullopt;
+  }
+  const auto block = block_here();
+  auto options = block && block->type == kPacketBlock ? options_of(block->type, block->body)
+                                                      : std::nullopt;
+  std::optional<std::span<const std::byte>> record;
+  while (options) {
+    const auto option = next_option(*options);
+    if (!option) {
+      break;
+    }
+    if (option->code == kOptionCustomBytes && is_ours(option->value)) {
+      if (record) {
+        return std::nullopt;  // a name before it, or the like
+      }
+      record = record_in(option->value);
+      if (!record) {
+        return std::nullopt;
+      }
+    }
+  }
+  if (!record || !options->empty()) {
+    return std::nullopt;
+  }
+  in_damage_ = false;
+  begin_ += block->length;
+  return record;
+}
+
 // The next block, or a byte that is part of none. False at the end.
 bool Reader::read_block() {
   if (!fill(1)) {

@@ -39,6 +39,10 @@ class Reader {
   // The next of what is in it, in the order of writing; nothing at its end.
   std::optional<Item> next();
 
+  // What next() would give, if that is a record, without a copy of it: its bytes last until the
+  // next call. Else nothing, and next() has it. Nearly all that is in a file are records.
+  std::optional<std::span<const std::byte>> next_record();
+
   // So far; all of it once next() gave nothing.
   const Damage& damage() const { return damage_; }
   // Why reading ended before the end of the file.

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,11 @@ class CaptureFiles {
 
   // A session comes first, once; an end may come several times. Nothing at the end.
   std::optional<capture::Item> next();
+
+  // What next() would give, if that is a record: capture::Reader::next_record().
+  std::optional<std::span<const std::byte>> next_record() {
+    return error_ ? std::nullopt : reader_.next_record();
+  }
 
   // Where the summary is to be told: what the files do not tell. `interrupted`: nobody wanted to
   // know their end.

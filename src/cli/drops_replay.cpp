@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <utility>
 #include <variant>
 
@@ -30,12 +31,18 @@ class DropsReplay {
 
  private:
   void take(capture::Session&& session);
-  void take(capture::Record&& record);
+  void take(const capture::Record& record) { take_record(record.bytes); }
+  void take_record(std::span<const std::byte> record);
   void take(const capture::Step& step);
   void take(capture::Name&& name) { names_.add(std::move(name)); }
   void take(const capture::End& end) { add_end(end, summary_); }
   void take(const capture::Exchange&) {}
   void see_time(std::uint64_t time_ns);
+  void flush_much() {
+    if (out_.is_stuck()) {
+      out_.flush();
+    }
+  }
 
   const DropsOptions& options_;
   Choice choice_;
@@ -86,22 +93,23 @@ void DropsReplay::see_time(std::uint64_t time_ns) {
   const std::uint64_t passed_ns = last_ns_ - std::min(last_ns_, tally_->interval_ns());
   if (!keeps_intervals_ && passed_ns >= interval_ns_) {
     tally_->show_interval(tally_->interval_ns() + passed_ns / interval_ns_ * interval_ns_);
+    flush_much();
   }
 }
 
-void DropsReplay::take(capture::Record&& record) {
+void DropsReplay::take_record(std::span<const std::byte> record) {
   ++summary_.events;
-  const auto event = decode::decode_record(record.bytes);
+  const auto event = decode::decode_record(record);
   if (!event) {
     return;
   }
   see_time(event->time_ns);
-  choice_.see(*event, record.bytes);
+  choice_.see(*event, record);
   journey::Netns netns{.inode = event->netns.inode, .name = {}};
   if (!options_.read.netns.empty()) {
     netns.name = names_.netns(event->netns);
   }
-  if (event->stage == STAGE_drop && choice_.wants(*event, record.bytes, netns)) {
+  if (event->stage == STAGE_drop && choice_.wants(*event, record, netns)) {
     tally_->add(*event);
   }
 }
@@ -116,6 +124,7 @@ void DropsReplay::take(const capture::Step& step) {
       see_time(step.value);
       if (keeps_intervals_) {
         tally_->show_interval(step.value);
+        flush_much();
       }
       break;
     default:
@@ -128,17 +137,19 @@ Status DropsReplay::run() {
   bool at_end = false;
   std::uint64_t items = 0;
   while (!out_.closed() && !interrupted && !at_end && !(is_to_end_ && !tally_->wants_more())) {
+    interrupted = ++items % kItemsBetweenLooks == 0 && signals_.arrived();
+    if (const auto record = tally_ ? files_.next_record() : std::nullopt) {
+      take_record(*record);
+      continue;
+    }
     auto item = files_.next();
-    interrupted = (!item || ++items % kItemsBetweenLooks == 0) && signals_.arrived();
+    interrupted = interrupted || (!item && signals_.arrived());
     at_end = !item;
     if (!tally_ && (!item || !std::holds_alternative<capture::Session>(*item))) {
       take(capture::Session());  // it is lost; what it says can be done without
     }
     if (item) {
       std::visit([this](auto&& one) { take(std::forward<decltype(one)>(one)); }, *std::move(item));
-    }
-    if (out_.is_stuck()) {
-      out_.flush();
     }
   }
   summary_.damage = files_.damage(!at_end || interrupted);

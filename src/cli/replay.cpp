@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -95,7 +96,8 @@ class Replay {
 
  private:
   void take(capture::Session&& session);
-  void take(capture::Record&& record);
+  void take(const capture::Record& record) { take_record(record.bytes); }
+  void take_record(std::span<const std::byte> record);
   void take(const capture::Step& step);
   void take(capture::Name&& name) { names_.add(std::move(name)); }
   void take(const capture::End& end);
@@ -140,14 +142,14 @@ void Replay::take(capture::Session&& session) {
       names_, [this](journey::Journey&& journey) { show(std::move(journey)); }, builder_options);
 }
 
-void Replay::take(capture::Record&& record) {
+void Replay::take_record(std::span<const std::byte> record) {
   ++summary_.events;
-  auto event = decode::decode_record(record.bytes);
+  auto event = decode::decode_record(record);
   if (!event) {
     ++undecodable_;
     return;
   }
-  choice_.see(*event, record.bytes);
+  choice_.see(*event, record);
   builder_->add(*std::move(event));
 }
 
@@ -215,9 +217,14 @@ void Replay::show_rest() {
 Status Replay::run() {
   bool interrupted = false;
   while (wants_more() && !out_.closed() && !interrupted) {
-    auto item = files_.next();
     // To ask costs more than to read a record.
-    interrupted = (!item || ++items_ % kItemsBetweenLooks == 0) && signals_.arrived();
+    interrupted = ++items_ % kItemsBetweenLooks == 0 && signals_.arrived();
+    if (const auto record = builder_ ? files_.next_record() : std::nullopt) {
+      take_record(*record);
+      continue;
+    }
+    auto item = files_.next();
+    interrupted = interrupted || (!item && signals_.arrived());
     if (!item) {
       break;
     }

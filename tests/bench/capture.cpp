@@ -13,6 +13,7 @@
 #include <string>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include "capture/reader.h"
 #include "cli/recorder.h"
@@ -155,8 +156,14 @@ Reader reader() {
 void read(benchmark::State& state) {
   for (auto _ : state) {
     Reader capture = reader();
-    while (const auto item = capture.next()) {
-      benchmark::DoNotOptimize(item);
+    while (true) {
+      if (const auto record = capture.next_record()) {
+        benchmark::DoNotOptimize(record);
+      } else if (const auto item = capture.next()) {
+        benchmark::DoNotOptimize(item);
+      } else {
+        break;
+      }
     }
   }
   count_events(state);
@@ -168,11 +175,19 @@ void read_and_join(benchmark::State& state) {
   for (auto _ : state) {
     Reader capture = reader();
     Builder builder(names, [](Journey&& journey) { benchmark::DoNotOptimize(journey.id); });
-    while (const auto item = capture.next()) {
-      if (const auto* record = std::get_if<tracepkt::capture::Record>(&*item)) {
-        if (auto event = tracepkt::decode::decode_record(record->bytes)) {
+    while (true) {
+      if (const auto record = capture.next_record()) {
+        if (auto event = tracepkt::decode::decode_record(*record)) {
           builder.add(*std::move(event));
         }
+      } else if (const auto item = capture.next()) {
+        const auto* one = std::get_if<tracepkt::capture::Record>(&*item);
+        auto event = tracepkt::decode::decode_record(one ? one->bytes : std::vector<std::byte>());
+        if (event) {
+          builder.add(*std::move(event));
+        }
+      } else {
+        break;
       }
     }
     builder.finish();
