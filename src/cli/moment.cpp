@@ -62,6 +62,12 @@ class Scanner {
   std::string_view rest_;
 };
 
+std::int64_t now_ns() {
+  timespec now = {};
+  clock_gettime(CLOCK_REALTIME, &now);
+  return now.tv_sec * kSecond + now.tv_nsec;
+}
+
 // "18:15", "18:15:00.5" -> ns since midnight
 std::optional<std::int64_t> scan_time(Scanner& text) {
   const auto hour = text.number(2, 23);
@@ -186,7 +192,7 @@ std::optional<Moment> scan_moment(std::string_view text) {
       return std::nullopt;
     }
     return after ? Moment{.ns = *duration, .of = Moment::Of::kBeginning}
-                 : Moment{.ns = std::time(nullptr) * kSecond - *duration};
+                 : Moment{.ns = now_ns() - *duration};
   }
   if (const auto time = scan_time(scanner); time && scanner.at_end()) {
     return Moment{.ns = *time, .of = Moment::Of::kDay};
