@@ -44,13 +44,21 @@ _tracepkt() {
 				[ ! -d "$word" ] || words+=("${word##*/}")
 			done
 			;;
-		-c | -i | -s | -t | -W | -m | --count | --duration) return ;;
+		--sort) words=(time duration) ;;
+		--rotate) words=(1M 10M 100M 1G) ;;
+		-c | -i | -s | -t | -W | -m | --count | --duration | --files | --snaplen | --since | --until) return ;;
 		*)
 			case $command in
 				'') words=(ping trace drops probes doctor help --help --version) ;;
-				ping) words=(-v -4 -6 -c --count -i -s -t -W -I -m --netns --duration --buffer -w) ;;
-				trace) words=(-v --count --duration --buffer -w -r --outcome --netns --dev) ;;
-				drops) words=(-v --count -i --duration --buffer) ;;
+				ping) words=(-v -4 -6 -c --count -i -s -t -W -I -m --netns --duration --buffer -w --rotate --files --snaplen) ;;
+				trace)
+					words=(-v --count --duration --buffer -w --rotate --files --snaplen
+						-r --since --until --netns --dev --outcome --sort)
+					;;
+				drops)
+					words=(-v --count -i --duration --buffer -w --rotate --files --snaplen
+						-r --since --until --netns --dev)
+					;;
 			esac
 			[ -z "$command" ] || words+=(--format --color -n --help)
 			if [[ $current == -* ]]; then

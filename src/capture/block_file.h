@@ -41,7 +41,7 @@ class BlockFile {
   Fd fd_;
   bool is_file_ = false;  // not a pipe or the like
   std::string buffer_;
-  std::size_t begin_ = 0;  // in it, of the block that is being made
+  std::size_t begin_ = 0;      // in it, of the block that is being made
   std::uint64_t written_ = 0;  // bytes in the file, of whole blocks
   std::optional<Error> error_;
 };

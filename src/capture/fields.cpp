@@ -313,8 +313,8 @@ std::optional<Option> next_option(std::span<const std::byte>& rest) {
 }
 
 std::string encode(const Item& item) {
-  static constexpr std::uint32_t kKinds[] = {kSessionItem, kRecordItem, kStepItem, kNameItem,
-                                             kEndItem,     kExchangeItem};
+  static constexpr std::uint32_t kKinds[] = {kSessionItem, kRecordItem, kStepItem,
+                                             kNameItem,    kEndItem,    kExchangeItem};
   static_assert(std::size(kKinds) == std::variant_size_v<Item>);
   const std::uint32_t head[] = {kEnterprise, kKinds[item.index()]};
   std::string value(reinterpret_cast<const char*>(head), sizeof(head));

@@ -214,8 +214,8 @@ std::optional<std::span<const std::byte>> Reader::next_record() {
     return std::nullopt;
   }
   const auto block = block_here();
-  auto options = block && block->type == kPacketBlock ? options_of(block->type, block->body)
-                                                      : std::nullopt;
+  auto options =
+      block && block->type == kPacketBlock ? options_of(block->type, block->body) : std::nullopt;
   std::optional<std::span<const std::byte>> record;
   while (options) {
     const auto option = next_option(*options);

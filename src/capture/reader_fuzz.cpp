@@ -32,7 +32,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     // What was read can be written again.
     bytes += tracepkt::capture::encode(*item).size();
   }
-  // No option makes more of itself than it is; what is made up where the beginning is lost is short.
+  // No option makes more of itself than it is; what is made up where the beginning is lost is
+  // short.
   if (bytes > 2 * size + 1024) {
     std::abort();
   }

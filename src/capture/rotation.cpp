@@ -27,8 +27,7 @@ std::pair<std::string, std::string> stem_and_extension(const std::string& path) 
 }
 
 bool all_digits(std::string_view text) {
-  return !text.empty() &&
-         std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
+  return !text.empty() && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
 }
 
 // Of "_00001_20261121181522": when, and which one. By the time first: an older capture of the same
@@ -85,8 +84,8 @@ std::vector<std::string> rotated_files(const std::string& path) {
     Mark mark;
     if (file.size() > name.size() + extension.size() && file.starts_with(name) &&
         file.ends_with(extension) &&
-        parse_mark(std::string_view(file).substr(
-                       name.size(), file.size() - name.size() - extension.size()),
+        parse_mark(std::string_view(file).substr(name.size(),
+                                                 file.size() - name.size() - extension.size()),
                    mark)) {
       found.emplace_back(std::move(mark), (directory / file).native());
     }

@@ -70,8 +70,8 @@ bool CaptureFiles::take(const Session& session) {
                                        printable(paths_[at_])),
                    .hint = {}};
     if (at_ > 0) {
-      error_->what = fmt::format("{} is of another capture than the file before it",
-                                 printable(paths_[at_]));
+      error_->what =
+          fmt::format("{} is of another capture than the file before it", printable(paths_[at_]));
       error_->hint = "show each capture for itself";
     }
   } else if (session.part != session_.part + 1) {

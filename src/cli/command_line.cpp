@@ -157,9 +157,10 @@ Status check_writing(const CommonOptions& common) {
 // What is read instead of the kernel, and what has a meaning only for that.
 void add_reading(CLI::App& command, ReadOptions& options, const std::string& what) {
   command
-      .add_option("-r", options.files,
-                  "show a capture file; -: standard input; several times: the files of one capture, "
-                  "in order")
+      .add_option(
+          "-r", options.files,
+          "show a capture file; -: standard input; several times: the files of one capture, "
+          "in order")
       ->take_all()
       ->allow_extra_args(false)
       ->type_name("FILE");
@@ -413,9 +414,8 @@ int run(std::vector<std::string> arguments) {
     return run_ping(ping_options);
   }
   if (app.got_subcommand("trace")) {
-    if (const Status good =
-            check_reading(trace_options.read, trace_options.common,
-                          trace_options.outcome || trace_options.by_duration);
+    if (const Status good = check_reading(trace_options.read, trace_options.common,
+                                          trace_options.outcome || trace_options.by_duration);
         !good) {
       return report(good.error());
     }

@@ -182,8 +182,9 @@ std::optional<Moment> scan_moment(std::string_view text) {
   if (scanner.skip('@')) {
     const auto seconds = scanner.number(0, kMostSeconds);
     const auto fraction = seconds ? scanner.fraction() : std::nullopt;
-    return fraction && scanner.at_end() ? std::optional(Moment{.ns = *seconds * kSecond + *fraction})
-                                        : std::nullopt;
+    return fraction && scanner.at_end()
+               ? std::optional(Moment{.ns = *seconds * kSecond + *fraction})
+               : std::nullopt;
   }
   const bool after = scanner.skip('+');
   if (after || scanner.skip('-')) {

@@ -139,8 +139,8 @@ const Recorder::PlaceWords& Recorder::words_of(const decode::Event& event) {
   if (places_.size() >= kMaxPlaces) {
     places_.clear();
   }
-  const auto [it, is_new] = places_.try_emplace(
-      {.netns = event.netns, .device = event.device, .stage = event.stage});
+  const auto [it, is_new] =
+      places_.try_emplace({.netns = event.netns, .device = event.device, .stage = event.stage});
   if (is_new) {
     journey::Netns where{.inode = event.netns.inode, .name = {}};
     if (where.inode != 0) {
@@ -206,9 +206,8 @@ capture::End Recorder::end_of(const sinks::Summary& summary) {
   capture::End end;
   for (const sinks::LossCount& loss : summary.losses) {
     const std::uint64_t before = std::exchange(losses_before_[loss.name], loss.count);
-    end.losses.push_back({.name = loss.name,
-                          .says = loss.says,
-                          .count = loss.count - std::min(before, loss.count)});
+    end.losses.push_back(
+        {.name = loss.name, .says = loss.says, .count = loss.count - std::min(before, loss.count)});
   }
   for (const std::string& probe : summary.probes.attached) {
     end.probes.push_back({.name = probe, .why = {}});

@@ -55,7 +55,8 @@ class Recorder : public journey::Names {
   // Ends the file.
   void end(const sinks::Summary& summary);
 
-  // The file has grown so large that another one should follow: next_file(), with the counts so far.
+  // The file has grown so large that another one should follow: next_file(), with the counts so
+  // far.
   bool is_full() const { return rotation_.is_due(writer_.size()); }
   void next_file(const sinks::Summary& summary);
 
@@ -99,7 +100,7 @@ class Recorder : public journey::Names {
   journey::Names& live_;
   std::optional<Error> error_;  // the next file could not be made
   std::map<Key, Known> known_;
-  std::uint64_t turn_ = 1;  // from one flush() to the next
+  std::uint64_t turn_ = 1;                                   // from one flush() to the next
   std::unordered_map<Place, PlaceWords, PlaceHash> places_;  // of this turn
   std::map<std::string, std::uint64_t> losses_before_;       // told in files before this one
   std::string netns_;                                        // of the record in hand

@@ -6,8 +6,8 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include <cstring>
 #include <cstddef>
+#include <cstring>
 #include <filesystem>
 #include <functional>
 #include <optional>

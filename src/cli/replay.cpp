@@ -290,9 +290,8 @@ Result<Reading> start_reading(const ReadOptions& options, const std::string& exp
   if (!files) {
     return std::unexpected(files.error());
   }
-  return Reading{.filter = std::move(filter),
-                 .signals = *std::move(signals),
-                 .files = *std::move(files)};
+  return Reading{
+      .filter = std::move(filter), .signals = *std::move(signals), .files = *std::move(files)};
 }
 
 Status replay(const TraceOptions& options) {

@@ -248,8 +248,7 @@ class DropsLines : public DropsView {
 
  private:
   std::string time_text(std::uint64_t monotonic_ns) const {
-    const auto seconds =
-        static_cast<std::time_t>(clock_.wall_ns(monotonic_ns) / 1'000'000'000);
+    const auto seconds = static_cast<std::time_t>(clock_.wall_ns(monotonic_ns) / 1'000'000'000);
     std::tm local = {};
     localtime_r(&seconds, &local);
     return fmt::format("{:%H:%M:%S}", local);

@@ -140,8 +140,8 @@ const std::string& file() {
 }
 
 Reader reader() {
-  auto opened =
-      Reader::open("it", [rest = std::as_bytes(std::span(file()))](std::span<std::byte> room) mutable {
+  auto opened = Reader::open(
+      "it", [rest = std::as_bytes(std::span(file()))](std::span<std::byte> room) mutable {
         const std::size_t taken = std::min(room.size(), rest.size());
         std::ranges::copy(rest.first(taken), room.begin());
         rest = rest.subspan(taken);

@@ -41,10 +41,10 @@ struct Place {
   const char* name;
 };
 inline constexpr Place kWay[] = {{STAGE_tx, 1, 2, 0, "br0"},
-                          {STAGE_tx, 1, 3, 0, "veth0"},
-                          {STAGE_rx, 2, 2, 0, "eth0"},
-                          {STAGE_in, 2, 2, 2, "eth0"},
-                          {STAGE_end, 0, 0, 2, ""}};
+                                 {STAGE_tx, 1, 3, 0, "veth0"},
+                                 {STAGE_rx, 2, 2, 0, "eth0"},
+                                 {STAGE_in, 2, 2, 2, "eth0"},
+                                 {STAGE_end, 0, 0, 2, ""}};
 
 struct Records {
   std::vector<std::byte> bytes;
