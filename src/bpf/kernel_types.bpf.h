@@ -80,6 +80,7 @@ struct skb_shared_info {
 struct sk_buff {
 	struct net_device *dev;
 	struct sock *sk;
+	unsigned long _nfct; /* struct nf_conn *, and enum ip_conntrack_info in its lowest bits */
 	unsigned int len;
 	unsigned int data_len;
 	__u8 cloned : 1;
@@ -146,6 +147,74 @@ struct iphdr {
 
 struct ipv6hdr {
 	__u8 nexthdr;
+};
+
+/* Of netfilter. What is below nf_hook_state is in modules mostly, whose BTF kernels have
+ * since 5.11. */
+struct nf_hook_state {
+	__u8 hook;
+	__u8 pf;
+};
+
+struct nft_pktinfo {
+	struct sk_buff *skb;
+	const struct nf_hook_state *state; /* before 5.14 (f06ad944b6ee) elsewhere */
+};
+
+struct nft_table {
+	__u16 family : 6;
+	char *name;
+};
+
+struct nft_chain {
+	struct nft_table *table;
+	char *name;
+};
+
+struct nft_base_chain {
+	struct nft_chain chain;
+};
+
+/* Rules lie one after the other; the last one, which is none, knows its chain (6.4, 63e9bbbcca60).
+ */
+struct nft_rule_dp {
+	__u64 is_last : 1;
+	__u64 dlen : 12;
+	__u64 handle : 42;
+};
+
+struct nft_rule_dp_last {
+	const struct nft_chain *chain;
+};
+
+struct nft_verdict {
+	__u32 code;
+};
+
+/* Until 6.3 all there is to trace; since then these are arguments of their own (46df417544f4). */
+struct nft_traceinfo {
+	const struct nft_pktinfo *pkt;
+	const struct nft_base_chain *basechain;
+	const struct nft_rule_dp *rule;
+	const struct nft_verdict *verdict;
+};
+
+struct xt_table {
+	__u8 af;
+	char name[32];
+};
+
+struct ebt_table {
+	char name[32];
+};
+
+struct nf_conntrack_zone {
+	__u16 id;
+};
+
+struct nf_conn {
+	struct nf_conntrack_zone zone;
+	__u32 mark;
 };
 
 #pragma clang attribute pop

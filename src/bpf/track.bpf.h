@@ -136,7 +136,7 @@ __attribute__((noinline)) int is_another_packet(__u64 known_print, __u64 known_s
 		if (now == STAGE_in)
 			return true;
 		/* It leaves again from there, as one that came in by some interface, or is new. */
-		if (now == STAGE_tx)
+		if (now == STAGE_tx || now == STAGE_out)
 			return !came_in || !same_netns || !(same || may_be_outer);
 		/*
 		 * Out of a tunnel comes what was inside the packet that went in; and the parent of
@@ -152,7 +152,7 @@ __attribute__((noinline)) int is_another_packet(__u64 known_print, __u64 known_s
 		return true;
 	if (now == STAGE_rx)
 		return true;
-	if (now == STAGE_tx)
+	if (now == STAGE_tx || now == STAGE_out)
 		return !may_be_outer ||
 		       (before == STAGE_tx && spot_offset(now_spot) >= spot_offset(known_spot));
 	return false;

@@ -62,7 +62,8 @@ enum class NameKind : std::uint64_t {
   kNetnsFile = 2,  // key: inode
   kReason = 3,     // key: reason of a drop
   kSymbol = 4,     // key: address in the kernel
-  kOwner = 5,      // key: inode of a socket; key2: pid of the process that has it open; 0: none
+  kRule = 5,       // of a firewall. key: handle; key2: which table of which namespace
+  kOwner = 6,      // key: inode of a socket; key2: pid of the process that has it open; 0: none
 };
 
 struct Name {

@@ -30,7 +30,7 @@ constexpr std::array<std::string_view, 5> kCommands = {"ping", "trace", "drops",
 // What the design has and this version does not: better said than taken for a host or a typing
 // error.
 constexpr std::array<std::string_view, 3> kLaterCommands = {"mtr", "report", "demo"};
-constexpr std::array<std::string_view, 2> kLaterOptions = {"-vv", "--rules"};
+constexpr std::array<std::string_view, 1> kLaterOptions = {"-vv"};
 
 constexpr const char* kFooter = R"(
 Examples:
@@ -193,7 +193,11 @@ Status check_reading(const ReadOptions& options, const CommonOptions& common, bo
 }
 
 void add_session(CLI::App& command, CommonOptions& common) {
-  command.add_flag("-v", common.verbosity, "more stages: the routes looked up (ping: always)");
+  command.add_flag("-v", common.verbosity,
+                   "more stages: the routes looked up (ping: always), firewall chains that let it "
+                   "pass");
+  command.add_flag("--rules", common.rules,
+                   "which firewall rules matched (nftables, iptables-nft)");
   add_duration_and_buffer(command, common);
   add_writing(command, common);
 }

@@ -74,8 +74,13 @@ Status try_tracing(const kernel::Rights& rights, const Result<kernel::KernelBtf>
   if (!btf) {
     return std::unexpected(btf.error());
   }
-  const auto tracer = kernel::Tracer::start(
-      {.mode = MATCH_ECHO, .filter = {}, .echo = {}, .ring_bytes = 8u << 20, .routes = true});
+  const auto tracer = kernel::Tracer::start({.mode = MATCH_ECHO,
+                                             .filter = {},
+                                             .echo = {},
+                                             .ring_bytes = 8u << 20,
+                                             .routes = true,
+                                             .chains = true,
+                                             .rules = true});
   if (!tracer) {
     return std::unexpected(tracer.error());
   }
@@ -125,7 +130,7 @@ Feature drop_functions(const Status& tracing) {
 std::vector<Feature> hook_features(const std::vector<kernel::Probe>& probes) {
   std::vector<Feature> features;
   for (const kernel::HookName& hook : kernel::hook_names()) {
-    const auto probe = std::ranges::find(probes, "tp_btf:" + hook.name, &kernel::Probe::name);
+    const auto probe = std::ranges::find(probes, hook.probe(), &kernel::Probe::name);
     if (probe != probes.end() && !probe->attached) {
       features.push_back({.name = "seen: " + hook.says,
                           .state = State::kNo,

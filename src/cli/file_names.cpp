@@ -3,6 +3,8 @@
 #include <cstddef>
 #include <utility>
 
+#include "cli/rule_scope.h"
+
 namespace tracepkt::cli {
 namespace {
 
@@ -39,6 +41,10 @@ std::string FileNames::drop_reason(std::uint32_t reason) {
 
 std::string FileNames::symbol(std::uint64_t address) {
   return std::string(find(capture::NameKind::kSymbol, address));
+}
+
+std::string FileNames::rule(std::uint32_t inode, const decode::Netfilter& netfilter) {
+  return std::string(find(capture::NameKind::kRule, netfilter.rule, rule_scope(inode, netfilter)));
 }
 
 std::optional<journey::Process> FileNames::owner(std::uint64_t socket) const {

@@ -25,6 +25,7 @@ class FileNames : public journey::Names {
   std::string netns_file(std::uint32_t inode) override;
   std::string drop_reason(std::uint32_t reason) override;
   std::string symbol(std::uint64_t address) override;
+  std::string rule(std::uint32_t inode, const decode::Netfilter& netfilter) override;
   // Which process had the socket with this inode open.
   std::optional<journey::Process> owner(std::uint64_t socket) const;
 

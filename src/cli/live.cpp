@@ -1,5 +1,6 @@
 #include "cli/live.h"
 
+#include <fmt/format.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -13,8 +14,11 @@
 #include "capture/contents.h"
 #include "cli/standard_files.h"
 #include "decode/event.h"
+#include "explain/netfilter.h"
+#include "kernel/chain_hooks.h"
 #include "kernel/kernel_btf.h"
 #include "kernel/netns_names.h"
+#include "kernel/nftables.h"
 #include "kernel/rights.h"
 #include "kernel/symbols.h"
 #include "ring/ring.h"
@@ -71,11 +75,17 @@ class LiveNames : public journey::Names {
 
   std::string symbol(std::uint64_t address) override { return symbols_.name(address); }
 
+  std::string rule(std::uint32_t inode, const decode::Netfilter& netfilter) override {
+    return rules_.text(inode, netns_.file(inode), explain::family_name(netfilter), netfilter.table,
+                       netfilter.rule);
+  }
+
  private:
   kernel::NetnsNames netns_;
   std::unordered_map<std::uint32_t, std::string> reasons_;
   std::unordered_set<std::uint32_t> subsystems_;  // that have dropped something
   kernel::Symbols symbols_;
+  kernel::NamespaceRules rules_;
 };
 
 capture::Session session_of(const CommonOptions& options, const kernel::TraceRequest& request,
@@ -96,6 +106,23 @@ capture::Session session_of(const CommonOptions& options, const kernel::TraceReq
           .count = ping ? std::nullopt : options.count};  // ping's is of pings
 }
 
+// Puts in place what makes the kernel tell of rules, and says so.
+Result<kernel::RuleTracing> start_rule_tracing() {
+  if (const kernel::ChainHooks hooks = kernel::find_chain_hooks(); !hooks.why.empty()) {
+    return std::unexpected(Error{.what = "--rules cannot be had here: " + hooks.why,
+                                 .hint = "tracepkt doctor shows what can",
+                                 .unavailable = true});
+  }
+  auto tracing = kernel::RuleTracing::start();
+  if (tracing) {
+    fmt::print(stderr,
+               "--rules: while tracepkt runs there is an nftables table inet {}, which no packet "
+               "passes\n",
+               tracing->table());
+  }
+  return tracing;
+}
+
 }  // namespace
 
 std::uint64_t monotonic_ns() { return static_cast<std::uint64_t>(clock_ns(CLOCK_MONOTONIC)); }
@@ -108,7 +135,8 @@ struct Live::State {
         err(STDERR_FILENO, sinks::ColorMode::kNever),
         clock(session_clock),
         shows_journeys(options.write_file != "-"),
-        sink(shows_journeys ? sinks::make_sink(options.format, out, err, clock)
+        sink(shows_journeys ? sinks::make_sink(options.format, out, err, clock,
+                                               options.verbosity > 0 || options.rules)
                             : sinks::make_summary_sink(err)),
         tracer(std::move(live_tracer)),
         live_names(std::move(machine_names)),
@@ -128,6 +156,7 @@ struct Live::State {
   bool shows_journeys;  // false: the output is the capture's
   std::unique_ptr<sinks::Sink> sink;
   kernel::Tracer tracer;
+  std::optional<kernel::RuleTracing> rule_tracing;  // --rules
   std::unique_ptr<LiveNames> live_names;
   std::optional<Recorder> recorder;  // -w
   journey::Names& names;
@@ -201,6 +230,14 @@ Result<std::unique_ptr<Live>> Live::start(const CommonOptions& options,
   if (auto recent = kernel::require_kernel(kernel::kernel_release()); !recent) {
     return std::unexpected(recent.error());
   }
+  std::optional<kernel::RuleTracing> rule_tracing;
+  if (request.rules) {
+    auto started = start_rule_tracing();
+    if (!started) {
+      return std::unexpected(started.error());
+    }
+    rule_tracing = *std::move(started);
+  }
   auto tracer = kernel::Tracer::start(request);
   if (!tracer) {
     return std::unexpected(tracer.error());
@@ -223,6 +260,7 @@ Result<std::unique_ptr<Live>> Live::start(const CommonOptions& options,
   auto state = std::make_unique<State>(options, clock, *std::move(tracer), std::move(names),
                                        std::move(recorder), std::move(on_journey),
                                        std::move(on_event), builder_options);
+  state->rule_tracing = std::move(rule_tracing);
   State* raw = state.get();
   raw->live_names->warm_up();
   auto ring = ring::Ring::open(raw->tracer.ring_fd(),

@@ -20,6 +20,7 @@ struct CommonOptions {
   sinks::ColorMode color = sinks::ColorMode::kAuto;
   bool numeric = false;                 // -n
   int verbosity = 0;                    // -v
+  bool rules = false;                   // --rules
   std::optional<std::uint64_t> count;   // --count
   std::optional<double> duration_s;     // --duration
   std::size_t buffer_bytes = 8u << 20;  // --buffer

@@ -80,7 +80,9 @@ kernel::TraceRequest PingSession::request() const {
                                .filter = {},
                                .echo = {},
                                .ring_bytes = options_.common.buffer_bytes,
-                               .routes = true};
+                               .routes = true,
+                               .chains = true,
+                               .rules = options_.common.rules};
   const ping::Identity& identity = socket_.identity();
   std::memcpy(&request.echo.cookie, identity.cookie.data(), sizeof(request.echo.cookie));
   std::memset(&request.echo.cookie_mask, 0xff, identity.cookie_bytes);

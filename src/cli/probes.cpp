@@ -11,6 +11,7 @@
 #include "cli/options.h"
 #include "cli/standard_files.h"
 #include "decode/event.h"
+#include "kernel/chain_hooks.h"
 #include "kernel/kernel_btf.h"
 #include "kernel/rights.h"
 #include "kernel/tracer.h"
@@ -28,15 +29,18 @@ struct Row {
 std::vector<Row> catalogue() {
   const auto kernel_btf = kernel::KernelBtf::load();
   std::vector<Row> rows;
+  const kernel::ChainHooks chains = kernel::find_chain_hooks();
   for (kernel::HookName& hook : kernel::hook_names()) {
-    const bool here = kernel_btf && kernel_btf->tracepoint_arguments(hook.name) >= 0;
+    const bool here = hook.kind == "tp_btf"
+                          ? kernel_btf && kernel_btf->tracepoint_arguments(hook.name) >= 0
+                          : chains.has(hook.name);
     rows.push_back({.hook = std::move(hook), .here = here});
   }
   return rows;
 }
 
 void print_table(const std::vector<Row>& rows, sinks::Output& out) {
-  constexpr std::size_t kStage = 8;
+  constexpr std::size_t kStage = 9;
   constexpr std::size_t kName = 28;
   constexpr std::size_t kHere = 5;
   out.write(out.dim(fmt::format("{}  {}  {}  SAYS", pad_right("STAGE", kStage),
@@ -53,15 +57,15 @@ void print_table(const std::vector<Row>& rows, sinks::Output& out) {
     }
   }
   out.write(fmt::format(
-      "\nAll are BTF tracepoints (tp_btf). HERE: kernel {} has it.\nWhether you may use "
-      "it: tracepkt doctor\n",
+      "\nFirewall chains are seen by fentry, all else by BTF tracepoints (tp_btf). HERE: kernel {} "
+      "has it.\nWhether you may use it: tracepkt doctor\n",
       kernel::kernel_release()));
 }
 
 void print_json(const std::vector<Row>& rows, sinks::Output& out) {
   for (const Row& row : rows) {
     JsonWriter json;
-    json.begin_object().field("type", "probe").field("name", "tp_btf:" + row.hook.name);
+    json.begin_object().field("type", "probe").field("name", row.hook.probe());
     json.field("stage", decode::stage_name(row.hook.stage)).field("says", row.hook.says);
     json.field("needed", row.hook.needed).field("here", row.here).end_object();
     out.write(json.text() + "\n");

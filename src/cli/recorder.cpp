@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "cli/rule_scope.h"
 #include "explain/words.h"
 
 namespace tracepkt::cli {
@@ -44,6 +45,16 @@ capture::Ping ping_of(const sinks::PingStatistics& ping) {
           .rtt_avg_ns = ping.rtt_avg_ns,
           .rtt_mdev_ns = ping.rtt_mdev_ns,
           .loss_percent = ping.loss_percent};
+}
+
+// A chain that is through, or one of its rules.
+journey::ChainWalk chain_of(const decode::Event& event) {
+  journey::ChainWalk walk{.base = *event.netfilter, .rules = {}};
+  if (event.netfilter->kind != NETFILTER_CHAIN) {
+    walk.rules.push_back({.raw = *event.netfilter, .text = {}});
+    walk.by_policy = event.netfilter->kind == NETFILTER_POLICY;
+  }
+  return walk;
 }
 
 }  // namespace
@@ -119,6 +130,11 @@ std::string Recorder::symbol(std::uint64_t address) {
   return name({NameKind::kSymbol, address, 0}, [&] { return live_.symbol(address); });
 }
 
+std::string Recorder::rule(std::uint32_t inode, const decode::Netfilter& netfilter) {
+  return name({NameKind::kRule, netfilter.rule, rule_scope(inode, netfilter)},
+              [&] { return live_.rule(inode, netfilter); });
+}
+
 void Recorder::note_owner(std::uint64_t socket, const std::optional<journey::Process>& owner) {
   if (socket == 0) {
     return;
@@ -159,7 +175,7 @@ void Recorder::describe(const decode::Event& event) {
   const PlaceWords& place = words_of(event);
   netns_ = place.netns;
   comment_ = place.comment;
-  const bool says_more = event.drop || event.route || event.socket;
+  const bool says_more = event.drop || event.route || event.socket || event.netfilter;
   if (says_more) {
     journey::Hop hop{.netns = {},
                      .device = event.device,
@@ -167,7 +183,12 @@ void Recorder::describe(const decode::Event& event) {
                      .packet = event.packet,
                      .drop = {},
                      .socket = event.socket,
-                     .route = event.route};
+                     .route = event.route,
+                     .chain = {},
+                     .nat = {}};
+    if (event.netfilter) {
+      hop.chain = chain_of(event);
+    }
     if (event.drop) {
       hop.drop = journey::DropInfo{.raw = *event.drop};
       hop.drop->reason = event.drop->has_reason ? drop_reason(event.drop->reason) : "";

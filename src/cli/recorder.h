@@ -43,6 +43,7 @@ class Recorder : public journey::Names {
   std::string netns_file(std::uint32_t inode) override;
   std::string drop_reason(std::uint32_t reason) override;
   std::string symbol(std::uint64_t address) override;
+  std::string rule(std::uint32_t inode, const decode::Netfilter& netfilter) override;
 
   // Which process was found to have a socket open.
   void note_owner(std::uint64_t socket, const std::optional<journey::Process>& owner);

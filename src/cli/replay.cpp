@@ -133,7 +133,8 @@ void Replay::take(capture::Session&& session) {
   summary_.kernel = session.kernel;
   const sinks::Clock clock{.wall_minus_monotonic_ns = session.wall_minus_monotonic_ns};
   choice_.set_clock(clock);
-  sink_ = sinks::make_sink(options_.common.format, out_, err_, clock);
+  sink_ = sinks::make_sink(options_.common.format, out_, err_, clock,
+                           options_.common.verbosity > 0 || options_.common.rules);
   journey::BuilderOptions builder_options;
   if (session.silence_ns != 0) {
     builder_options.silence_ns = session.silence_ns;

@@ -47,7 +47,9 @@ Status trace(const TraceOptions& options) {
                            .filter = *std::move(filter),
                            .echo = {},
                            .ring_bytes = options.common.buffer_bytes,
-                           .routes = options.common.verbosity > 0},
+                           .routes = options.common.verbosity > 0,
+                           .chains = true,
+                           .rules = options.common.rules},
                           on_journey);
   if (!live) {
     return std::unexpected(live.error());

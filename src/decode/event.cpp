@@ -1,6 +1,7 @@
 #include "decode/event.h"
 
 #include <fmt/format.h>
+#include <linux/netfilter.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -57,6 +58,35 @@ bool decode_packet(std::span<const std::byte> bytes, Event& event) {
   return true;
 }
 
+// A name in a field that it may fill.
+template <std::size_t N>
+std::string text_of(const char (&raw)[N]) {
+  return {raw, strnlen(raw, N)};
+}
+
+bool decode_netfilter(std::span<const std::byte> bytes, Event& event) {
+  const auto section = read_section<netfilter_section>(bytes);
+  if (!section || section->kind < NETFILTER_CHAIN || section->kind > NETFILTER_POLICY ||
+      (section->backend != NETFILTER_NFTABLES && section->backend != NETFILTER_XTABLES)) {
+    return false;
+  }
+  event.netfilter = Netfilter{.kind = static_cast<netfilter_kind>(section->kind),
+                              .backend = static_cast<netfilter_backend>(section->backend),
+                              .family = section->family,
+                              .pf = section->pf,
+                              .hook = section->hook,
+                              .verdict = section->verdict,
+                              .rule = section->rule,
+                              .table = text_of(section->table),
+                              .chain = text_of(section->chain),
+                              .connection = {}};
+  if (section->has_ct != 0) {
+    event.netfilter->connection = Netfilter::Connection{
+        .info = section->ct_info, .mark = section->ct_mark, .zone = section->ct_zone};
+  }
+  return true;
+}
+
 bool decode_section(std::uint16_t id, std::span<const std::byte> bytes, Event& event) {
   switch (id) {
     case SECTION_packet:
@@ -98,6 +128,8 @@ bool decode_section(std::uint16_t id, std::span<const std::byte> bytes, Event& e
                 .device = {.index = section->ifindex, .name = short_name(section->ifname)}};
       return true;
     }
+    case SECTION_netfilter:
+      return decode_netfilter(bytes, event);
     default:
       return true;
   }
@@ -124,6 +156,10 @@ std::optional<std::uint16_t> walk_sections(std::span<const std::byte> record, Ta
 }
 
 }  // namespace
+
+bool Netfilter::is_drop() const { return verdict == NF_DROP; }
+
+bool Netfilter::is_accept() const { return verdict == NF_ACCEPT; }
 
 std::string_view ShortName::view() const {
   return {bytes.data(), static_cast<std::size_t>(std::ranges::find(bytes, '\0') - bytes.begin())};

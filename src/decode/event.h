@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -62,6 +63,30 @@ struct Route {
   Device device;            // it goes out by
 };
 
+// A firewall's chain that the packet passed, or of the rules in it that matched, one.
+struct Netfilter {
+  netfilter_kind kind = NETFILTER_CHAIN;
+  netfilter_backend backend = NETFILTER_NFTABLES;
+  std::uint8_t family = 0;  // NFPROTO_* of the table
+  std::uint8_t pf = 0;      // NFPROTO_* of the hook
+  std::uint8_t hook = 0;    // NF_INET_*, NF_BR_*, NF_ARP_*, NF_NETDEV_*
+  std::int32_t verdict = 0;
+  std::uint64_t rule = 0;  // handle (nftables) or number (xtables); 0: none
+  std::string table;       // cut at 31 bytes
+  std::string chain;       // cut at 63; empty: it is called as the hook is
+
+  struct Connection {
+    std::uint8_t info = 0;  // enum ip_conntrack_info
+    std::uint32_t mark = 0;
+    std::uint16_t zone = 0;
+  };
+  std::optional<Connection> connection;  // tracked, as the packet came to the chain
+
+  // Of a chain that is through.
+  bool is_drop() const;
+  bool is_accept() const;
+};
+
 struct Event {
   std::uint16_t hook = 0;  // enum hook_id
   stage_id stage = STAGE_tx;
@@ -77,6 +102,7 @@ struct Event {
   std::optional<Drop> drop;
   std::optional<Socket> socket;
   std::optional<Route> route;
+  std::optional<Netfilter> netfilter;
 };
 
 // Fails on a record that is shorter than it says or holds what no kernel side of ours writes.

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "explain/netfilter.h"
 #include "explain/route.h"
 
 namespace tracepkt::explain {
@@ -169,15 +170,19 @@ const decode::Packet& dropped_packet(const journey::Journey& journey) {
 
 // What the routing table answered just before the drop, if that tells more than `found`.
 const RefusingRoute* refusing_route(const journey::Journey& journey, const Advice& found) {
-  const std::size_t count = journey.hops.size();
-  if ((found.key != "no_route" && found.key != "input_refused") || count < 2) {
+  if ((found.key != "no_route" && found.key != "input_refused") || journey.hops.empty()) {
     return nullptr;
   }
-  const journey::Hop& before = journey.hops[count - 2];
-  const journey::Hop& end = journey.hops[count - 1];
-  if (end.stage != STAGE_drop || !before.route || before.netns.inode != end.netns.inode) {
+  const journey::Hop& end = journey.hops.back();
+  const auto reversed = std::views::reverse(journey.hops) | std::views::drop(1);
+  const auto decision = std::ranges::find_if(reversed, [](const journey::Hop& hop) {
+    return hop.stage != STAGE_netfilter && hop.stage != STAGE_nat && hop.stage != STAGE_out;
+  });
+  if (decision == reversed.end() || end.stage != STAGE_drop || !decision->route ||
+      decision->netns.inode != end.netns.inode) {
     return nullptr;
   }
+  const journey::Hop& before = *decision;
   const auto* const row =
       std::ranges::find(kRefusingRoutes, route_type(*before.route), &RefusingRoute::type);
   return row != kRefusingRoutes.end() ? row : nullptr;
@@ -232,7 +237,17 @@ std::optional<AdviceWords> advice_words(const journey::Journey& journey) {
   if (const RefusingRoute* const route = refusing_route(journey, found)) {
     found = advice(route->key, route->cause);
   }
-  return in_full(found, outcome, packet);
+  AdviceWords words = in_full(found, outcome, packet);
+  // A chain that is known is better looked at alone than with all others.
+  if (outcome.chain) {
+    const FirewallWords firewall = firewall_words(*outcome.chain, outcome.netns.label());
+    words.cause = firewall.sentence + '.';
+    words.check = filled(firewall.check, Fields{{{"in", enter_words(outcome.netns_file)}}});
+    words.mend = outcome.chain->by_policy
+                     ? "Add a rule that accepts it to that chain, or change the chain's policy."
+                     : "Change the rule that drops it, or accept the packet before it comes there.";
+  }
+  return words;
 }
 
 std::optional<AdviceWords> silence_words(const journey::Journey& request) {

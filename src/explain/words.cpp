@@ -3,8 +3,12 @@
 #include <fmt/format.h>
 #include <netinet/in.h>
 
+#include <algorithm>
+#include <ranges>
+
 #include "base/text.h"
 #include "explain/advice.h"
+#include "explain/netfilter.h"
 #include "explain/route.h"
 
 namespace tracepkt::explain {
@@ -142,6 +146,10 @@ std::string hop_words(const Hop& hop, const Hop* before) {
                             : "taken by the kernel";
     case STAGE_route:
       return hop.route ? route_words(*hop.route) : "";
+    case STAGE_netfilter:
+      return hop.chain ? chain_words(*hop.chain) : "";
+    case STAGE_nat:
+      return hop.nat ? nat_words(*hop.nat) : "";
     case STAGE_in:
       if (hop.packet && hop.packet->is_ip()) {
         return fmt::format("{} {}", hop.packet->protocol_name(), hop.packet->addresses_text());
@@ -190,8 +198,13 @@ std::string cause_words(const journey::Journey& journey) {
     return fmt::format("It circles: {} more hops.", journey.more_hops);
   }
   if (outcome.kind == OutcomeKind::kLost) {
-    const bool on_its_way = !journey.hops.empty() && (journey.hops.back().stage == STAGE_in ||
-                                                      journey.hops.back().stage == STAGE_route);
+    const auto reversed = std::views::reverse(journey.hops);
+    const auto last = std::ranges::find_if(reversed, [](const Hop& hop) {
+      return hop.stage != STAGE_netfilter && hop.stage != STAGE_nat;
+    });
+    const bool on_its_way =
+        last != reversed.end() &&
+        (last->stage == STAGE_in || last->stage == STAGE_route || last->stage == STAGE_out);
     return std::string(
                "Its end was not seen: nothing more was heard of it after the last hop above.") +
            (on_its_way
@@ -208,6 +221,9 @@ std::string cause_words(const journey::Journey& journey) {
   if (outcome.kind != OutcomeKind::kDropped) {
     return "";
   }
+  if (outcome.chain) {
+    return firewall_words(*outcome.chain, outcome.netns.label()).sentence + '.';
+  }
   std::string words =
       fmt::format("{} by the kernel in namespace {}", is_fault(journey) ? "Dropped" : "Freed",
                   printable(outcome.netns.label()));
@@ -222,6 +238,11 @@ std::string cause_words(const journey::Journey& journey) {
     }
   }
   return words + '.';
+}
+
+std::string rule_text(const journey::Journey& journey) {
+  const journey::Outcome& outcome = journey.outcome;
+  return outcome.chain ? firewall_words(*outcome.chain, outcome.netns.label()).text : "";
 }
 
 }  // namespace tracepkt::explain

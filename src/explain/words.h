@@ -22,6 +22,9 @@ std::string outcome_words(const journey::Journey& journey);
 // Why it ended badly, one sentence with reason and place; empty for an end as it should be.
 std::string cause_words(const journey::Journey& journey);
 
+// The text of the firewall rule that dropped it; empty where none did, or none is known.
+std::string rule_text(const journey::Journey& journey);
+
 // Was it dropped, though somebody may have wanted it?
 bool is_fault(const journey::Journey& journey);
 // The same of one drop on the way of `packet`.

@@ -41,7 +41,9 @@ class HopList {
             .packet = event.packet,
             .drop = {},
             .socket = event.socket,
-            .route = event.route};
+            .route = event.route,
+            .chain = {},
+            .nat = {}};
     // In a socket's queue a packet is on no device any more; it came by one, though.
     if (hop.device.index == 0 && event.stage == STAGE_deliver) {
       hop.device = device_of(event);
@@ -106,6 +108,47 @@ class HopList {
 
   std::vector<Hop>& hops_;
   Names& names_;
+};
+
+// Firewalls tell each rule that matches, and then what the chain came to, of which a hop is made.
+class ChainWalks {
+ public:
+  ChainWalks(HopList& list, std::vector<Hop>& hops, Names& names)
+      : list_(list), hops_(hops), names_(names) {}
+
+  void add(const Event& event) {
+    if (!event.netfilter) {
+      return;
+    }
+    switch (event.netfilter->kind) {
+      case NETFILTER_CHAIN:
+        end_walk(event);
+        break;
+      case NETFILTER_POLICY:
+        by_policy_ = true;
+        break;
+      case NETFILTER_RULE:
+      case NETFILTER_RETURN:
+        rules_.push_back(
+            {.raw = *event.netfilter, .text = names_.rule(event.netns.inode, *event.netfilter)});
+        break;
+    }
+  }
+
+ private:
+  void end_walk(const Event& event) {
+    list_.add(event);
+    hops_.back().chain =
+        ChainWalk{.base = *event.netfilter, .rules = std::move(rules_), .by_policy = by_policy_};
+    rules_.clear();
+    by_policy_ = false;
+  }
+
+  HopList& list_;
+  std::vector<Hop>& hops_;
+  Names& names_;
+  std::vector<Rule> rules_;  // of the chain that it is in
+  bool by_policy_ = false;
 };
 
 // What the kernel frees as if it were dropped, though it is not: looked up by the names of the
@@ -215,7 +258,12 @@ const Hop* last_of(const std::vector<Hop>& hops, stage_id stage) {
 }
 
 Outcome outcome_at(OutcomeKind kind, const Hop& hop) {
-  return {.kind = kind, .netns = hop.netns, .device = hop.device, .drop = {}, .socket = {}};
+  return {.kind = kind,
+          .netns = hop.netns,
+          .device = hop.device,
+          .drop = {},
+          .chain = {},
+          .socket = {}};
 }
 
 // The packet ended in the kernel without being dropped and without a reader: who wanted it?
@@ -225,6 +273,21 @@ Outcome consumed_outcome(const Journey& journey, const Hop& crossing, const Hop*
   const bool for_the_kernel = in != nullptr && (icmp || journey.packet.protocol == IPPROTO_IGMP);
   return outcome_at(for_the_kernel ? OutcomeKind::kDelivered : OutcomeKind::kConsumed,
                     in != nullptr ? *in : crossing);
+}
+
+// Stages that tell what was decided about a packet, not where it is.
+bool is_decision(const Hop& hop) {
+  return hop.stage == STAGE_route || hop.stage == STAGE_netfilter || hop.stage == STAGE_nat;
+}
+
+// The firewall's chain that dropped the packet at this hop; null if none is known to have.
+const Hop* dropping_chain(const std::vector<Hop>& hops, const Hop& dropped) {
+  for (auto hop = hops.rbegin(); hop != hops.rend(); ++hop) {
+    if (hop->chain && hop->chain->base.is_drop() && hop->netns.inode == dropped.netns.inode) {
+      return &*hop;
+    }
+  }
+  return nullptr;
 }
 
 // A packet that a bridge copies to many ports is dropped by all who are not meant. Did a branch of
@@ -269,7 +332,7 @@ Hop* answered_hop(std::vector<Hop>& hops, const AssembleContext& context) {
   const auto reversed = std::views::reverse(hops);
   const auto hop = std::ranges::find_if(reversed, [&](const Hop& one) {
     return one.netns.inode == context.answered_in_netns && one.stage != STAGE_drop &&
-           one.stage != STAGE_route;
+           !is_decision(one);
   });
   if (hop == reversed.end() || (hop->time_ns > context.answered_ns && !hop->inferred)) {
     return nullptr;
@@ -307,6 +370,9 @@ Outcome judge(const Journey& journey, const std::vector<Event>& events,
   if (dropped != reversed.end() && taken == nullptr) {
     Outcome outcome = outcome_at(OutcomeKind::kDropped, *dropped);
     outcome.drop = dropped->drop;
+    if (const Hop* chain = dropping_chain(hops, *dropped)) {
+      outcome.chain = chain->chain;
+    }
     return outcome;
   }
   const auto crossing = std::ranges::find_if(reversed, [&](const Hop& hop) {
@@ -348,6 +414,44 @@ void infer_in(std::vector<Hop>& hops, const Netns& netns) {
   }
 }
 
+// Is it the same packet with other addresses or ports, not one in a tunnel's?
+bool is_translated(const decode::Packet& from, const decode::Packet& to) {
+  const bool same = from.ethertype == to.ethertype && from.protocol == to.protocol &&
+                    from.len == to.len && from.ip_id == to.ip_id;
+  const bool moved = from.src != to.src || from.dst != to.dst;
+  const bool other_ports =
+      from.has_ports && to.has_ports && (from.sport != to.sport || from.dport != to.dport);
+  return from.is_ip() && same && (moved || other_ports);
+}
+
+// No hook tells of NAT: what is seen of the packet before and after it does.
+void infer_nat(std::vector<Hop>& hops) {
+  std::optional<decode::Packet> before;
+  for (std::size_t i = 0; i < hops.size(); ++i) {
+    if (!hops[i].packet) {
+      continue;
+    }
+    const bool is_reverted = hops[i].stage == STAGE_drop;
+    if (before && !is_reverted && is_translated(*before, *hops[i].packet)) {
+      Hop nat{.time_ns = hops[i].time_ns,
+              .cpu = hops[i].cpu,
+              .netns = hops[i].netns,
+              .device = {},
+              .stage = STAGE_nat,
+              .inferred = true,
+              .packet = hops[i].packet,
+              .drop = {},
+              .socket = {},
+              .route = {},
+              .chain = {},
+              .nat = AddressChange{.from = *before, .to = *hops[i].packet}};
+      hops.insert(hops.begin() + static_cast<std::ptrdiff_t>(i), std::move(nat));
+      ++i;
+    }
+    before = hops[i].packet;
+  }
+}
+
 }  // namespace
 
 void assemble(std::vector<Event>& events, const AssembleContext& context, Journey& journey) {
@@ -359,6 +463,7 @@ void assemble(std::vector<Event>& events, const AssembleContext& context, Journe
   journey.hops.reserve(events.size() + 1);
   HopList list(journey.hops, context.names);
   FalseDrops false_drops(journey.hops, context.names);
+  ChainWalks chain_walks(list, journey.hops, context.names);
   const auto described =
       std::ranges::find_if(events, [](const Event& event) { return event.packet.has_value(); });
   if (described != events.end()) {
@@ -372,6 +477,10 @@ void assemble(std::vector<Event>& events, const AssembleContext& context, Journe
     }
     if (false_drops.is_end(event)) {
       event.stage = STAGE_end;
+    }
+    if (event.stage == STAGE_netfilter) {
+      chain_walks.add(event);
+      continue;
     }
     // The end adds no hop of its own: it is where the last hop was.
     if (event.stage != STAGE_end && !is_repetition(journey.hops, list, event)) {
@@ -402,6 +511,8 @@ void assemble(std::vector<Event>& events, const AssembleContext& context, Journe
     });
   }
 
+  infer_nat(journey.hops);
+
   // Looking these names up is dear, and they are seldom needed: only for what is left.
   for (Hop& hop : journey.hops) {
     if (hop.drop) {
@@ -429,7 +540,9 @@ void assemble(std::vector<Event>& events, const AssembleContext& context, Journe
             .packet = {},
             .drop = {},
             .socket = {},
-            .route = {}};
+            .route = {},
+            .chain = {},
+            .nat = {}};
     // Copies may have gone on elsewhere after that.
     journey.hops.insert(std::ranges::upper_bound(journey.hops, hop.time_ns, {}, &Hop::time_ns),
                         std::move(hop));

@@ -67,8 +67,9 @@ void Builder::add(Event&& event) {
     return;
   }
   const bool known = by_packet_.contains(event.packet_id);
-  // An end alone, of a buffer too many or of a packet whose events were lost, tells nothing.
-  if (!known && event.stage == STAGE_end) {
+  // An end alone, of a buffer too many or of a packet whose events were lost, tells nothing; nor do
+  // chains that an unknown packet passed.
+  if (!known && (event.stage == STAGE_end || event.stage == STAGE_netfilter)) {
     return;
   }
   if (!known && event.stage == STAGE_route) {

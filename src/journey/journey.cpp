@@ -11,6 +11,14 @@ std::string Netns::label() const {
   return inode == 0 ? "?" : fmt::format("netns {}", inode);
 }
 
+const Rule* ChainWalk::decisive() const {
+  if (by_policy || rules.empty()) {
+    return nullptr;
+  }
+  const Rule& last = rules.back();
+  return last.raw.kind == NETFILTER_RULE && last.raw.verdict >= 0 ? &last : nullptr;
+}
+
 std::string_view outcome_name(OutcomeKind kind) {
   switch (kind) {
     case OutcomeKind::kDelivered:

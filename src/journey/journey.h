@@ -25,6 +25,28 @@ struct DropInfo {
   std::string function;  // "icmp_rcv+0x1a2"; empty where kallsyms is hidden
 };
 
+// A rule that matched, and what it led to.
+struct Rule {
+  decode::Netfilter raw;
+  std::string text;  // the rule's own, as its tool writes it; empty: not known
+};
+
+// A packet's way through one base chain of a firewall, and the chains that were jumped to.
+struct ChainWalk {
+  decode::Netfilter base;   // with the verdict that it came to
+  std::vector<Rule> rules;  // with --rules: those that matched, and returns, in order
+  bool by_policy = false;   // no rule decided
+
+  // The rule that decided; null where none did, or none is known.
+  const Rule* decisive() const;
+};
+
+// What NAT made of the packet since it was seen last.
+struct AddressChange {
+  decode::Packet from;
+  decode::Packet to;
+};
+
 struct Hop {
   std::uint64_t time_ns = 0;  // CLOCK_MONOTONIC
   std::uint32_t cpu = 0;
@@ -37,6 +59,8 @@ struct Hop {
   std::optional<DropInfo> drop;
   std::optional<decode::Socket> socket;
   std::optional<decode::Route> route;
+  std::optional<ChainWalk> chain;
+  std::optional<AddressChange> nat;
 
   // Does the packet cross an interface here?
   bool is_crossing() const { return stage == STAGE_tx || stage == STAGE_rx; }
@@ -49,6 +73,7 @@ struct Outcome {
   Netns netns;                           // where it ended
   decode::Device device;                 // left: through which; dropped: on which
   std::optional<DropInfo> drop;          // dropped
+  std::optional<ChainWalk> chain;        // dropped by a firewall: by this chain of it
   std::string netns_file;                // dropped, not answered: see Names::netns_file()
   std::optional<decode::Socket> socket;  // delivered to a process; without: to the kernel itself
   bool seen = true;                      // false: concluded from silence, no end was seen
@@ -87,6 +112,8 @@ class Names {
   virtual std::string netns_file(std::uint32_t inode) = 0;
   virtual std::string drop_reason(std::uint32_t reason) = 0;
   virtual std::string symbol(std::uint64_t address) = 0;
+  // The text of a firewall rule in the namespace with this inode; empty where it cannot be had.
+  virtual std::string rule(std::uint32_t inode, const decode::Netfilter& netfilter) = 0;
 };
 
 }  // namespace tracepkt::journey

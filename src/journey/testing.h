@@ -24,6 +24,11 @@ class FakeNames : public Names {
     return symbols.contains(address) ? symbols[address] : address == 0 ? "" : "function+0x1";
   }
 
+  std::string rule(std::uint32_t, const decode::Netfilter& netfilter) override {
+    return rules.contains(netfilter.rule) ? rules[netfilter.rule] : "";
+  }
+
+  std::map<std::uint64_t, std::string> rules;
   std::map<std::uint64_t, std::string> symbols;
   std::map<std::uint32_t, std::string> reasons;
 };

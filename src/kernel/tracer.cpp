@@ -19,8 +19,10 @@
 #include "bpf/objects.h"
 #include "filter/patch.h"
 #include "filter/protocols.h"
+#include "kernel/chain_hooks.h"
 #include "kernel/kernel_btf.h"
 #include "kernel/libbpf_log.h"
+#include "kernel/rights.h"
 #include "wire/tracked.h"
 
 namespace tracepkt::kernel {
@@ -59,17 +61,39 @@ protocol_sets icmp_protocols() {
   return sets;
 }
 
-bool is_wanted(std::string_view hook, const TraceRequest& request) {
-  if (request.drops_only) {
-    return hook == "kfree_skb";
-  }
-  return request.routes || (hook != "fib_table_lookup" && hook != "fib6_table_lookup");
+// Where a program is to be attached: "tp_btf/net_dev_queue" in its section's name.
+struct Target {
+  std::string kind;
+  std::string function;
+
+  std::string probe() const { return kind + ':' + function; }
+  bool is_tracepoint() const { return kind == "tp_btf"; }
+};
+
+Target target_of(const bpf_program* program) {
+  const std::string section = bpf_program__section_name(program);
+  const std::size_t slash = section.find('/');
+  return {.kind = section.substr(0, slash), .function = section.substr(slash + 1)};
 }
 
-std::string program_name(const bpf_program* program) {
-  // "on_net_dev_queue" -> "net_dev_queue"
-  return std::string(bpf_program__name(program)).substr(3);
+bool is_wanted(const Target& target, std::string_view program, const TraceRequest& request,
+               const ChainHooks& chains) {
+  if (program == "in_chain_kfree_skb") {
+    return !chains.functions.empty();
+  }
+  if (request.drops_only) {
+    return target.function == "kfree_skb";
+  }
+  if (!target.is_tracepoint()) {
+    return chains.has(target.function) &&
+           (request.rules || target.function != "__nft_trace_packet");
+  }
+  return request.routes ||
+         (target.function != "fib_table_lookup" && target.function != "fib6_table_lookup");
 }
+
+// The firewalls' functions had the table as their last argument before (8844e01062dd).
+constexpr KernelVersion kXtablesTableFirst = {.major = 5, .minor = 16};
 
 }  // namespace
 
@@ -85,7 +109,7 @@ struct Tracer::State {
   State& operator=(const State&) = delete;
   ~State();
   Status load(std::span<const std::byte> bytes, const TraceRequest& request,
-              const KernelBtf* kernel_btf);
+              const ChainHooks& chains, const KernelBtf* kernel_btf);
   void attach();
   void map_tracked_count();
   std::uint64_t count_busy() const;
@@ -121,7 +145,8 @@ Result<Tracer> Tracer::start(const TraceRequest& request) {
     return std::unexpected(bytes.error());
   }
   auto state = std::make_unique<State>();
-  Status loaded = state->load(*bytes, request, nullptr);
+  ChainHooks chains = request.chains ? find_chain_hooks() : ChainHooks{};
+  Status loaded = state->load(*bytes, request, chains, nullptr);
   if (!loaded) {
     // Perhaps for want of a tracepoint or a kfunc: what this kernel has is looked up only then,
     // which takes time.
@@ -135,15 +160,22 @@ Result<Tracer> Tracer::start(const TraceRequest& request) {
         return std::unexpected(bytes.error());
       }
     }
-    loaded = state->load(*bytes, request, &*kernel_btf);
+    loaded = state->load(*bytes, request, chains, &*kernel_btf);
+    if (!loaded && !chains.functions.empty()) {
+      chains = {.functions = {}, .why = loaded.error().what};
+      loaded = state->load(*bytes, request, chains, &*kernel_btf);
+    }
   }
   if (!loaded) {
     return std::unexpected(loaded.error());
   }
   state->map_tracked_count();
   state->attach();
+  if (!chains.why.empty()) {
+    state->probes.push_back({.name = "firewall chains", .why = chains.why});
+  }
   for (const HookName& hook : hook_names()) {
-    const auto probe = std::ranges::find(state->probes, "tp_btf:" + hook.name, &Probe::name);
+    const auto probe = std::ranges::find(state->probes, hook.probe(), &Probe::name);
     if (hook.needed && probe != state->probes.end() && !probe->attached) {
       return failure(fmt::format("cannot follow packets: {}: {}", probe->name, probe->why),
                      "see what this kernel offers: tracepkt doctor");
@@ -154,7 +186,7 @@ Result<Tracer> Tracer::start(const TraceRequest& request) {
 
 // With `kernel_btf`, without the tracepoints that it does not know.
 Status Tracer::State::load(std::span<const std::byte> bytes, const TraceRequest& request,
-                           const KernelBtf* kernel_btf) {
+                           const ChainHooks& chains, const KernelBtf* kernel_btf) {
   const LibbpfLog log;
   LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = "tracepkt");
   object.reset(bpf_object__open_mem(bytes.data(), bytes.size(), &options));
@@ -170,6 +202,8 @@ Status Tracer::State::load(std::span<const std::byte> bytes, const TraceRequest&
   config->filter_has_l3 = request.filter.l3.has_value();
   config->with_routes = request.routes;
   config->drops_only = request.drops_only;
+  config->xtables_table_last =
+      parse_version(kernel_release()).value_or(kXtablesTableFirst) < kXtablesTableFirst;
   config->echo = request.echo;
   if (request.mode == MATCH_ECHO) {
     config->protocols = icmp_protocols();
@@ -181,15 +215,18 @@ Status Tracer::State::load(std::span<const std::byte> bytes, const TraceRequest&
   probes.clear();
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, object.get()) {
-    const std::string name = program_name(program);
-    if (!is_wanted(name, request)) {
+    const Target target = target_of(program);
+    if (!is_wanted(target, bpf_program__name(program), request, chains)) {
       bpf_program__set_autoload(program, false);
       continue;
     }
-    const bool exists = kernel_btf == nullptr || kernel_btf->tracepoint_arguments(name) >= 0;
+    const bool exists = kernel_btf == nullptr || !target.is_tracepoint() ||
+                        kernel_btf->tracepoint_arguments(target.function) >= 0;
     bpf_program__set_autoload(program, exists);
-    probes.push_back(
-        {.name = "tp_btf:" + name, .why = exists ? "" : "this kernel has no such tracepoint"});
+    if (std::ranges::find(probes, target.probe(), &Probe::name) == probes.end()) {
+      probes.push_back(
+          {.name = target.probe(), .why = exists ? "" : "this kernel has no such tracepoint"});
+    }
   }
   if (const int error = bpf_object__load(object.get()); error != 0) {
     return errno_failure(-error, "the kernel refuses the tracing programs", log.last_warning());
@@ -201,8 +238,7 @@ void Tracer::State::attach() {
   const LibbpfLog quiet;
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, object.get()) {
-    const auto probe_it =
-        std::ranges::find(probes, "tp_btf:" + program_name(program), &Probe::name);
+    const auto probe_it = std::ranges::find(probes, target_of(program).probe(), &Probe::name);
     if (probe_it == probes.end() || !bpf_program__autoload(program)) {
       continue;
     }
@@ -326,6 +362,30 @@ std::vector<HookName> hook_names() {
        .stage = STAGE_route,
        .needed = false,
        .says = "a route looked up (IPv6)"},
+      {.kind = "fentry",
+       .name = "nft_do_chain",
+       .stage = STAGE_netfilter,
+       .says = "a chain of nftables or iptables-nft passed, with its verdict"},
+      {.kind = "fentry",
+       .name = "__nft_trace_packet",
+       .stage = STAGE_netfilter,
+       .says = "a rule of nftables or iptables-nft that matched (--rules)"},
+      {.kind = "fentry",
+       .name = "ipt_do_table",
+       .stage = STAGE_netfilter,
+       .says = "a table of legacy iptables passed, with its verdict"},
+      {.kind = "fentry",
+       .name = "ip6t_do_table",
+       .stage = STAGE_netfilter,
+       .says = "a table of legacy ip6tables passed, with its verdict"},
+      {.kind = "fentry",
+       .name = "arpt_do_table",
+       .stage = STAGE_netfilter,
+       .says = "a table of legacy arptables passed, with its verdict"},
+      {.kind = "fentry",
+       .name = "ebt_do_table",
+       .stage = STAGE_netfilter,
+       .says = "a table of legacy ebtables passed, with its verdict"},
   };
 }
 

@@ -24,6 +24,9 @@ struct TraceRequest {
   std::size_t ring_bytes = 8u << 20;
   // What the routing tables answered, too.
   bool routes = false;
+  // The chains of firewalls, where this kernel lets programs attach to them; and their rules, too.
+  bool chains = false;
+  bool rules = false;
   // Drops, and nothing else of any packet.
   bool drops_only = false;
 };
@@ -73,10 +76,13 @@ class Tracer {
 
 // The catalogue: the tracepoints without which a ping cannot be followed, and all others.
 struct HookName {
+  std::string kind = "tp_btf";  // or "fentry"
   std::string name;
   stage_id stage = STAGE_tx;  // of the hops that it tells
   bool needed = false;
   std::string says;
+
+  std::string probe() const { return kind + ':' + name; }
 };
 std::vector<HookName> hook_names();
 

@@ -2,7 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cctype>
+#include <string>
+
 #include "base/text.h"
+#include "explain/netfilter.h"
 #include "sinks/summary_words.h"
 
 namespace tracepkt::sinks {
@@ -22,6 +27,14 @@ std::string type_of(const decode::Packet& packet) {
   return packet.protocol_name();
 }
 
+// The original's " %7s.%-12s:%s".
+std::string chain_column(const journey::ChainWalk& walk) {
+  std::string verdict(explain::verdict_name(walk.base));
+  std::ranges::transform(verdict, verdict.begin(), [](unsigned char c) { return std::toupper(c); });
+  return " " + pad_left(printable(walk.base.table), 7) + "." +
+         pad_right(printable(explain::chain_name(walk.base)), 12) + ":" + verdict;
+}
+
 }  // namespace
 
 void ClassicSink::header() {
@@ -34,16 +47,20 @@ void ClassicSink::header() {
 
 void ClassicSink::journey(const journey::Journey& journey) {
   header();
+  const decode::Packet* packet_now = &journey.packet;
   for (const journey::Hop& hop : journey.hops) {
-    if (!hop.is_crossing()) {
+    if (hop.packet) {
+      packet_now = &*hop.packet;
+    }
+    if (!hop.is_crossing() && !hop.chain) {
       continue;
     }
-    const decode::Packet& packet = hop.packet ? *hop.packet : journey.packet;
+    const decode::Packet& packet = *packet_now;
     const std::string addresses =
         packet.is_ip() ? fmt::format("{} -> {}", packet.src.text(), packet.dst.text()) : "";
-    out_.write(fmt::format("[{:>12}] {} {:>7} {:<34}\n", hop.netns.inode,
+    out_.write(fmt::format("[{:>12}] {} {:>7} {:<34}{}\n", hop.netns.inode,
                            pad_left(printable(hop.device.name.view()), 16), type_of(packet),
-                           addresses));
+                           addresses, hop.chain ? chain_column(*hop.chain) : ""));
   }
 }
 

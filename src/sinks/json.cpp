@@ -7,6 +7,7 @@
 
 #include "base/json_writer.h"
 #include "explain/advice.h"
+#include "explain/netfilter.h"
 #include "explain/route.h"
 #include "sinks/json_parts.h"
 
@@ -33,6 +34,57 @@ void write_route(JsonWriter& json, const decode::Route& route) {
   }
 }
 
+void write_rule(JsonWriter& json, const journey::Rule& rule) {
+  json.begin_object();
+  json.field("chain", explain::chain_name(rule.raw));
+  if (rule.raw.rule != 0) {
+    json.field(rule.raw.backend == NETFILTER_XTABLES ? "number" : "handle", rule.raw.rule);
+  }
+  json.field("verdict", explain::verdict_name(rule.raw));
+  if (!rule.text.empty()) {
+    json.field("text", rule.text);
+  }
+  json.end_object();
+}
+
+void write_chain(JsonWriter& json, const journey::ChainWalk& walk) {
+  const decode::Netfilter& base = walk.base;
+  const journey::Rule* decisive = walk.decisive();
+  json.field("family", explain::family_name(base)).field("hook", explain::hook_name(base));
+  json.field("table", base.table)
+      .field("chain", explain::chain_name(decisive != nullptr ? decisive->raw : base));
+  json.field("base_chain", explain::chain_name(base));
+  json.field("backend", base.backend == NETFILTER_XTABLES ? "xtables" : "nftables");
+  json.field("verdict", explain::verdict_name(base));
+  if (walk.by_policy) {
+    json.field("policy", true);
+  }
+  if (decisive != nullptr) {
+    write_rule(json.key("rule"), *decisive);
+  }
+  if (!walk.rules.empty()) {
+    json.key("rules").begin_array();
+    for (const journey::Rule& rule : walk.rules) {
+      if (rule.raw.kind == NETFILTER_RULE) {
+        write_rule(json, rule);
+      }
+    }
+    json.end_array();
+  }
+  if (base.connection) {
+    json.key("conntrack").begin_object().field("state", explain::connection_state(base));
+    json.field("mark", base.connection->mark).field("zone", base.connection->zone).end_object();
+  }
+}
+
+void write_endpoints(JsonWriter& json, const decode::Packet& packet) {
+  json.begin_object().field("src", packet.src.text()).field("dst", packet.dst.text());
+  if (packet.has_ports) {
+    json.field("sport", packet.sport).field("dport", packet.dport);
+  }
+  json.end_object();
+}
+
 void write_hop(JsonWriter& json, const journey::Journey& journey, const journey::Hop& hop) {
   json.begin_object().field("offset_ns", hop.time_ns - journey.begin_ns()).field("cpu", hop.cpu);
   write_netns(json.key("netns"), hop.netns);
@@ -49,6 +101,13 @@ void write_hop(JsonWriter& json, const journey::Journey& journey, const journey:
   }
   if (hop.route) {
     write_route(json, *hop.route);
+  }
+  if (hop.chain) {
+    write_chain(json, *hop.chain);
+  }
+  if (hop.nat) {
+    write_endpoints(json.key("from"), hop.nat->from);
+    write_endpoints(json.key("to"), hop.nat->to);
   }
   if (hop.drop) {
     write_drop(json, *hop.drop);
@@ -68,6 +127,14 @@ void write_outcome(JsonWriter& json, const journey::Journey& journey) {
   write_netns(json.key("netns"), outcome.netns);
   if (outcome.drop) {
     write_drop(json, *outcome.drop);
+  }
+  if (outcome.chain) {
+    json.key("firewall").begin_object();
+    write_chain(json, *outcome.chain);
+    json.end_object();
+    if (const journey::Rule* rule = outcome.chain->decisive()) {
+      write_rule(json.key("rule"), *rule);
+    }
   }
   if (const auto advice = explain::advice_words(journey)) {
     write_advice(json.key("advice"), *advice);

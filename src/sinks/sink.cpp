@@ -61,7 +61,8 @@ std::optional<explain::AdviceWords> silence_words(const PingExchange& exchange) 
   return explain::silence_words(exchange.journeys.front());
 }
 
-std::unique_ptr<Sink> make_sink(Format format, Output& out, Output& err, const Clock& clock) {
+std::unique_ptr<Sink> make_sink(Format format, Output& out, Output& err, const Clock& clock,
+                                bool every_stage) {
   switch (format) {
     case Format::kClassic:
       return std::make_unique<ClassicSink>(out, err);
@@ -70,7 +71,7 @@ std::unique_ptr<Sink> make_sink(Format format, Output& out, Output& err, const C
     case Format::kTable:
       break;
   }
-  return std::make_unique<TableSink>(out);
+  return std::make_unique<TableSink>(out, every_stage);
 }
 
 std::unique_ptr<Sink> make_summary_sink(Output& err) { return std::make_unique<SummarySink>(err); }

@@ -115,7 +115,9 @@ class Sink {
 enum class Format : std::uint8_t { kTable, kClassic, kJson };
 
 // `out` takes data, `err` the rest; both must outlive the sink.
-std::unique_ptr<Sink> make_sink(Format format, Output& out, Output& err, const Clock& clock);
+// `every_stage` (-v): also those that only say that all went on.
+std::unique_ptr<Sink> make_sink(Format format, Output& out, Output& err, const Clock& clock,
+                                bool every_stage);
 
 // Shows the summary alone, on `err`, in words.
 std::unique_ptr<Sink> make_summary_sink(Output& err);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <ranges>
 
 #include "base/text.h"
 #include "explain/words.h"
@@ -14,7 +15,7 @@ namespace {
 using journey::Hop;
 using journey::Journey;
 
-constexpr std::size_t kStageWidth = 8;
+constexpr std::size_t kStageWidth = 9;
 constexpr std::size_t kTimeWidth = 10;
 // Names are bytes that may take four columns each, a namespace's may be 255 of them: the table
 // shows this much.
@@ -42,10 +43,19 @@ bool ended_well(const Journey& journey) {
 
 }  // namespace
 
+// Every packet is asked about at many chains on most machines, and mostly let through.
+bool TableSink::is_shown(const Hop& hop) const {
+  if (every_stage_) {
+    return true;
+  }
+  return hop.stage != STAGE_out && (!hop.chain || !hop.chain->base.is_accept());
+}
+
 TableSink::Columns TableSink::columns_for(std::span<const Journey> journeys) const {
   Columns columns{.netns = 12, .device = 12};
+  const auto shown = [this](const Hop& hop) { return is_shown(hop); };
   for (const Journey& journey : journeys) {
-    for (const Hop& hop : journey.hops) {
+    for (const Hop& hop : journey.hops | std::views::filter(shown)) {
       columns.netns = std::max(columns.netns, display_width(printable(hop.netns.label())));
       columns.device = std::max(columns.device, display_width(device_text(hop.device)));
     }
@@ -95,6 +105,9 @@ void TableSink::column_names(const Columns& columns) {
 void TableSink::rows(const Journey& journey, const Columns& columns, std::uint64_t since_ns) {
   const Hop* before = nullptr;
   for (const Hop& hop : journey.hops) {
+    if (!is_shown(hop)) {
+      continue;
+    }
     const std::string netns = shortened(printable(hop.netns.label()), columns.netns);
     const std::string device = shortened(device_text(hop.device), columns.device);
     const std::string left = "  " + pad_right(netns, columns.netns) + "  " +
@@ -120,17 +133,28 @@ void TableSink::rows(const Journey& journey, const Columns& columns, std::uint64
 }
 
 void TableSink::cause(const Journey& journey) {
-  const std::string words = explain::cause_words(journey);
+  const Style style = ended_well(journey) ? &Output::plain : &Output::red;
+  std::string words = explain::cause_words(journey);
+  const std::string rule = explain::rule_text(journey);
+  if (!rule.empty()) {
+    words.back() = ':';
+  }
   if (!words.empty()) {
-    paragraph(words, ended_well(journey) ? &Output::plain : &Output::red);
+    paragraph(words, style);
+  }
+  if (!rule.empty()) {
+    paragraph(rule, style, 6);
   }
   if (const auto advised = explain::advice_words(journey)) {
-    advice(*advised);
+    // That it was a firewall, and which, is said already.
+    advice(*advised, journey.outcome.chain.has_value());
   }
 }
 
-void TableSink::advice(const explain::AdviceWords& words) {
-  paragraph(words.cause, &Output::plain);
+void TableSink::advice(const explain::AdviceWords& words, bool cause_is_told) {
+  if (!cause_is_told) {
+    paragraph(words.cause, &Output::plain);
+  }
   const std::string intro = words.enter_first ? "  Check it, in that namespace:" : "  Check it:";
   // A command stays in one piece, however long: broken up, a shell would run its pieces.
   const bool fits = display_width(intro) + 1 + display_width(words.check) <= out_.width();

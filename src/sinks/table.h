@@ -8,7 +8,8 @@ namespace tracepkt::sinks {
 
 class TableSink : public Sink {
  public:
-  explicit TableSink(Output& out) : out_(out) {}
+  // `every_stage`: also those that only say that all went on.
+  TableSink(Output& out, bool every_stage) : out_(out), every_stage_(every_stage) {}
   void journey(const journey::Journey& journey) override;
   void exchange(const PingExchange& exchange) override;
   void summary(const Summary& summary) override;
@@ -25,12 +26,14 @@ class TableSink : public Sink {
   void column_names(const Columns& columns);
   void rows(const journey::Journey& journey, const Columns& columns, std::uint64_t since_ns);
   void cause(const journey::Journey& journey);
-  void advice(const explain::AdviceWords& words);
+  void advice(const explain::AdviceWords& words, bool cause_is_told = false);
   // One or more lines, indented; those that continue the first one a little more.
   void paragraph(const std::string& words, Style style, std::size_t indent = 2);
+  bool is_shown(const journey::Hop& hop) const;
   Columns columns_for(std::span<const journey::Journey> journeys) const;
 
   Output& out_;
+  bool every_stage_;
 };
 
 }  // namespace tracepkt::sinks

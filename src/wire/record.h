@@ -23,6 +23,12 @@ enum hook_id {
   HOOK_consume_skb = 35,
   HOOK_fib_table_lookup = 36,
   HOOK_fib6_table_lookup = 37,
+  HOOK_nft_do_chain = 64,
+  HOOK_nft_trace_packet = 65,
+  HOOK_ipt_do_table = 66,
+  HOOK_ip6t_do_table = 67,
+  HOOK_arpt_do_table = 68,
+  HOOK_ebt_do_table = 69,
 };
 
 enum stage_id {
@@ -65,6 +71,7 @@ enum section_id {
   SECTION_drop = 2,
   SECTION_socket = 3,
   SECTION_route = 4,
+  SECTION_netfilter = 5,
 };
 
 struct section_header {
@@ -119,6 +126,39 @@ struct route_section {
   __u8 via[16];
 };
 
+enum netfilter_kind {
+  NETFILTER_CHAIN = 1,  /* a base chain is through: the verdict is what it came to */
+  NETFILTER_RULE = 2,   /* a rule matched */
+  NETFILTER_RETURN = 3, /* the end of a chain, or a rule that returns from it */
+  NETFILTER_POLICY = 4, /* no rule decided: the base chain's policy did */
+};
+
+enum netfilter_backend {
+  NETFILTER_NFTABLES = 1, /* also what iptables-nft makes */
+  NETFILTER_XTABLES = 2,  /* legacy iptables, ip6tables, arptables, ebtables */
+};
+
+/* A firewall's chain, or of the rules in one that matched, one. */
+struct netfilter_section {
+  struct section_header section;
+  __u8 kind;    /* enum netfilter_kind */
+  __u8 backend; /* enum netfilter_backend */
+  __u8 family;  /* NFPROTO_* of the table */
+  __u8 pf;      /* NFPROTO_* of the hook */
+  __u8 hook;    /* NF_INET_*, NF_BR_*, NF_ARP_*, NF_NETDEV_* */
+  __u8 has_ct;  /* the packet belongs to a connection that is tracked */
+  __u8 ct_info; /* enum ip_conntrack_info */
+  __u8 pad;
+  __s32 verdict; /* NF_*; of rules also NFT_*, which are negative */
+  __u32 ct_mark;
+  __u16 ct_zone;
+  __u16 pad2;
+  __u32 pad3;
+  __u64 rule; /* its handle (nftables) or number (xtables); 0: none */
+  char table[32];
+  char chain[64]; /* xtables: empty, it is called as the hook is */
+};
+
 /* How first sight is decided. */
 enum match_mode {
   MATCH_FILTER = 0, /* the packet filter written into the program */
@@ -141,6 +181,7 @@ struct probe_config {
   __u32 filter_has_l3;            /* the filter can be asked about a bare IP packet */
   __u32 with_routes;              /* the programs that see routes looked up are loaded */
   __u32 drops_only;               /* the program that sees drops is loaded, and no other */
+  __u32 xtables_table_last;       /* its functions take (skb, state, table): before 5.16 */
   struct protocol_sets protocols; /* of bare IP packets that can be asked for */
   struct echo_identity echo;
 };

@@ -159,8 +159,7 @@ record_too() { # args...: sets tp_args
 		case $word in
 			-w | -r | -w?* | -r?* | -h | --help | --version | --rotate* | --files* | --snaplen*) return 0 ;;
 			--) break ;;
-			--format | --color | --format=* | --color=* | -n) options+=("$word") ;;
-			-v) [ $command != drops ] || options+=("$word") ;;
+			--format | --color | --format=* | --color=* | -n | -v | --rules) options+=("$word") ;;
 		esac
 		previous=$word
 	done

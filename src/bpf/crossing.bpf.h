@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0 */
+/* A packet at a hook: is it one to follow, and what does it look like there? */
+#pragma once
+
+#include "bpf/emit.bpf.h"
+#include "bpf/route.bpf.h"
+
+struct crossing_record {
+	struct record_header header;
+	struct packet_section packet;
+};
+
+/*
+ * Reads the packet's place and first bytes, and says which packet it is. Most packets are nobody's
+ * concern, and nothing is read of those that does not tell it.
+ */
+static __always_inline struct sighting look(struct sk_buff *skb, enum stage_id stage,
+					    enum view_kind kind, bool keep, struct place *place,
+					    struct view *view, struct packet_section *packet)
+{
+	view->len = 0;
+	view->linear = 0;
+	view->protocol = 0;
+	view->start = 0;
+	if (!find_packet(skb, kind, view)) {
+		*place = find_place(skb);
+		return sight_again(skb, place, view, NULL, stage);
+	}
+	if (!may_match(view) && !find_tracked((__u64)skb->head))
+		return (struct sighting){};
+	*place = find_place(skb);
+	__builtin_memset(packet->bytes, 0, FILTER_WINDOW);
+	if (!read_window(packet->bytes, view->start, view->linear)) {
+		count_loss(LOSS_unreadable);
+		view->linear = 0;
+		return sight_again(skb, place, view, NULL, stage);
+	}
+	return sight(skb, place, view, packet->bytes, stage, keep);
+}
+
+/* The same where no packet is seen for the first time. */
+static __always_inline struct sighting look_again(struct sk_buff *skb, const struct place *place,
+						  enum stage_id stage, struct view *view)
+{
+	__u8 window[FILTER_WINDOW] __attribute__((aligned(8))) = {};
+
+	if (!find_packet(skb, VIEW_OUT, view) || !read_window(window, view->start, view->linear)) {
+		view->start = 0;
+		return sight_again(skb, place, view, NULL, stage);
+	}
+	return sight_again(skb, place, view, window, stage);
+}
+
+/* What the routing tables said of this packet before it came here, if they were asked. */
+static __always_inline void tell_way(const struct record_header *header, const struct view *view)
+{
+	if (config.with_routes)
+		tell_route(header->packet, as_number(&view->start), header->iif,
+			   header->netns_cookie, header->netns);
+}
+
+/* A packet at an interface, or on its way from one to the IP layer. */
+static __always_inline int on_crossing(struct sk_buff *skb, enum hook_id hook, enum stage_id stage,
+				       enum view_kind kind)
+{
+	struct crossing_record record;
+	struct sighting sighting;
+	struct place place;
+	struct view view;
+	__u32 size = sizeof(record.header);
+
+	sighting = look(skb, stage, kind, true, &place, &view, &record.packet);
+	if (!sighting.id)
+		return 0;
+	/* Who comes by several chains on the way out is told once. */
+	if (stage == STAGE_out && !sighting.first)
+		return 0;
+	fill_header(&record.header, skb, &place, hook, stage, &sighting);
+	size += fill_packet(&record.packet, skb, &view);
+	emit(&record, size, sizeof(record));
+	if (stage == STAGE_tx)
+		tell_way(&record.header, &view);
+	return 0;
+}

@@ -1,0 +1,78 @@
+#include "kernel/chain_hooks.h"
+
+#include <bpf/bpf.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <optional>
+
+#include "base/fd.h"
+#include "kernel/kernel_btf.h"
+
+namespace tracepkt::kernel {
+namespace {
+
+struct ChainFunction {
+  const char* name;
+  const char* module;
+};
+
+constexpr std::array<ChainFunction, 6> kFunctions = {{
+    {"nft_do_chain", "nf_tables"},
+    {"__nft_trace_packet", "nf_tables"},
+    {"ipt_do_table", "ip_tables"},
+    {"ip6t_do_table", "ip6_tables"},
+    {"arpt_do_table", "arp_tables"},
+    {"ebt_do_table", "ebtables"},
+}};
+
+bool exists(const std::string& path) { return access(path.c_str(), F_OK) == 0; }
+
+// A kernel that refuses all such programs (lockdown, a security module) does so before it looks at
+// what they are for: this one is for nothing.
+bool refuses_fentry() {
+  const bpf_insn program[] = {
+      {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .src_reg = 0, .off = 0, .imm = 0},
+      {.code = BPF_JMP | BPF_EXIT, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0}};
+  LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = BPF_TRACE_FENTRY,
+              .attach_btf_id = 1);
+  const Fd loaded(bpf_prog_load(BPF_PROG_TYPE_TRACING, "try_fentry", "GPL", program,
+                                std::size(program), &options));
+  return !loaded.valid() && errno == EPERM;
+}
+
+}  // namespace
+
+bool ChainHooks::has(const std::string& function) const {
+  return std::ranges::find(functions, function) != functions.end();
+}
+
+ChainHooks find_chain_hooks() {
+  ChainHooks hooks;
+  if (refuses_fentry()) {
+    hooks.why = "this kernel refuses fentry programs";
+    return hooks;
+  }
+  std::optional<Result<KernelBtf>> kernel_btf;
+  for (const ChainFunction& function : kFunctions) {
+    const std::string module = function.module;
+    if (exists("/sys/kernel/btf/" + module)) {
+      hooks.functions.emplace_back(function.name);
+    } else if (exists("/sys/module/" + module)) {
+      hooks.why = "this kernel has no type information for its modules: Linux 5.11 and later do";
+    } else {
+      // Not loaded, or part of the kernel itself.
+      if (!kernel_btf) {
+        kernel_btf.emplace(KernelBtf::load());
+      }
+      if (*kernel_btf && (*kernel_btf)->has_function(function.name)) {
+        hooks.functions.emplace_back(function.name);
+      }
+    }
+  }
+  return hooks;
+}
+
+}  // namespace tracepkt::kernel

@@ -1,0 +1,21 @@
+// Which of the functions that run a firewall's chains this kernel lets us attach to.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace tracepkt::kernel {
+
+struct ChainHooks {
+  // "nft_do_chain", ...: those of the firewalls that are loaded. A firewall that is not has no
+  // chain that a packet could pass.
+  std::vector<std::string> functions;
+  // Why what is loaded is not in `functions`; empty: all is.
+  std::string why;
+
+  bool has(const std::string& function) const;
+};
+
+ChainHooks find_chain_hooks();
+
+}  // namespace tracepkt::kernel

@@ -1,0 +1,187 @@
+#include "kernel/nftables.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <nftables/libnftables.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <optional>
+
+#include "base/fd.h"
+#include "kernel/netns_open.h"
+
+namespace tracepkt::kernel {
+namespace {
+
+// Rules may be made while packets pass; listing thousands of them takes tens of milliseconds.
+constexpr auto kListAgainAfter = std::chrono::milliseconds(500);
+
+std::string_view trimmed(std::string_view text) {
+  const std::size_t begin = text.find_first_not_of(" \t");
+  return begin == std::string_view::npos
+             ? std::string_view()
+             : text.substr(begin, text.find_last_not_of(" \t") + 1 - begin);
+}
+
+std::string_view next_word(std::string_view& rest) {
+  rest = rest.substr(std::min(rest.find_first_not_of(' '), rest.size()));
+  const std::string_view word = rest.substr(0, rest.find(' '));
+  rest.remove_prefix(word.size());
+  return word;
+}
+
+// "... # handle 7": the number, and what is before it.
+struct WithHandle {
+  std::string_view text;
+  std::uint64_t handle = 0;
+};
+std::optional<WithHandle> split_handle(std::string_view line) {
+  constexpr std::string_view kMark = " # handle ";
+  const std::size_t mark = line.rfind(kMark);
+  if (mark == std::string_view::npos) {
+    return std::nullopt;
+  }
+  const std::string_view digits = line.substr(mark + kMark.size());
+  WithHandle split{.text = line.substr(0, mark)};
+  const auto [end, error] =
+      std::from_chars(digits.data(), digits.data() + digits.size(), split.handle);
+  return error == std::errc() && end == digits.data() + digits.size() ? std::optional(split)
+                                                                      : std::nullopt;
+}
+
+// What a chain says of itself before its rules.
+bool is_declaration(std::string_view line) {
+  return (line.starts_with("type ") && line.ends_with(';')) ||
+         (line.starts_with("comment \"") && line.ends_with('"'));
+}
+
+// Goes through a listing line by line; it is indented by a tab a level.
+class ListingReader {
+ public:
+  void take(std::string_view line) {
+    if (line.starts_with("table ") && line.find('{') != std::string_view::npos) {
+      line.remove_prefix(6);
+      family_ = next_word(line);
+      table_ = next_word(line);
+      in_chain_ = false;
+    } else if (line.starts_with("\tchain ")) {
+      in_chain_ = true;
+      rule_.clear();
+    } else if (line == "\t}" || line == "}") {
+      in_chain_ = false;
+    } else if (in_chain_) {
+      take_rule(trimmed(line));
+    }
+  }
+
+  RuleTexts texts() && { return std::move(texts_); }
+
+ private:
+  // A rule with a long set goes on over several lines; its handle ends it.
+  void take_rule(std::string_view line) {
+    const auto split = split_handle(line);
+    if (!split && rule_.empty() && is_declaration(line)) {
+      return;
+    }
+    rule_ += rule_.empty() || line.empty() ? "" : " ";
+    rule_ += split ? split->text : line;
+    if (split) {
+      texts_.insert_or_assign(rule_key(family_, table_, split->handle), std::move(rule_));
+      rule_.clear();
+    }
+  }
+
+  RuleTexts texts_;
+  std::string family_;
+  std::string table_;
+  std::string rule_;
+  bool in_chain_ = false;
+};
+
+}  // namespace
+
+void RuleTracing::Free::operator()(nft_ctx* context) const { nft_ctx_free(context); }
+
+Result<RuleTracing> RuleTracing::start() {
+  RuleTracing tracing;
+  tracing.context_.reset(nft_ctx_new(NFT_CTX_DEFAULT));
+  tracing.table_ = fmt::format("tracepkt_{}", getpid());
+  nft_ctx* context = tracing.context_.get();
+  if (context == nullptr) {
+    return failure("cannot open nftables");
+  }
+  nft_ctx_buffer_output(context);
+  nft_ctx_buffer_error(context);
+  const std::string command = fmt::format(
+      "table inet {} {{\nflags owner\nchain no_packet_passes {{\nmeta nftrace set 1\n}}\n}}\n",
+      tracing.table_);
+  if (nft_run_cmd_from_buffer(context, command.c_str()) != 0) {
+    std::string why = nft_ctx_get_error_buffer(context);
+    return failure(fmt::format("--rules cannot put its table into nftables: {}",
+                               why.substr(0, why.find('\n'))),
+                   "it needs CAP_NET_ADMIN and Linux 5.12 or later; without --rules the chains "
+                   "are told");
+  }
+  return tracing;
+}
+
+std::string rule_key(std::string_view family, std::string_view table, std::uint64_t handle) {
+  return fmt::format("{} {} {}", family, table, handle);
+}
+
+RuleTexts list_rules() {
+  const std::unique_ptr<nft_ctx, void (*)(nft_ctx*)> context(nft_ctx_new(NFT_CTX_DEFAULT),
+                                                             nft_ctx_free);
+  if (!context) {
+    return {};
+  }
+  nft_ctx_output_set_flags(context.get(), NFT_CTX_OUTPUT_STATELESS | NFT_CTX_OUTPUT_HANDLE);
+  nft_ctx_buffer_output(context.get());
+  nft_ctx_buffer_error(context.get());
+  if (nft_run_cmd_from_buffer(context.get(), "list ruleset") != 0) {
+    return {};
+  }
+  return parse_rules(nft_ctx_get_output_buffer(context.get()));
+}
+
+RuleTexts parse_rules(std::string_view listing) {
+  ListingReader reader;
+  while (!listing.empty()) {
+    const std::size_t end = std::min(listing.find('\n'), listing.size());
+    reader.take(listing.substr(0, end));
+    listing.remove_prefix(std::min(end + 1, listing.size()));
+  }
+  return std::move(reader).texts();
+}
+
+std::string NamespaceRules::text(std::uint32_t inode, const std::string& file,
+                                 std::string_view family, std::string_view table,
+                                 std::uint64_t handle) {
+  const std::string key = rule_key(family, table, handle);
+  const auto now = std::chrono::steady_clock::now();
+  const auto [it, is_new] = listings_.try_emplace(inode);
+  Listing& listing = it->second;
+  const auto known = listing.texts.find(key);
+  if (known != listing.texts.end() && !is_new) {
+    return known->second;
+  }
+  if (!is_new && now - listing.taken < kListAgainAfter) {
+    return "";
+  }
+  listing.taken = now;
+  const auto list = [&]() -> Status {
+    listing.texts = list_rules();
+    return {};
+  };
+  if (file.empty()) {
+    (void)list();
+  } else if (const Fd netns(open(file.c_str(), O_RDONLY | O_CLOEXEC)); netns.valid()) {
+    (void)run_in_netns(netns.get(), list);
+  }
+  const auto found = listing.texts.find(key);
+  return found == listing.texts.end() ? "" : found->second;
+}
+
+}  // namespace tracepkt::kernel

@@ -1,0 +1,68 @@
+// nftables through its own library: the texts of rules, and the table that makes the kernel tell
+// which rules match.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "base/result.h"
+
+struct nft_ctx;
+
+namespace tracepkt::kernel {
+
+// While it exists, the kernel calls __nft_trace_packet for each rule that matches, of any packet in
+// any namespace. That is so as long as there is a rule with `meta nftrace set` anywhere
+// (nft_trace_enabled, since 4.17): this one is in a chain that no packet passes, so nothing is
+// marked or sent. The table belongs to this process (`flags owner`, Linux 5.12): it goes with it,
+// however that ends.
+class RuleTracing {
+ public:
+  static Result<RuleTracing> start();
+
+  // Its name, to tell the user.
+  const std::string& table() const { return table_; }
+
+ private:
+  struct Free {
+    void operator()(nft_ctx* context) const;
+  };
+  RuleTracing() = default;
+
+  std::unique_ptr<nft_ctx, Free> context_;
+  std::string table_;
+};
+
+// The rules of a namespace by "FAMILY TABLE HANDLE", as `nft list ruleset` writes them.
+using RuleTexts = std::unordered_map<std::string, std::string>;
+std::string rule_key(std::string_view family, std::string_view table, std::uint64_t handle);
+
+// Of the namespace that this thread is in. Empty where there are none, or they cannot be listed.
+RuleTexts list_rules();
+
+// What `nft -a list ruleset` prints, taken apart. Anything else in it is passed over.
+RuleTexts parse_rules(std::string_view listing);
+
+// The same for any namespace, listed when a rule of it is first asked for, and again, though not
+// too often, when a rule is asked for that is not known.
+class NamespaceRules {
+ public:
+  // `file` is the namespace, as in NetnsNames::file(): empty for the one that we are in. The text
+  // is empty where it cannot be had: the rule or the namespace is gone again.
+  std::string text(std::uint32_t inode, const std::string& file, std::string_view family,
+                   std::string_view table, std::uint64_t handle);
+
+ private:
+  struct Listing {
+    RuleTexts texts;
+    std::chrono::steady_clock::time_point taken;
+  };
+
+  std::unordered_map<std::uint32_t, Listing> listings_;
+};
+
+}  // namespace tracepkt::kernel
