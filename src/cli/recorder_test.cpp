@@ -32,6 +32,7 @@ class ChangingNames : public journey::Names {
   std::string netns_file(std::uint32_t) override { return "/run/netns/web"; }
   std::string drop_reason(std::uint32_t) override { return "NO_SOCKET"; }
   std::string symbol(std::uint64_t) override { return "icmp_rcv+0x1"; }
+  std::string rule(std::uint32_t, const decode::Netfilter&) override { return ""; }
 
   std::string name;
   int asked = 0;

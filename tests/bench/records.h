@@ -31,6 +31,7 @@ class FewNames : public journey::Names {
     return "REASON_" + std::to_string(reason);
   }
   std::string symbol(std::uint64_t) override { return "function+0x1"; }
+  std::string rule(std::uint32_t, const decode::Netfilter&) override { return ""; }
 };
 
 struct Place {
