@@ -64,14 +64,22 @@ _tracepkt() {
 				[ ! -d "$word" ] || words+=("${word##*/}")
 			done
 			;;
-		-c | -i | -s | -t | -W | -m | --count | --duration | --journey) return ;;
+		--sort) words=(time duration) ;;
+		--rotate) words=(1M 10M 100M 1G) ;;
+		-c | -i | -s | -t | -W | -m | --count | --duration | --journey | --files | --snaplen | --since | --until) return ;;
 		*)
 			case $command in
 				'') words=(ping trace report drops probes doctor help --help --version) ;;
-				ping) words=(-v -4 -6 -c --count -i -s -t -W -I -m --netns --duration --buffer -w) ;;
-				trace) words=(-v --count --duration --buffer -w -r -o --output --journey --outcome --netns --dev) ;;
-				report) words=(-r -o --journey --outcome --netns --dev) ;;
-				drops) words=(-v --count -i --duration --buffer) ;;
+				ping) words=(-v --rules -4 -6 -c --count -i -s -t -W -I -m --netns --duration --buffer -w --rotate --files --snaplen) ;;
+				trace)
+					words=(-v --rules --count --duration --buffer -w --rotate --files --snaplen -o --output
+						-r --since --until --netns --dev --outcome --sort --journey)
+					;;
+				report) words=(-r -o --since --until --netns --dev --outcome --journey) ;;
+				drops)
+					words=(-v --count -i --duration --buffer -w --rotate --files --snaplen
+						-r --since --until --netns --dev)
+					;;
 			esac
 			[ -z "$command" ] || words+=(--format -n --help)
 			[ -z "$command" ] || [ "$command" = report ] || words+=(--color)

@@ -74,19 +74,28 @@ BlockFile::BlockFile(std::string name, Fd fd) : name_(std::move(name)), fd_(std:
   is_file_ = fstat(fd_.get(), &status) == 0 && S_ISREG(status.st_mode);
 }
 
-void BlockFile::add(std::uint32_t type, std::string_view body) {
-  if (error_) {
-    return;
-  }
-  const std::size_t padding = -body.size() & 3;
-  const auto length = static_cast<std::uint32_t>(body.size() + padding + 12);
+std::string& BlockFile::begin(std::uint32_t type) {
+  begin_ = buffer_.size();
   append_number(buffer_, type);
+  append_number(buffer_, 0);  // the length, for now
+  return buffer_;
+}
+
+void BlockFile::end() {
+  buffer_.append(-(buffer_.size() - begin_) & 3, '\0');
+  const auto length = static_cast<std::uint32_t>(buffer_.size() - begin_ + sizeof(std::uint32_t));
+  std::memcpy(buffer_.data() + begin_ + sizeof(std::uint32_t), &length, sizeof(length));
   append_number(buffer_, length);
-  buffer_.append(body).append(padding, '\0');
-  append_number(buffer_, length);
-  if (buffer_.size() > kBufferBytes) {
+  if (error_) {
+    buffer_.clear();
+  } else if (buffer_.size() > kBufferBytes) {
     (void)flush();  // its failure stays
   }
+}
+
+void BlockFile::add(std::uint32_t type, std::string_view body) {
+  begin(type) += body;
+  end();
 }
 
 Status BlockFile::flush() {

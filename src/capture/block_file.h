@@ -17,8 +17,15 @@ class BlockFile {
   // "-" is the standard output, which must not be a terminal.
   static Result<BlockFile> create(const std::string& path);
 
-  // Appends a block: its type, its body and its lengths. The body is padded to four bytes.
+  // A block begins: its body is appended to the string, and nothing else is done, until end().
+  std::string& begin(std::uint32_t type);
+  // It ends: its body is padded to four bytes.
+  void end();
+  // Both.
   void add(std::uint32_t type, std::string_view body);
+
+  // Of all blocks so far.
+  std::uint64_t size() const { return written_ + buffer_.size(); }
 
   // Hands over what was added, and waits until the system takes it. Where a reader does not read,
   // one of the signals that end a session ends the waiting. A failure stays: from then on nothing
@@ -34,6 +41,7 @@ class BlockFile {
   Fd fd_;
   bool is_file_ = false;  // not a pipe or the like
   std::string buffer_;
+  std::size_t begin_ = 0;      // in it, of the block that is being made
   std::uint64_t written_ = 0;  // bytes in the file, of whole blocks
   std::optional<Error> error_;
 };

@@ -14,13 +14,16 @@ namespace tracepkt::capture {
 // How the file came to be.
 struct Session {
   std::string version;  // of the tracepkt that wrote it
-  std::string command;  // "trace", "ping"
+  std::string command;  // "trace", "ping", "drops"
   std::string filter;
   std::string kernel;   // release
   std::string machine;  // as uname -m
   std::int64_t wall_minus_monotonic_ns = 0;
   std::uint64_t silence_ns = 0;        // journey::BuilderOptions
   std::optional<std::uint64_t> count;  // it ended after so many packets
+  // Of a capture in several files: which capture, and the file's number in it, from 1.
+  std::uint64_t capture = 0;
+  std::uint64_t part = 0;  // 0: it is in one file
 
   bool operator==(const Session&) const = default;
 };
@@ -37,6 +40,13 @@ struct Record {
 enum class StepKind : std::uint64_t {
   kExpire = 1,      // value: now, CLOCK_MONOTONIC, ns
   kFinishEcho = 2,  // value: sequence number
+  kFinish = 3,      // all that were under way
+  // Of a ping.
+  kEchoSent = 4,  // value: sequence number: from here on its packets belong to an exchange
+  // Of drops; value: now, CLOCK_MONOTONIC, ns.
+  kDropsBegin = 5,
+  kDropsShown = 6,  // an interval ended
+  kDropsEnd = 7,
 };
 
 struct Step {
@@ -48,11 +58,12 @@ struct Step {
 
 // A name that the live run looked up; in force for what comes after it in the file.
 enum class NameKind : std::uint64_t {
-  kNetns = 1,      // key: inode; key2: cookie
-  kNetnsFile = 2,  // key: inode
-  kReason = 3,     // key: reason of a drop
-  kSymbol = 4,     // key: address in the kernel
-  kRule = 5,       // of a firewall. key: handle; key2: which table of which namespace
+  kNetns = 1,         // key: inode; key2: cookie
+  kNetnsFile = 2,     // key: inode
+  kReason = 3,        // key: reason of a drop
+  kSymbol = 4,        // key: address in the kernel
+  kRule = 5,          // of a firewall. key: handle; key2: which table of which namespace
+  kOwner = 6,         // key: inode of a socket; key2: pid of the process that has it open; 0: none
   kSocketOwner = 16,  // key: inode; "PID NAME"
   kResetReason = 17,  // key: reason of a reset that TCP sends
 };
@@ -98,15 +109,30 @@ struct Ping {
   bool operator==(const Ping&) const = default;
 };
 
-// What was known when the tracing had ended.
+// An echo request and what came of it, once nothing more was awaited; its journeys came before.
+struct Exchange {
+  std::uint64_t seq = 0;
+  std::string host;
+  std::string target;
+  std::uint64_t payload_bytes = 0;
+  std::optional<std::uint64_t> rtt_ns;
+  std::optional<std::uint64_t> ttl;
+  std::string trouble;
+
+  bool operator==(const Exchange&) const = default;
+};
+
+// What was known when the tracing had ended; or, where it went on in another file, when this one
+// ended: losses are those since it began.
 struct End {
   std::vector<Loss> losses;
   std::vector<Probe> probes;
   std::optional<Ping> ping;
+  bool goes_on = false;  // in another file
 
   bool operator==(const End&) const = default;
 };
 
-using Item = std::variant<Session, Record, Step, Name, End>;
+using Item = std::variant<Session, Record, Step, Name, End, Exchange>;
 
 }  // namespace tracepkt::capture

@@ -31,6 +31,9 @@ void put(Options& out, const Session& session) {
   if (session.count) {
     out.number(kFieldCount, *session.count);
   }
+  if (session.part != 0) {
+    out.number(kFieldCapture, session.capture).number(kFieldPart, session.part);
+  }
 }
 
 void put(Options& out, const Record& record) {
@@ -80,6 +83,25 @@ void put(Options& out, const End& end) {
   if (end.ping) {
     put(out, *end.ping);
   }
+  if (end.goes_on) {
+    out.number(kFieldGoesOn, std::uint64_t{1});
+  }
+}
+
+void put(Options& out, const Exchange& exchange) {
+  out.number(kFieldSeq, exchange.seq)
+      .text(kFieldHost, exchange.host)
+      .text(kFieldTarget, exchange.target)
+      .number(kFieldPayload, exchange.payload_bytes);
+  if (exchange.rtt_ns) {
+    out.number(kFieldRtt, *exchange.rtt_ns);
+  }
+  if (exchange.ttl) {
+    out.number(kFieldTtl, *exchange.ttl);
+  }
+  if (!exchange.trouble.empty()) {
+    out.text(kFieldTrouble, exchange.trouble);
+  }
 }
 
 // Takes one field in. Fields of a later version are none of ours.
@@ -108,6 +130,12 @@ void take(Session& session, const Option& field) {
       break;
     case kFieldCount:
       session.count = number_of<std::uint64_t>(field.value);
+      break;
+    case kFieldCapture:
+      session.capture = number_of<std::uint64_t>(field.value);
+      break;
+    case kFieldPart:
+      session.part = number_of<std::uint64_t>(field.value);
       break;
     default:
       break;
@@ -204,11 +232,41 @@ void take(End& end, const Option& field) {
     end.probes.push_back({.name = std::string(text_of(field.value)), .why = {}});
   } else if (field.code == kFieldProbeWhy && !end.probes.empty()) {
     end.probes.back().why = text_of(field.value);
+  } else if (field.code == kFieldGoesOn) {
+    end.goes_on = number_of<std::uint64_t>(field.value) != 0;
   } else if (is_of_ping()) {
     if (!end.ping) {
       end.ping.emplace();
     }
     take(*end.ping, field);
+  }
+}
+
+void take(Exchange& exchange, const Option& field) {
+  switch (field.code) {
+    case kFieldSeq:
+      exchange.seq = number_of<std::uint64_t>(field.value);
+      break;
+    case kFieldHost:
+      exchange.host = text_of(field.value);
+      break;
+    case kFieldTarget:
+      exchange.target = text_of(field.value);
+      break;
+    case kFieldPayload:
+      exchange.payload_bytes = number_of<std::uint64_t>(field.value);
+      break;
+    case kFieldRtt:
+      exchange.rtt_ns = number_of<std::uint64_t>(field.value);
+      break;
+    case kFieldTtl:
+      exchange.ttl = number_of<std::uint64_t>(field.value);
+      break;
+    case kFieldTrouble:
+      exchange.trouble = text_of(field.value);
+      break;
+    default:
+      break;
   }
 }
 
@@ -255,8 +313,8 @@ std::optional<Option> next_option(std::span<const std::byte>& rest) {
 }
 
 std::string encode(const Item& item) {
-  static constexpr std::uint32_t kKinds[] = {kSessionItem, kRecordItem, kStepItem, kNameItem,
-                                             kEndItem};
+  static constexpr std::uint32_t kKinds[] = {kSessionItem, kRecordItem, kStepItem,
+                                             kNameItem,    kEndItem,    kExchangeItem};
   static_assert(std::size(kKinds) == std::variant_size_v<Item>);
   const std::uint32_t head[] = {kEnterprise, kKinds[item.index()]};
   std::string value(reinterpret_cast<const char*>(head), sizeof(head));
@@ -276,6 +334,16 @@ void append_record(std::string& out, std::span<const std::byte> record) {
              static_cast<std::uint16_t>(sizeof(head.enterprise) + sizeof(head.kind) + 4 + padded)};
   out.append(reinterpret_cast<const char*>(&head), sizeof(head));
   Options(out).bytes(kFieldRecord, {reinterpret_cast<const char*>(record.data()), record.size()});
+}
+
+std::optional<std::span<const std::byte>> record_in(std::span<const std::byte> value) {
+  if (value.size() < 8 || number_of<std::uint32_t>(value.subspan(4, 4)) != kRecordItem) {
+    return std::nullopt;
+  }
+  std::span<const std::byte> fields = value.subspan(8);
+  const auto field = next_option(fields);
+  return field && field->code == kFieldRecord && fields.empty() ? std::optional(field->value)
+                                                                : std::nullopt;
 }
 
 bool is_ours(std::span<const std::byte> value) {
@@ -298,6 +366,8 @@ std::optional<Decoded> decode(std::span<const std::byte> value) {
       return decode_as<Name>(fields);
     case kEndItem:
       return decode_as<End>(fields);
+    case kExchangeItem:
+      return decode_as<Exchange>(fields);
     default:
       return Decoded();  // of a later version
   }

@@ -43,6 +43,9 @@ std::string encode(const Item& item);
 // Appends the option that holds a record, without making an item of it: the hot path.
 void append_record(std::string& out, std::span<const std::byte> record);
 
+// The record in the value of a custom option, if it is one and nothing else is in it.
+std::optional<std::span<const std::byte>> record_in(std::span<const std::byte> value);
+
 // Is the value of a custom option one of ours?
 bool is_ours(std::span<const std::byte> value);
 

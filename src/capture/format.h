@@ -61,6 +61,7 @@ enum : std::uint32_t {
   kStepItem = 3,    // something that the one who joins the records was told
   kNameItem = 4,    // from here on
   kEndItem = 5,     // after all others
+  kExchangeItem = 6,  // of a ping: after its packets
 };
 
 enum Field : std::uint16_t {
@@ -74,6 +75,8 @@ enum Field : std::uint16_t {
   kFieldSilence = 6,  // u64, ns: after it a packet that nothing is heard of is given up
   kFieldCount = 7,    // u64: it ended after so many packets; absent: no such limit
   kFieldMachine = 8,  // text: uname -m
+  kFieldCapture = 9,  // u64: of a capture in several files, the same in each of them
+  kFieldPart = 10,    // u64: the file's number among them, from 1
   // kRecord
   kFieldRecord = 16,  // bytes, as they came from the kernel side (wire/record.h)
   // kStep
@@ -90,6 +93,7 @@ enum Field : std::uint16_t {
   kFieldLossCount = 50,  // u64
   kFieldProbe = 51,      // text: attached, unless there is a why
   kFieldProbeWhy = 52,   // text: not attached
+  kFieldGoesOn = 53,     // u64: not 0: the capture goes on in another file
   // kEnd, of a ping
   kFieldPingHost = 64,     // text
   kFieldPingPackets = 65,  // text: ping's own line
@@ -103,6 +107,14 @@ enum Field : std::uint16_t {
   kFieldPingAvg = 73,        // f64, ns
   kFieldPingDeviation = 74,  // f64, ns
   kFieldPingLoss = 75,       // f64, percent
+  // kExchange
+  kFieldSeq = 80,      // u64: as it was counted, of which the packet has 16 bits
+  kFieldHost = 81,     // text: as the user typed it
+  kFieldTarget = 82,   // text: its address
+  kFieldPayload = 83,  // u64: bytes
+  kFieldRtt = 84,      // u64, ns; absent: not answered
+  kFieldTtl = 85,      // u64: of the answer
+  kFieldTrouble = 86,  // text: why it was not sent, or the error that came back
 };
 
 // Longer blocks are taken for damage; the longest of ours has some 10,000 bytes.

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -87,7 +88,7 @@ std::string what_it_is(std::span<const std::byte> bytes) {
 
 }  // namespace
 
-Result<Reader> Reader::open(const std::string& path) {
+Result<Reader> Reader::open(const std::string& path, int interrupted) {
   const bool standard_input = path == "-";
   auto fd = std::make_shared<Fd>(standard_input ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0)
                                                 : ::open(path.c_str(), O_RDONLY | O_CLOEXEC));
@@ -95,7 +96,12 @@ Result<Reader> Reader::open(const std::string& path) {
   if (!fd->valid()) {
     return errno_failure(errno, fmt::format("cannot open {}", name));
   }
-  return open(name, [fd](std::span<std::byte> room) -> std::int64_t {
+  return open(name, [fd, interrupted](std::span<std::byte> room) -> std::int64_t {
+    pollfd ready[] = {{.fd = fd->get(), .events = POLLIN, .revents = 0},
+                      {.fd = interrupted, .events = POLLIN, .revents = 0}};  // -1: left out
+    if (poll(ready, 2, -1) > 0 && ready[1].revents != 0) {
+      return -ECANCELED;
+    }
     const ssize_t got = ::read(fd->get(), room.data(), room.size());
     return got < 0 ? -errno : got;
   });
@@ -169,10 +175,11 @@ bool Reader::fill(std::size_t bytes) {
     buffer_.resize(size + kReadBytes);
     const std::int64_t got = source_(std::span(buffer_).subspan(size));
     buffer_.resize(size + static_cast<std::size_t>(std::max<std::int64_t>(got, 0)));
-    if (got < 0 && got != -EINTR) {
+    interrupted_ = got == -ECANCELED;
+    if (got < 0 && got != -EINTR && !interrupted_) {
       error_ = static_cast<int>(-got);
     }
-    at_end_ = got == 0 || error_ != 0;
+    at_end_ = got == 0 || error_ != 0 || interrupted_;
   }
   return ahead().size() >= bytes;
 }
@@ -202,12 +209,46 @@ std::optional<Item> Reader::next() {
   return item;
 }
 
+std::optional<std::span<const std::byte>> Reader::next_record() {
+  if (!items_.empty() || !has_session_) {
+    return std::nullopt;
+  }
+  const auto block = block_here();
+  auto options =
+      block && block->type == kPacketBlock ? options_of(block->type, block->body) : std::nullopt;
+  std::optional<std::span<const std::byte>> record;
+  while (options) {
+    const auto option = next_option(*options);
+    if (!option) {
+      break;
+    }
+    if (option->code == kOptionCustomBytes && is_ours(option->value)) {
+      if (record) {
+        return std::nullopt;  // a name before it, or the like
+      }
+      record = record_in(option->value);
+      if (!record) {
+        return std::nullopt;
+      }
+    }
+  }
+  if (!record || !options->empty()) {
+    return std::nullopt;
+  }
+  in_damage_ = false;
+  begin_ += block->length;
+  return record;
+}
+
 // The next block, or a byte that is part of none. False at the end.
 bool Reader::read_block() {
   if (!fill(1)) {
     return false;
   }
   const auto block = block_here();
+  if (!block && interrupted_) {
+    return false;  // its rest was not waited for
+  }
   if (!block) {
     pass_damage(1);  // what follows may begin anywhere
     return true;

@@ -25,17 +25,23 @@ struct Damage {
 
 class Reader {
  public:
-  // Fills in the front of the span, and says how much; 0: the end; below: -errno.
+  // Fills in the front of the span, and says how much; 0: the end; below: -errno, of which
+  // -ECANCELED is no error: nobody wants more.
   using Source = std::function<std::int64_t(std::span<std::byte>)>;
 
   // "-" is the standard input. Fails if it cannot be read, and if it is no capture of ours: then
-  // the error says what it is instead.
-  static Result<Reader> open(const std::string& path);
+  // the error says what it is instead. Once `interrupted`, a descriptor, can be read, the file is
+  // taken to end.
+  static Result<Reader> open(const std::string& path, int interrupted = -1);
   // `name` is what errors call it.
   static Result<Reader> open(std::string name, Source source);
 
   // The next of what is in it, in the order of writing; nothing at its end.
   std::optional<Item> next();
+
+  // What next() would give, if that is a record, without a copy of it: its bytes last until the
+  // next call. Else nothing, and next() has it. Nearly all that is in a file are records.
+  std::optional<std::span<const std::byte>> next_record();
 
   // So far; all of it once next() gave nothing.
   const Damage& damage() const { return damage_; }
@@ -66,6 +72,7 @@ class Reader {
   std::vector<std::byte> buffer_;
   std::size_t begin_ = 0;  // of what was not taken yet
   bool at_end_ = false;
+  bool interrupted_ = false;
   int error_ = 0;
   bool in_damage_ = false;
   bool has_session_ = false;

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <utility>
 #include <variant>
@@ -39,14 +40,20 @@ std::string section_body(const Session& session) {
   return body;
 }
 
-std::string link_header(stage_id stage, std::uint16_t protocol) {
-  std::string header;
-  append(header, htons(stage == STAGE_tx ? kLinkOutgoing : kLinkToUs));
-  append(header, htons(kLinkHardwareUnknown));
-  header.append(10, '\0');  // no address, and the room for one
-  append(header, htons(protocol));
-  return header;
-}
+// What a packet block begins with, and in it the packet.
+struct PacketHead {
+  std::uint32_t interface = 0;
+  std::uint32_t time_high = 0;
+  std::uint32_t time_low = 0;
+  std::uint32_t captured = 0;
+  std::uint32_t len = 0;
+  // LINKTYPE_LINUX_SLL
+  std::uint16_t direction = 0;
+  std::uint16_t hardware = htons(kLinkHardwareUnknown);
+  std::array<std::uint8_t, 10> address = {};  // none, and the room for one
+  std::uint16_t protocol = 0;
+};
+static_assert(sizeof(PacketHead) == 20 + kLinkHeaderBytes);
 
 std::uint32_t direction_of(stage_id stage) {
   switch (stage) {
@@ -104,7 +111,8 @@ void Writer::add_statistics() {
   append(body, std::uint32_t{0});
   append(body, static_cast<std::uint32_t>(time_ns_ >> 32));
   append(body, static_cast<std::uint32_t>(time_ns_));
-  body += std::exchange(waiting_, {});
+  body += waiting_;
+  waiting_.clear();
   Options(body).end();
   file_.add(kStatisticsBlock, body);
 }
@@ -125,25 +133,28 @@ void Writer::packet(const record_header& header, std::span<const std::byte> reco
   const std::uint32_t interface = interface_of(header, shown.netns);
   time_ns_ = header.time_ns + static_cast<std::uint64_t>(wall_minus_monotonic_ns_);
   const auto stage = static_cast<stage_id>(header.stage);
-  body_.clear();
-  append(body_, interface);
-  append(body_, static_cast<std::uint32_t>(time_ns_ >> 32));
-  append(body_, static_cast<std::uint32_t>(time_ns_));
   const auto captured = static_cast<std::uint32_t>(shown.bytes.size());
-  append(body_, static_cast<std::uint32_t>(kLinkHeaderBytes + captured));
-  append(body_, static_cast<std::uint32_t>(kLinkHeaderBytes + std::max(shown.len, captured)));
-  body_ += link_header(stage, shown.ethertype);
-  body_ += chars(shown.bytes);
-  body_.append(-body_.size() & 3, '\0');
-  Options options(body_);
+  std::string& block = file_.begin(kPacketBlock);
+  append(block, PacketHead{.interface = interface,
+                           .time_high = static_cast<std::uint32_t>(time_ns_ >> 32),
+                           .time_low = static_cast<std::uint32_t>(time_ns_),
+                           .captured = static_cast<std::uint32_t>(kLinkHeaderBytes) + captured,
+                           .len = static_cast<std::uint32_t>(kLinkHeaderBytes) +
+                                  std::max(shown.len, captured),
+                           .direction = htons(stage == STAGE_tx ? kLinkOutgoing : kLinkToUs),
+                           .protocol = htons(shown.ethertype)});
+  block += chars(shown.bytes);
+  block.append(-captured & 3, '\0');
+  Options options(block);
   options.text(kOptionComment, shown.comment);
   if (const std::uint32_t direction = direction_of(stage); direction != 0) {
     options.number(kPacketFlags, direction);
   }
-  body_ += std::exchange(waiting_, {});
-  append_record(body_, record);
+  block += waiting_;
+  waiting_.clear();
+  append_record(block, record);
   options.end();
-  file_.add(kPacketBlock, body_);
+  file_.end();
 }
 
 std::uint32_t Writer::interface_of(const record_header& header, std::string_view netns) {

@@ -42,6 +42,9 @@ class Writer {
   // packet may still wait for one; an End does not.
   Status flush() { return file_.flush(); }
 
+  // Bytes of the file so far.
+  std::uint64_t size() const { return file_.size(); }
+
  private:
   // Namespace, index and name of an interface: it may be renamed, and its index used again.
   using Interface = std::tuple<std::uint32_t, std::uint32_t, std::array<char, 16>>;
@@ -57,7 +60,6 @@ class Writer {
   std::map<Interface, std::uint32_t> interfaces_;
   std::uint64_t time_ns_ = 0;  // wall clock, of the last packet
   std::string waiting_;        // options of what has no packet: they travel with the next one
-  std::string body_;           // of the packet in hand: its memory is used again
 };
 
 }  // namespace tracepkt::capture

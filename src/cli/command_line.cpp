@@ -15,6 +15,7 @@
 
 #include "base/text.h"
 #include "cli/exit_status.h"
+#include "cli/moment.h"
 #include "cli/option_values.h"
 #include "cli/options.h"
 #include "cli/standard_files.h"
@@ -29,7 +30,7 @@ constexpr std::array<std::string_view, 6> kCommands = {"ping",  "trace",  "repor
 // What the design has and this version does not: better said than taken for a host or a typing
 // error.
 constexpr std::array<std::string_view, 2> kLaterCommands = {"mtr", "demo"};
-constexpr std::array<std::string_view, 2> kLaterOptions = {"-vv", "--snaplen"};
+constexpr std::array<std::string_view, 1> kLaterOptions = {"-vv"};
 
 constexpr const char* kFooter = R"(
 Examples:
@@ -58,7 +59,8 @@ Examples:
   tracepkt trace -- curl -s web        only what that command sends and receives
   tracepkt trace udp port 53 -- COMMAND ARGS...
   tracepkt trace -w today.pcapng       keep it, also for Wireshark
-  tracepkt trace -r today.pcapng --outcome dropped udp)";
+  tracepkt trace -r today.pcapng --outcome dropped udp
+  tracepkt trace -w all.pcapng --rotate 100M --files 10    the newest gigabyte)";
 
 constexpr const char* kReportFooter = R"(
 Examples:
@@ -70,7 +72,8 @@ constexpr const char* kDropsFooter = R"(
 Examples:
   tracepkt drops                       every drop on this machine; a screen on a terminal
   tracepkt drops udp port 53           of these packets alone
-  tracepkt drops --duration 10 > FILE  ten seconds of it, as lines, and all of it at the end)";
+  tracepkt drops --duration 10 > FILE  ten seconds of it, as lines, and all of it at the end
+  tracepkt drops -r today.pcapng       what a capture holds of it)";
 
 // An option whose value `parse` reads; a value that it refuses is refused in its words.
 template <typename Target, typename Parse>
@@ -105,6 +108,8 @@ void add_choice(CLI::App& command, const std::string& name, T& target, const Cho
             fmt::format("{}", fmt::join(std::views::keys(choices), "|")));
 }
 
+// An IPv4 header.
+constexpr std::size_t kLeastSnaplen = 20;
 constexpr std::uint64_t kMostPackets = std::uint64_t{1} << 48;
 
 const Choices<sinks::Format> kTextFormats = {{"table", sinks::Format::kTable},
@@ -151,11 +156,57 @@ void add_duration_and_buffer(CLI::App& command, CommonOptions& common) {
             "room for events between kernel and program (default 8M)", "SIZE");
 }
 
-// A file that is read, and what has a meaning only for one.
-CLI::Option* add_reading(CLI::App& command, TraceOptions& options) {
-  CLI::Option* file =
-      command.add_option("-r", options.read_file, "show a capture file; -: standard input")
-          ->type_name("FILE");
+void add_writing(CLI::App& command, CommonOptions& common) {
+  command
+      .add_option("-w", common.write_file,
+                  "keep it in a capture file (pcapng); -: the standard output, where nothing else "
+                  "is shown then")
+      ->type_name("FILE");
+  add_value(command, "--rotate", common.rotate_bytes, parse_file_size,
+            "with -w: another file, FILE_NUMBER_TIME, after so many bytes (64K to 1T)", "SIZE");
+  add_number(command, "--files", common.files, std::uint64_t{1}, std::uint64_t{1'000'000},
+             "with --rotate: keep the newest N of them (default: all)", "N");
+  add_number(command, "--snaplen", common.snaplen, std::size_t{kLeastSnaplen},
+             std::size_t{WINDOW_BYTES}, "with -w: so many bytes of a packet at most (default 128)",
+             "BYTES");
+}
+
+Status check_writing(const CommonOptions& common) {
+  if (common.write_file.empty() &&
+      (common.rotate_bytes != 0 || common.files != 0 || common.snaplen != WINDOW_BYTES)) {
+    return failure("--rotate, --files and --snaplen are of a capture file: give one with -w");
+  }
+  if (common.files != 0 && common.rotate_bytes == 0) {
+    return failure("--files says how many of several files are kept: give --rotate SIZE as well");
+  }
+  if (common.write_file == "-" && common.rotate_bytes != 0) {
+    return failure("--rotate makes several files, and the standard output is one",
+                   "name a file: -w FILE");
+  }
+  return {};
+}
+
+// What is read instead of the kernel, and what has a meaning only for that.
+CLI::Option* add_reading(CLI::App& command, ReadOptions& options, const std::string& what,
+                         const std::string& netns_says = "") {
+  CLI::Option* const files = command.add_option(
+      "-r", options.files,
+      "show a capture file; -: standard input; several times: the files of one capture, in order");
+  files->take_all()->allow_extra_args(false)->type_name("FILE");
+  command.add_option("--netns", options.netns, "with -r: only " + what + " in it" + netns_says)
+      ->type_name("NAME");
+  command.add_option("--dev", options.device, "with -r: only " + what + " on it")
+      ->type_name("NAME");
+  add_value(command, "--since", options.since, parse_moment,
+            "with -r: only from then on: 18:15, 2026-11-21T18:15:00, +5m (from the beginning), -5m "
+            "(before now)",
+            "TIME");
+  add_value(command, "--until", options.until, parse_moment, "with -r: only before then", "TIME");
+  return files;
+}
+
+// Which journeys of what is read.
+void add_choosing(CLI::App& command, TraceOptions& options) {
   add_number(command, "--journey", options.journey, std::uint64_t{1}, kMostPackets,
              "with -r: only this one, by its id, and what belongs to it", "N");
   using journey::OutcomeKind;
@@ -166,36 +217,40 @@ CLI::Option* add_reading(CLI::App& command, TraceOptions& options) {
                                           {"consumed", OutcomeKind::kConsumed},
                                           {"lost", OutcomeKind::kLost}},
                                          "with -r: only packets that ended so");
-  command
-      .add_option("--netns", options.netns,
-                  "with -r: only packets that were in it; with a COMMAND: where that runs")
-      ->type_name("NAME");
-  command.add_option("--dev", options.device, "with -r: only packets that were on it")
-      ->type_name("NAME");
-  return file;
 }
 
-Status check_reading(const TraceOptions& options) {
-  if (!options.read_file.empty()) {
-    if (!options.common.write_file.empty() || options.common.duration_s) {
+Status check_reading(const ReadOptions& options, const CommonOptions& common, bool chooses) {
+  if (!options.files.empty()) {
+    if (!common.write_file.empty() || common.duration_s) {
       return failure("-r shows what was traced before: neither -w nor --duration goes with it");
-    }
-    if (!options.command.empty() || !options.common.output_file.empty()) {
-      return failure("-r shows what was traced before: neither -o nor a command goes with it");
     }
     return {};
   }
-  const bool netns_of_file = !options.netns.empty() && options.command.empty();
-  if (options.outcome || options.journey || netns_of_file || !options.device.empty()) {
+  if (chooses || !options.netns.empty() || !options.device.empty() || options.since ||
+      options.until) {
     return failure(
-        "--journey, --outcome, --netns and --dev choose from a capture file: give one with -r",
+        "--journey, --outcome, --netns, --dev, --since, --until and --sort are for a capture file: "
+        "give one with -r",
         "live, a FILTER says what to trace");
+  }
+  return {};
+}
+
+Status check_trace(const TraceOptions& options) {
+  if (!options.read.files.empty() &&
+      (!options.command.empty() || !options.common.output_file.empty())) {
+    return failure("-r shows what was traced before: neither -o nor a command goes with it");
   }
   if (!options.command.empty() && options.common.write_file == "-") {
     return failure("the standard output is the command's, too: -w - does not go with a command",
                    "-w FILE; or let it write elsewhere: -- sh -c 'COMMAND >FILE'");
   }
-  return {};
+  ReadOptions read = options.read;
+  if (!options.command.empty()) {
+    read.netns.clear();  // where the command runs
+  }
+  return check_reading(read, options.common,
+                       options.outcome || options.journey || options.by_duration);
 }
 
 void add_session(CLI::App& command, CommonOptions& common) {
@@ -205,11 +260,7 @@ void add_session(CLI::App& command, CommonOptions& common) {
   command.add_flag("--rules", common.rules,
                    "which firewall rules matched (nftables, iptables-nft)");
   add_duration_and_buffer(command, common);
-  command
-      .add_option("-w", common.write_file,
-                  "keep it in a capture file (pcapng); -: the standard output, and no journeys "
-                  "are shown then")
-      ->type_name("FILE");
+  add_writing(command, common);
 }
 
 void add_ping(CLI::App& app, PingOptions& options) {
@@ -258,7 +309,10 @@ void add_trace(CLI::App& app, std::vector<std::string>& filter, TraceOptions& op
       ->type_name("FILE");
   add_common(*command, options.common, journey_formats());
   add_session(*command, options.common);
-  add_reading(*command, options);
+  add_reading(*command, options.read, "packets that were", "; with a COMMAND: where that runs");
+  add_choosing(*command, options);
+  add_choice<bool>(*command, "--sort", options.by_duration, {{"time", false}, {"duration", true}},
+                   "with -r: as they ended (the default), or the longest first, 10000 at most");
 }
 
 void add_report(CLI::App& app, std::vector<std::string>& filter, ReportOptions& options) {
@@ -269,7 +323,8 @@ void add_report(CLI::App& app, std::vector<std::string>& filter, ReportOptions& 
   command->add_option("FILTER", filter, "a pcap-filter(7), as for trace; none: every packet")
       ->take_all()
       ->type_name("");
-  add_reading(*command, options.reading)->required();
+  add_reading(*command, options.reading.read, "packets that were")->required();
+  add_choosing(*command, options.reading);
   command
       ->add_option("-o", options.output_file,
                    "write it there; -: the standard output (default: beside what is read)")
@@ -291,11 +346,13 @@ void add_drops(CLI::App& app, std::vector<std::string>& filter, DropsOptions& op
   add_number(*command, "--count", options.common.count, std::uint64_t{1}, kMostPackets,
              "end after this many drops", "N");
   add_number(*command, "-i", options.interval_s, 0.1, 3600.0,
-             "seconds from one refresh to the next (default 1)", "S");
+             "seconds from one refresh to the next (default 1; with -r as it was live)", "S");
   add_common(*command, options.common);
   command->add_flag("-v", options.common.verbosity,
                     "also what was freed as if dropped, though nothing was wrong");
   add_duration_and_buffer(*command, options.common);
+  add_writing(*command, options.common);
+  add_reading(*command, options.read, "drops");
 }
 
 void add_doctor(CLI::App& app, DoctorOptions& options) {
@@ -447,11 +504,17 @@ int run(std::vector<std::string> arguments) {
       drops_options.common.verbosity > 1) {
     return report(later_option("-vv", arguments[1]));
   }
+  for (const CommonOptions* common :
+       {&ping_options.common, &trace_options.common, &drops_options.common}) {
+    if (const Status good = check_writing(*common); !good) {
+      return report(good.error());
+    }
+  }
   if (app.got_subcommand("ping")) {
     return run_ping(ping_options);
   }
   if (app.got_subcommand("trace")) {
-    if (const Status good = check_reading(trace_options); !good) {
+    if (const Status good = check_trace(trace_options); !good) {
       return report(good.error());
     }
     trace_options.filter = fmt::format("{}", fmt::join(filter, " "));
@@ -462,6 +525,9 @@ int run(std::vector<std::string> arguments) {
     return run_report(report_options);
   }
   if (app.got_subcommand("drops")) {
+    if (const Status good = check_reading(drops_options.read, drops_options.common, false); !good) {
+      return report(good.error());
+    }
     drops_options.filter = fmt::format("{}", fmt::join(filter, " "));
     return run_drops(drops_options);
   }

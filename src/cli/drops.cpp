@@ -2,28 +2,22 @@
 #include <fmt/format.h>
 #include <poll.h>
 
-#include <algorithm>
-#include <vector>
+#include <memory>
+#include <optional>
 
 #include "base/text.h"
+#include "cli/drops_tally.h"
 #include "cli/exit_status.h"
 #include "cli/live.h"
 #include "cli/options.h"
 #include "cli/signals.h"
-#include "cli/standard_files.h"
-#include "explain/words.h"
 #include "filter/filter.h"
-#include "journey/drop_groups.h"
 #include "kernel/rights.h"
 #include "kernel/socket_owners.h"
 #include "sinks/drops_view.h"
 
 namespace tracepkt::cli {
 namespace {
-
-using journey::DropGroup;
-
-double seconds(std::uint64_t ns) { return static_cast<double>(ns) / 1e9; }
 
 class Drops {
  public:
@@ -32,27 +26,20 @@ class Drops {
   Status run(filter::Filter filter, Signals& signals);
 
  private:
-  void add(const decode::Event& event);
-  bool is_shown(const DropGroup& group);
-  bool wants_more() const { return !options_.common.count || drops_ < *options_.common.count; }
-  void show_interval(std::uint64_t now_ns);
-  sinks::DropsReport report(std::uint64_t now_ns);
+  std::optional<journey::Process> owner_of(std::uint64_t socket);
+  void keep(capture::StepKind kind, std::uint64_t now_ns);
   std::unique_ptr<sinks::DropsView> make_view();
 
   const DropsOptions& options_;
   std::unique_ptr<Live> live_;
-  std::unique_ptr<journey::DropGroups> groups_;
-  std::unique_ptr<sinks::DropsView> view_;
+  std::unique_ptr<DropsTally> tally_;
   kernel::SocketOwners owners_;
-  std::vector<bool> is_shown_;  // by the group's id, from 1
-  std::vector<const DropGroup*> shown_;
-  std::uint64_t drops_ = 0;  // of those that are shown
-  std::uint64_t begin_ns_ = 0;
-  std::uint64_t interval_ns_ = 0;   // when this one began
-  std::uint64_t drops_before_ = 0;  // when this one began
 };
 
 std::unique_ptr<sinks::DropsView> Drops::make_view() {
+  if (options_.common.write_file == "-") {
+    return sinks::make_drops_last_lines(live_->err());  // the output is the capture's
+  }
   if (options_.common.format == sinks::Format::kJson) {
     return sinks::make_drops_json(live_->out(), live_->clock());
   }
@@ -60,48 +47,21 @@ std::unique_ptr<sinks::DropsView> Drops::make_view() {
                                     : sinks::make_drops_lines(live_->out(), live_->clock());
 }
 
-// Asked once a group: what is said of a drop is looked up in long tables.
-bool Drops::is_shown(const DropGroup& group) {
-  for (std::size_t id = is_shown_.size(); id < group.id; ++id) {
-    is_shown_.push_back(options_.common.verbosity > 0 ||
-                        explain::is_fault(groups_->groups()[id].sample));
+std::optional<journey::Process> Drops::owner_of(std::uint64_t socket) {
+  std::optional<journey::Process> process;
+  if (auto owner = owners_.find(socket)) {
+    process = journey::Process{.pid = owner->pid, .name = std::move(owner->name)};
   }
-  return is_shown_[group.id - 1];
+  if (Recorder* recorder = live_->recorder()) {
+    recorder->note_owner(socket, process);
+  }
+  return process;
 }
 
-void Drops::add(const decode::Event& event) {
-  if (!wants_more()) {
-    return;
+void Drops::keep(capture::StepKind kind, std::uint64_t now_ns) {
+  if (Recorder* recorder = live_->recorder()) {
+    recorder->add_step({.kind = kind, .value = now_ns});
   }
-  const std::uint64_t others = groups_->others();
-  const DropGroup* group = groups_->add(event);
-  drops_ += group != nullptr ? is_shown(*group) : groups_->others() - others;
-}
-
-sinks::DropsReport Drops::report(std::uint64_t now_ns) {
-  sinks::DropsReport report{.drops = drops_,
-                            .fresh = drops_ - drops_before_,
-                            .others = groups_->others(),
-                            .interval_s = seconds(now_ns - interval_ns_),
-                            .elapsed_s = seconds(now_ns - begin_ns_)};
-  shown_.clear();
-  for (const DropGroup& group : groups_->groups()) {
-    if (is_shown(group)) {
-      shown_.push_back(&group);
-    } else {
-      report.harmless += group.count;
-    }
-  }
-  std::ranges::stable_sort(shown_, std::greater(), &DropGroup::count);
-  report.groups = shown_;
-  return report;
-}
-
-void Drops::show_interval(std::uint64_t now_ns) {
-  view_->interval(report(now_ns));
-  groups_->begin_interval();
-  drops_before_ = drops_;
-  interval_ns_ = now_ns;
 }
 
 Status Drops::run(filter::Filter filter, Signals& signals) {
@@ -110,36 +70,34 @@ Status Drops::run(filter::Filter filter, Signals& signals) {
                            .filter = std::move(filter),
                            .ring_bytes = options_.common.buffer_bytes,
                            .drops_only = true},
-                          Live::OnEvent([&](decode::Event&& event) { add(event); }));
+                          Live::OnEvent([&](decode::Event&& event) { tally_->add(event); }));
   if (!live) {
     return std::unexpected(live.error());
   }
   live_ = *std::move(live);
-  groups_ = std::make_unique<journey::DropGroups>(
-      live_->names(), [&](std::uint64_t inode) -> std::optional<journey::Process> {
-        auto owner = owners_.find(inode);
-        if (!owner) {
-          return std::nullopt;
-        }
-        return journey::Process{.pid = owner->pid, .name = std::move(owner->name)};
-      });
-  view_ = make_view();
+  tally_ = std::make_unique<DropsTally>(
+      options_, options_.common.count, live_->names(),
+      [this](std::uint64_t socket) { return owner_of(socket); }, make_view());
   fmt::print(stderr, "watching for drops of {}; Ctrl-C ends\n",
              options_.filter.empty() ? "any packet" : printable(options_.filter));
 
-  begin_ns_ = interval_ns_ = monotonic_ns();
-  const auto interval_ns = static_cast<std::uint64_t>(options_.interval_s * 1e9);
+  const std::uint64_t begin_ns = monotonic_ns();
+  tally_->begin(begin_ns);
+  keep(capture::StepKind::kDropsBegin, begin_ns);
+  const auto interval_ns =
+      static_cast<std::uint64_t>(options_.interval_s.value_or(kDropsInterval_s) * 1e9);
   const std::uint64_t end_ns =
       options_.common.duration_s
-          ? begin_ns_ + static_cast<std::uint64_t>(*options_.common.duration_s * 1e9)
+          ? begin_ns + static_cast<std::uint64_t>(*options_.common.duration_s * 1e9)
           : UINT64_MAX;
-  while (!live_->out().closed() && monotonic_ns() < end_ns && wants_more()) {
+  while (!live_->is_over() && monotonic_ns() < end_ns && tally_->wants_more()) {
     pollfd interrupted = {.fd = signals.fd(), .events = POLLIN, .revents = 0};
     poll(&interrupted, 1, live_->pause_ms());
     live_->read();
     if (const std::uint64_t now_ns = monotonic_ns();
-        now_ns - interval_ns_ >= interval_ns && !live_->out().is_stuck()) {
-      show_interval(now_ns);
+        now_ns - tally_->interval_ns() >= interval_ns && !live_->out().is_stuck()) {
+      tally_->show_interval(now_ns);
+      keep(capture::StepKind::kDropsShown, now_ns);
     }
     live_->out().offer();
     if (signals.arrived()) {
@@ -147,14 +105,20 @@ Status Drops::run(filter::Filter filter, Signals& signals) {
     }
   }
   live_->stop();
-  view_->end(report(monotonic_ns()), live_->summary());
-  return check_written(live_->out());
+  const std::uint64_t now_ns = monotonic_ns();
+  keep(capture::StepKind::kDropsEnd, now_ns);
+  const sinks::Summary summary = live_->summary();
+  tally_->end(now_ns, summary);
+  return live_->end_capture(summary);
 }
 
 Status drops(const DropsOptions& options) {
   if (options.common.format == sinks::Format::kClassic) {
     return failure("the first tracepkt showed no drops: drops has no format classic",
                    "use --format table or --format json");
+  }
+  if (!options.read.files.empty()) {
+    return replay_drops(options);
   }
   auto filter = filter::compile(options.filter);
   if (!filter) {

@@ -60,7 +60,7 @@ void add_to_comment(std::string& comment, std::string_view told,
   }
   if (packet) {
     comment += ' ';
-    comment += explain::packet_words(*packet);
+    explain::append_packet_words(comment, *packet);
   }
 }
 

@@ -15,7 +15,7 @@
 
 #include "base/fd.h"
 #include "base/text.h"
-#include "capture/writer.h"
+#include "capture/contents.h"
 #include "cli/recorder.h"
 #include "cli/standard_files.h"
 #include "decode/event.h"
@@ -131,7 +131,9 @@ capture::Session session_of(const CommonOptions& options, const kernel::TraceReq
   uname(&system);
   const bool ping = request.mode == MATCH_ECHO;
   return {.version = TRACEPKT_VERSION,
-          .command = ping ? "ping" : "trace",
+          .command = ping                 ? "ping"
+                     : request.drops_only ? "drops"
+                                          : "trace",
           .filter = request.filter.expression,
           .kernel = kernel::kernel_release(),
           .machine = system.machine,
@@ -175,7 +177,8 @@ std::uint64_t monotonic_ns() { return static_cast<std::uint64_t>(clock_ns(CLOCK_
 
 struct Live::State {
   State(const CommonOptions& options, const sinks::Clock& session_clock, kernel::Tracer live_tracer,
-        std::optional<capture::Writer> writer, Fd output, OnJourney on_journey, OnEvent take_event,
+        std::unique_ptr<LiveNames> machine_names, std::optional<Recorder> session_recorder,
+        Fd output, OnJourney on_journey, OnEvent take_event,
         const journey::BuilderOptions& builder_options)
       : output_file(std::move(output)),
         out(output_file.valid() ? output_file.get() : STDOUT_FILENO, options.color),
@@ -186,15 +189,16 @@ struct Live::State {
                                                options.verbosity > 0 || options.rules)
                             : sinks::make_summary_sink(err)),
         tracer(std::move(live_tracer)),
-        live_names(options.numeric),
-        recorder(writer ? std::make_unique<Recorder>(*std::move(writer), live_names) : nullptr),
-        names(recorder ? static_cast<journey::Names&>(*recorder) : live_names),
+        live_names(std::move(machine_names)),
+        recorder(std::move(session_recorder)),
+        names(recorder ? static_cast<journey::Names&>(*recorder) : *live_names),
         builder(names, std::move(on_journey), builder_options),
         on_event(std::move(take_event)),
         buffer_bytes(options.buffer_bytes) {}
 
   void take(std::span<const std::byte> record);
   void keep(const capture::Step& step);
+  sinks::Summary summary() const;
 
   Fd output_file;  // -o
   sinks::Output out;
@@ -204,8 +208,8 @@ struct Live::State {
   std::unique_ptr<sinks::Sink> sink;
   kernel::Tracer tracer;
   std::optional<kernel::RuleTracing> rule_tracing;  // --rules
-  LiveNames live_names;
-  std::unique_ptr<Recorder> recorder;  // -w; nobody else needs it
+  std::unique_ptr<LiveNames> live_names;
+  std::optional<Recorder> recorder;  // -w
   journey::Names& names;
   journey::Builder builder;
   OnEvent on_event;  // empty: the builder gets them
@@ -251,6 +255,9 @@ void Live::State::take(std::span<const std::byte> record) {
   }
   if (recorder) {
     recorder->add_record(record);
+    if (recorder->is_full()) {
+      recorder->next_file(summary());
+    }
   }
 }
 
@@ -295,25 +302,29 @@ Result<std::unique_ptr<Live>> Live::start(const CommonOptions& options,
   }
   const sinks::Clock clock{.wall_minus_monotonic_ns =
                                clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_MONOTONIC)};
-  std::optional<capture::Writer> writer;
+  auto names = std::make_unique<LiveNames>(options.numeric);
+  std::optional<Recorder> recorder;
   if (!options.write_file.empty()) {
-    auto created = capture::Writer::create(options.write_file,
-                                           session_of(options, request, clock, builder_options));
+    auto created = Recorder::create({.path = options.write_file,
+                                     .rotate_bytes = options.rotate_bytes,
+                                     .files = options.files,
+                                     .snaplen = options.snaplen},
+                                    session_of(options, request, clock, builder_options), *names);
     if (!created) {
       return std::unexpected(created.error());
     }
-    writer = *std::move(created);
+    recorder.emplace(*std::move(created));
   }
   auto output = open_output(options.output_file);
   if (!output) {
     return std::unexpected(output.error());
   }
-  auto state = std::make_unique<State>(options, clock, *std::move(tracer), std::move(writer),
-                                       *std::move(output), std::move(on_journey),
-                                       std::move(on_event), builder_options);
+  auto state = std::make_unique<State>(options, clock, *std::move(tracer), std::move(names),
+                                       std::move(recorder), *std::move(output),
+                                       std::move(on_journey), std::move(on_event), builder_options);
   state->rule_tracing = std::move(rule_tracing);
   State* raw = state.get();
-  raw->live_names.warm_up();
+  raw->live_names->warm_up();
   auto ring = ring::Ring::open(raw->tracer.ring_fd(),
                                [raw](std::span<const std::byte> record) { raw->take(record); });
   if (!ring) {
@@ -325,6 +336,8 @@ Result<std::unique_ptr<Live>> Live::start(const CommonOptions& options,
 
 sinks::Sink& Live::sink() { return *state_->sink; }
 sinks::Output& Live::out() { return state_->out; }
+sinks::Output& Live::err() { return state_->err; }
+Recorder* Live::recorder() { return state_->recorder ? &*state_->recorder : nullptr; }
 journey::Builder& Live::builder() { return state_->builder; }
 journey::Names& Live::names() { return state_->names; }
 const sinks::Clock& Live::clock() const { return state_->clock; }
@@ -367,7 +380,10 @@ void Live::stop() {
   state_->tracer.stop();
   while (state_->ring->read() == ring::Ring::kMaxBatch) {
   }
-  state_->builder.finish();
+  if (state_->builder.open_count() > 0) {
+    state_->builder.finish();
+    state_->keep({.kind = capture::StepKind::kFinish});
+  }
 }
 
 void Live::count(const journey::Journey& journey) { state_->counts.count(journey); }
@@ -381,6 +397,10 @@ void Live::finish_echo(std::uint16_t seq) {
 
 Status Live::finish(const sinks::Summary& summary) {
   state_->sink->summary(summary);
+  return end_capture(summary);
+}
+
+Status Live::end_capture(const sinks::Summary& summary) {
   if (state_->recorder) {
     state_->recorder->end(summary);
     if (const Status written = state_->recorder->flush(); !written) {
@@ -390,25 +410,27 @@ Status Live::finish(const sinks::Summary& summary) {
   return check_written(state_->out);
 }
 
-sinks::Summary Live::summary() const {
-  sinks::Summary summary = state_->counts;
+sinks::Summary Live::summary() const { return state_->summary(); }
+
+sinks::Summary Live::State::summary() const {
+  sinks::Summary summary = counts;
   summary.kernel = kernel::kernel_release();
-  for (const kernel::Probe& probe : state_->tracer.probes()) {
+  for (const kernel::Probe& probe : tracer.probes()) {
     if (probe.attached) {
       summary.probes.attached.push_back(probe.name);
     } else {
       summary.probes.unavailable.push_back({.name = probe.name, .why = probe.why});
     }
   }
-  for (const kernel::Loss& loss : state_->tracer.losses()) {
+  for (const kernel::Loss& loss : tracer.losses()) {
     summary.losses.push_back({.name = loss.name, .says = loss.says, .count = loss.count});
   }
   summary.losses.push_back({.name = "undecodable",
                             .says = "events that this program could not read",
-                            .count = state_->undecodable});
+                            .count = undecodable});
   summary.losses.push_back({.name = "given_up",
                             .says = "packets given up, because too many were under way at once",
-                            .count = state_->builder.given_up()});
+                            .count = builder.given_up()});
   return summary;
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/result.h"
 #include "cli/options.h"
+#include "cli/recorder.h"
 #include "journey/builder.h"
 #include "kernel/tracer.h"
 #include "sinks/sink.h"
@@ -33,6 +34,7 @@ class Live {
 
   sinks::Sink& sink();
   sinks::Output& out();
+  sinks::Output& err();
   journey::Builder& builder();
   journey::Names& names();
   const sinks::Clock& clock() const;
@@ -48,6 +50,9 @@ class Live {
 
   // Ends the journeys of echo messages with this sequence number now.
   void finish_echo(std::uint16_t seq);
+
+  // -w, for what only a command knows; else null.
+  Recorder* recorder();
 
   // Nothing can be shown, or written with -w, any more: finish() says why.
   bool is_over() const;
@@ -65,6 +70,8 @@ class Live {
 
   // Shows the summary and ends the capture file. Fails if something did not get written.
   Status finish(const sinks::Summary& summary);
+  // The same where the summary was shown.
+  Status end_capture(const sinks::Summary& summary);
 
  private:
   struct State;

@@ -47,6 +47,9 @@ Result<T> parse_number(std::string_view text, T least, T most) {
 // A ring buffer's size, "8M" or so, in bytes: up to the next power of two, which it must be.
 Result<std::size_t> parse_buffer(std::string_view text);
 
+// A file's size, "100M" or so, in bytes.
+Result<std::uint64_t> parse_file_size(std::string_view text);
+
 // Not empty, as a variable of a script that was not set is.
 Result<std::string> parse_name(std::string_view text);
 

@@ -10,6 +10,7 @@
 #include "ping/target.h"
 #include "sinks/output.h"
 #include "sinks/sink.h"
+#include "wire/record.h"
 
 namespace tracepkt::cli {
 
@@ -25,6 +26,24 @@ struct CommonOptions {
   std::size_t buffer_bytes = 8u << 20;  // --buffer
   std::string write_file;               // -w; "-": the standard output
   std::string output_file;              // -o; empty: the standard output
+  std::uint64_t rotate_bytes = 0;       // --rotate; 0: never
+  std::uint64_t files = 0;              // --files; 0: all
+  std::size_t snaplen = WINDOW_BYTES;   // --snaplen
+};
+
+// A moment: on the wall clock, or as seen from a capture's beginning.
+struct Moment {
+  std::int64_t ns = 0;
+  enum class Of : std::uint8_t { kWallClock, kBeginning, kDay } of = Of::kWallClock;
+};
+
+// What is read instead of the kernel, and what of it.
+struct ReadOptions {
+  std::vector<std::string> files;  // -r; "-": the standard input
+  std::string netns;
+  std::string device;
+  std::optional<Moment> since;
+  std::optional<Moment> until;
 };
 
 struct PingOptions {
@@ -43,13 +62,12 @@ struct PingOptions {
 struct TraceOptions {
   CommonOptions common;
   std::string filter;
-  std::vector<std::string> command;  // behind --
-  // -r, and of what it holds, which journeys.
-  std::string read_file;
+  std::vector<std::string> command;  // behind --; it runs in read.netns
+  ReadOptions read;
+  // With -r:
   std::optional<journey::OutcomeKind> outcome;
-  std::string netns;  // with a command: where it runs
-  std::string device;
   std::optional<std::uint64_t> journey;  // and what belongs to its exchange
+  bool by_duration = false;              // --sort duration
 };
 
 struct ReportOptions {
@@ -61,7 +79,8 @@ struct ReportOptions {
 struct DropsOptions {
   CommonOptions common;
   std::string filter;
-  double interval_s = 1;
+  ReadOptions read;
+  std::optional<double> interval_s;  // -i
 };
 
 struct ProbesOptions {

@@ -13,6 +13,7 @@
 #include "cli/exit_status.h"
 #include "cli/live.h"
 #include "cli/options.h"
+#include "cli/ping_exchanges.h"
 #include "cli/signals.h"
 #include "filter/filter.h"
 #include "kernel/netns_open.h"
@@ -39,25 +40,6 @@ struct Pending {
 
 std::string answer_words(const ping::Answer& answer) {
   return fmt::format("From {}: {}", answer.from_text, answer.words);
-}
-
-// An answer that had to wait, for its neighbour's link address, was not seen yet when the request's
-// journey ended.
-void mark_answered(std::vector<journey::Journey>& journeys) {
-  const auto reply = std::ranges::find_if(journeys, [](const journey::Journey& one) {
-    return one.packet.echo_kind() == decode::EchoKind::kReply;
-  });
-  if (reply == journeys.end() || reply->hops.empty()) {
-    return;
-  }
-  for (journey::Journey& one : journeys) {
-    if (one.direction != journey::Direction::kRequest || one.hops.empty()) {
-      continue;
-    }
-    journey::Hop& end = one.hops.back();
-    end.answered = end.answered || (end.stage == STAGE_deliver && !end.socket &&
-                                    end.netns.inode == reply->hops.front().netns.inode);
-  }
 }
 
 class PingSession {
@@ -88,8 +70,8 @@ class PingSession {
   std::unique_ptr<Live> live_;
   ping::Statistics statistics_;
   std::uint64_t elapsed_ns_ = 0;
-  std::map<std::uint64_t, Pending> pending_;                         // by seq
-  std::map<std::uint16_t, std::vector<journey::Journey>> journeys_;  // ended, by seq as on the wire
+  std::map<std::uint64_t, Pending> pending_;  // by seq
+  PingExchanges exchanges_;
   std::uint64_t next_seq_ = 1;
 };
 
@@ -112,17 +94,9 @@ kernel::TraceRequest PingSession::request() const {
 
 void PingSession::keep(journey::Journey&& journey) {
   live_->count(journey);
-  const decode::Packet& packet = journey.packet;
-  const std::uint16_t seq = packet.quoted_echo ? packet.quoted_echo->seq
-                            : packet.icmp      ? packet.icmp->seq
-                                               : 0;
-  const bool is_pending = std::ranges::any_of(
-      pending_, [&](const auto& entry) { return (entry.first & 0xffff) == seq; });
-  if (is_pending) {
-    journeys_[seq].push_back(std::move(journey));
-  } else {
+  if (const auto other = exchanges_.keep(std::move(journey))) {
     // A second answer, or one that came too late.
-    live_->sink().journey(journey);
+    live_->sink().journey(*other);
   }
 }
 
@@ -130,6 +104,10 @@ Status PingSession::send() {
   const std::uint64_t seq = next_seq_++;
   statistics_.add_sent();
   Pending& pending = pending_[seq];
+  exchanges_.expect(seq);
+  if (Recorder* recorder = live_->recorder()) {
+    recorder->add_step({.kind = capture::StepKind::kEchoSent, .value = seq});
+  }
   pending.deadline_ns = monotonic_ns() + static_cast<std::uint64_t>(options_.wait_s * 1e9);
   const auto outcome = socket_.send(seq);
   if (!outcome) {
@@ -183,16 +161,16 @@ bool PingSession::is_finished(std::uint64_t seq, const Pending& pending,
   }
   // Answered and all of it seen, to the end.
   const auto wire_seq = static_cast<std::uint16_t>(seq);
-  return pending.answer && journeys_.contains(wire_seq) && journeys_.at(wire_seq).size() >= 2 &&
+  return pending.answer && exchanges_.journeys(seq).size() >= 2 &&
          !live_->builder().has_open_echo(wire_seq);
 }
 
 void PingSession::show_finished(std::uint64_t now_ns) {
   for (auto& [seq, pending] : pending_) {
     // Dropped on this machine: nobody will answer.
-    const auto journeys = journeys_.find(static_cast<std::uint16_t>(seq));
-    if (!pending.answer && journeys != journeys_.end() &&
-        journeys->second.front().outcome.kind == journey::OutcomeKind::kDropped) {
+    const auto journeys = exchanges_.journeys(seq);
+    if (!pending.answer && !journeys.empty() &&
+        journeys.front().outcome.kind == journey::OutcomeKind::kDropped) {
       pending.deadline_ns = std::min(pending.deadline_ns, now_ns + kDropGraceNs);
     }
   }
@@ -204,30 +182,25 @@ void PingSession::show_finished(std::uint64_t now_ns) {
 }
 
 void PingSession::show(std::uint64_t seq, const Pending& pending) {
-  const auto wire_seq = static_cast<std::uint16_t>(seq);
-  live_->finish_echo(wire_seq);
-  std::vector<journey::Journey> journeys;
-  if (const auto it = journeys_.find(wire_seq); it != journeys_.end()) {
-    journeys = std::move(it->second);
-    journeys_.erase(it);
-  }
-  // Requests first: an error about one may be seen before the request's own end.
-  std::ranges::sort(journeys, {}, [](const journey::Journey& one) {
-    return std::pair(one.direction == journey::Direction::kReply, one.id);
-  });
-  mark_answered(journeys);
-  sinks::PingExchange exchange{.seq = seq,
-                               .host = options_.host,
-                               .target = ping::address_text(target_.address),
-                               .payload_bytes = options_.payload_bytes,
-                               .rtt_ns = {},
-                               .trouble = pending.trouble,
-                               .journeys = journeys};
+  live_->finish_echo(static_cast<std::uint16_t>(seq));
+  capture::Exchange exchange{.seq = seq,
+                             .host = options_.host,
+                             .target = ping::address_text(target_.address),
+                             .payload_bytes = options_.payload_bytes,
+                             .rtt_ns = {},
+                             .ttl = {},
+                             .trouble = pending.trouble};
   if (pending.answer && pending.answer->kind == ping::AnswerKind::kReply) {
     exchange.rtt_ns = static_cast<std::uint64_t>(std::max<std::int64_t>(pending.answer->rtt_ns, 0));
-    exchange.ttl = pending.answer->ttl;
+    if (pending.answer->ttl >= 0) {
+      exchange.ttl = static_cast<std::uint64_t>(pending.answer->ttl);
+    }
   }
-  live_->sink().exchange(exchange);
+  if (Recorder* recorder = live_->recorder()) {
+    recorder->add_exchange(exchange);
+  }
+  const std::vector<journey::Journey> journeys = exchanges_.take(seq);
+  live_->sink().exchange(shown_exchange(exchange, journeys));
 }
 
 sinks::PingStatistics PingSession::statistics() const {

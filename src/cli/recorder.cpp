@@ -2,13 +2,36 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <ctime>
+#include <random>
+#include <string_view>
+#include <utility>
+
+#include "base/text.h"
 #include "cli/hop_comment.h"
 #include "cli/rule_scope.h"
+#include "explain/words.h"
 
 namespace tracepkt::cli {
 namespace {
 
 using capture::NameKind;
+
+// Names and places kept; beyond it they are asked for, and written, again.
+constexpr std::size_t kMaxKnown = 65536;
+constexpr std::size_t kMaxPlaces = 4096;
+
+std::int64_t wall_ns() {
+  timespec now = {};
+  clock_gettime(CLOCK_REALTIME, &now);
+  return now.tv_sec * 1'000'000'000 + now.tv_nsec;
+}
+
+std::uint64_t random_number() {
+  std::random_device device;
+  return static_cast<std::uint64_t>(device()) << 32 | device();
+}
 
 capture::Ping ping_of(const sinks::PingStatistics& ping) {
   return {.host = ping.host,
@@ -25,23 +48,6 @@ capture::Ping ping_of(const sinks::PingStatistics& ping) {
           .loss_percent = ping.loss_percent};
 }
 
-capture::End end_of(const sinks::Summary& summary) {
-  capture::End end;
-  for (const sinks::LossCount& loss : summary.losses) {
-    end.losses.push_back({.name = loss.name, .says = loss.says, .count = loss.count});
-  }
-  for (const std::string& probe : summary.probes.attached) {
-    end.probes.push_back({.name = probe, .why = {}});
-  }
-  for (const auto& probe : summary.probes.unavailable) {
-    end.probes.push_back({.name = probe.name, .why = probe.why});
-  }
-  if (summary.ping) {
-    end.ping = ping_of(*summary.ping);
-  }
-  return end;
-}
-
 // A chain that is through, or one of its rules.
 journey::ChainWalk chain_of(const decode::Event& event) {
   journey::ChainWalk walk{.base = *event.netfilter, .rules = {}};
@@ -54,9 +60,48 @@ journey::ChainWalk chain_of(const decode::Event& event) {
 
 }  // namespace
 
+Result<Recorder> Recorder::create(RecorderOptions options, const capture::Session& session,
+                                  journey::Names& live) {
+  capture::Rotation rotation(options.path, options.rotate_bytes, options.files);
+  capture::Session part = session;
+  std::string path = options.path;
+  if (options.rotate_bytes != 0) {
+    path = rotation.next(wall_ns());
+    part.capture = random_number();
+    part.part = rotation.part();
+  }
+  auto writer = capture::Writer::create(path, part);
+  if (!writer) {
+    return std::unexpected(writer.error());
+  }
+  return Recorder(*std::move(writer), std::move(rotation), std::move(options), std::move(part),
+                  live);
+}
+
+Recorder::Recorder(capture::Writer writer, capture::Rotation rotation, RecorderOptions options,
+                   capture::Session session, journey::Names& live)
+    : writer_(std::move(writer)),
+      rotation_(std::move(rotation)),
+      options_(std::move(options)),
+      session_(std::move(session)),
+      live_(live) {}
+
+std::size_t Recorder::PlaceHash::operator()(const Place& place) const {
+  const std::string_view name(place.device.name.bytes.data(), place.device.name.bytes.size());
+  std::size_t hash = std::hash<std::string_view>()(name);
+  for (const std::uint64_t part : {std::uint64_t{place.netns.inode}, place.netns.cookie,
+                                   std::uint64_t{place.device.index}, std::uint64_t{place.stage}}) {
+    hash = hash * 0x9e3779b97f4a7c15 + part;
+  }
+  return hash;
+}
+
 // The live name, and a note in the file when it is another than before.
 template <typename LookUp>
 const std::string& Recorder::name(const Key& key, LookUp look_up) {
+  if (known_.size() >= kMaxKnown && !known_.contains(key)) {
+    known_.clear();
+  }
   const auto [it, is_new] = known_.try_emplace(key);
   Known& known = it->second;
   if (known.turn != turn_) {
@@ -99,31 +144,68 @@ std::string Recorder::reset_reason(std::uint32_t reason) {
   return name({NameKind::kResetReason, reason, 0}, [&] { return live_.reset_reason(reason); });
 }
 
-void Recorder::describe(const decode::Event& event) {
-  journey::Hop hop{.netns = {.inode = event.netns.inode, .name = {}},
-                   .device = event.device,
-                   .stage = event.stage,
-                   .packet = event.packet,
-                   .drop = {},
-                   .socket = event.socket,
-                   .route = event.route,
-                   .chain = {},
-                   .nat = {}};
-  if (event.netfilter) {
-    hop.chain = chain_of(event);
+void Recorder::note_owner(std::uint64_t socket, const std::optional<journey::Process>& owner) {
+  if (socket == 0) {
+    return;
   }
-  if (event.netns.inode != 0) {
-    hop.netns.name = netns(event.netns);
+  const capture::Name note{.kind = NameKind::kOwner,
+                           .key = socket,
+                           .key2 = owner ? owner->pid : 0,
+                           .text = owner ? owner->name : ""};
+  const std::string text = fmt::format("{} {}", note.key2, note.text);
+  Known& known = known_[{NameKind::kOwner, socket, 0}];
+  if (known.text != text) {
+    known.text = text;
+    writer_.add(note);
   }
-  if (event.drop) {
-    hop.drop = journey::DropInfo{.raw = *event.drop};
-    hop.drop->reason = event.drop->has_reason ? drop_reason(event.drop->reason) : "";
-    if (hop.drop->reason.empty()) {  // which is dear to look up
-      hop.drop->function = symbol(event.drop->location);
+}
+
+const Recorder::PlaceWords& Recorder::words_of(const decode::Event& event) {
+  if (places_.size() >= kMaxPlaces) {
+    places_.clear();
+  }
+  const auto [it, is_new] =
+      places_.try_emplace({.netns = event.netns, .device = event.device, .stage = event.stage});
+  if (is_new) {
+    journey::Netns where{.inode = event.netns.inode, .name = {}};
+    if (where.inode != 0) {
+      where.name = netns(event.netns);
     }
+    it->second.netns = where.label();
+    it->second.comment = comment_place(where, event.device, event.stage);
   }
-  netns_ = hop.netns.label();
-  comment_ = hop_comment(hop);
+  return it->second;
+}
+
+void Recorder::describe(const decode::Event& event) {
+  const PlaceWords& place = words_of(event);
+  netns_ = place.netns;
+  comment_ = place.comment;
+  std::string told;
+  // What goes in is said anyway, and what the kernel did with what it took is not known yet.
+  if (event.drop || event.route || event.socket || event.netfilter) {
+    journey::Hop hop{.netns = {},
+                     .device = event.device,
+                     .stage = event.stage,
+                     .packet = event.packet,
+                     .drop = {},
+                     .socket = event.socket,
+                     .route = event.route,
+                     .chain = {},
+                     .nat = {}};
+    if (event.netfilter) {
+      hop.chain = chain_of(event);
+    }
+    if (event.drop) {
+      hop.drop = journey::DropInfo{.raw = *event.drop};
+      hop.drop->reason = event.drop->has_reason ? drop_reason(event.drop->reason) : "";
+      if (hop.drop->reason.empty()) {  // which is dear to look up
+        hop.drop->function = symbol(event.drop->location);
+      }
+    }
+    told = explain::hop_words(hop, nullptr);
+  }
+  add_to_comment(comment_, told, event.packet);
 }
 
 void Recorder::joined(std::uint64_t journey) {
@@ -133,29 +215,72 @@ void Recorder::joined(std::uint64_t journey) {
 }
 
 void Recorder::add_record(std::span<const std::byte> record) {
+  if (options_.snaplen < WINDOW_BYTES) {
+    decode::cut_packet(record, options_.snaplen, cut_);
+    record = cut_;
+  }
   const decode::PacketBytes packet = decode::packet_bytes(record);
   writer_.record(record, {.ethertype = packet.ethertype,
                           .len = packet.len,
                           .bytes = packet.bytes,
                           .netns = netns_,
                           .comment = comment_});
-  end_turn();
-}
-
-void Recorder::add_step(const capture::Step& step) {
-  writer_.add(step);
-  end_turn();
-}
-
-void Recorder::end(const sinks::Summary& summary) {
-  writer_.add(end_of(summary));
-  end_turn();
-}
-
-void Recorder::end_turn() {
-  ++turn_;
   netns_.clear();
   comment_.clear();
+}
+
+// What was lost since the file began.
+capture::End Recorder::end_of(const sinks::Summary& summary) {
+  capture::End end;
+  for (const sinks::LossCount& loss : summary.losses) {
+    const std::uint64_t before = std::exchange(losses_before_[loss.name], loss.count);
+    end.losses.push_back(
+        {.name = loss.name, .says = loss.says, .count = loss.count - std::min(before, loss.count)});
+  }
+  for (const std::string& probe : summary.probes.attached) {
+    end.probes.push_back({.name = probe, .why = {}});
+  }
+  for (const auto& probe : summary.probes.unavailable) {
+    end.probes.push_back({.name = probe.name, .why = probe.why});
+  }
+  if (summary.ping) {
+    end.ping = ping_of(*summary.ping);
+  }
+  return end;
+}
+
+void Recorder::end(const sinks::Summary& summary) { writer_.add(end_of(summary)); }
+
+// What is known is asked for again, so that the names that the next file needs are in it.
+void Recorder::next_file(const sinks::Summary& summary) {
+  if (error_) {
+    return;
+  }
+  capture::End end = end_of(summary);
+  end.goes_on = true;
+  writer_.add(end);
+  if (const Status written = writer_.flush(); !written) {
+    error_ = written.error();
+    return;
+  }
+  const std::string path = rotation_.next(wall_ns());
+  session_.part = rotation_.part();
+  auto writer = capture::Writer::create(path, session_);
+  if (!writer) {
+    error_ = writer.error();
+    return;
+  }
+  writer_ = *std::move(writer);
+  rotation_.keep_newest();
+  known_.clear();
+  places_.clear();
+}
+
+Status Recorder::flush() {
+  ++turn_;
+  places_.clear();
+  const Status written = writer_.flush();
+  return error_ ? Status(std::unexpected(*error_)) : written;
 }
 
 }  // namespace tracepkt::cli

@@ -6,9 +6,11 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <cstddef>
 #include <cstring>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <vector>
 
 #include "capture/reader.h"
@@ -30,7 +32,7 @@ class ChangingNames : public journey::Names {
   std::string netns_file(std::uint32_t) override { return "/run/netns/web"; }
   std::string drop_reason(std::uint32_t) override { return "NO_SOCKET"; }
   std::string symbol(std::uint64_t) override { return "icmp_rcv+0x1"; }
-  std::string rule(std::uint32_t, const decode::Netfilter&) override { return {}; }
+  std::string rule(std::uint32_t, const decode::Netfilter&) override { return ""; }
 
   std::string name;
   int asked = 0;
@@ -56,12 +58,11 @@ class RecorderTest : public ::testing::Test {
   ~RecorderTest() override { std::filesystem::remove(path_); }
 
   std::vector<Item> recorded(const std::function<void(Recorder&)>& session) {
-    auto writer = capture::Writer::create(path_, {});
-    EXPECT_TRUE(writer);
-    Recorder recorder(*std::move(writer), live_);
-    session(recorder);
-    recorder.end({});
-    EXPECT_TRUE(recorder.flush());
+    auto recorder = Recorder::create({.path = path_}, {}, live_);
+    EXPECT_TRUE(recorder);
+    session(*recorder);
+    recorder->end({});
+    EXPECT_TRUE(recorder->flush());
     auto reader = capture::Reader::open(path_);
     EXPECT_TRUE(reader);
     std::vector<Item> items;
@@ -80,9 +81,11 @@ TEST_F(RecorderTest, NamesComeBeforeWhatNeedsThemAndOnceUnlessTheyChange) {
   const auto items = recorded([&](Recorder& recorder) {
     recorder.netns({.inode = 7, .cookie = 1});
     recorder.add_step(step);
+    EXPECT_TRUE(recorder.flush());
     recorder.netns({.inode = 7, .cookie = 1});
     recorder.add_step(step);
     live_.name = "web";
+    EXPECT_TRUE(recorder.flush());
     recorder.netns({.inode = 7, .cookie = 1});
     recorder.add_step(step);
   });
@@ -93,12 +96,12 @@ TEST_F(RecorderTest, NamesComeBeforeWhatNeedsThemAndOnceUnlessTheyChange) {
                                  name("web"), Item(step), Item(capture::End())));
 }
 
-TEST_F(RecorderTest, WithinATurnANameStaysAsItIs) {
+TEST_F(RecorderTest, FromOneFlushToTheNextANameStaysAsItIs) {
   recorded([&](Recorder& recorder) {
     EXPECT_EQ(recorder.netns({.inode = 7, .cookie = 1}), "");
     live_.name = "web";
     EXPECT_EQ(recorder.netns({.inode = 7, .cookie = 1}), "");
-    recorder.add_step({});
+    EXPECT_TRUE(recorder.flush());
     EXPECT_EQ(recorder.netns({.inode = 7, .cookie = 1}), "web");
   });
   EXPECT_EQ(live_.asked, 2);
@@ -118,6 +121,88 @@ TEST_F(RecorderTest, ARecordIsKeptAsItCameAlsoOneThatCannotBeRead) {
                           Item(Name{.kind = NameKind::kReason, .key = 3, .text = "NO_SOCKET"}),
                           Item(capture::Record{.bytes = good}), Item(capture::Record{.bytes = bad}),
                           Item(capture::End())));
+}
+
+TEST_F(RecorderTest, ASocketsOwnerIsToldAgainOnlyWhenItIsAnother) {
+  const auto items = recorded([&](Recorder& recorder) {
+    const journey::Process curl{.pid = 12, .name = "curl"};
+    recorder.note_owner(0, curl);
+    for (const auto& owner : {std::optional(curl), std::optional(curl),
+                              std::optional<journey::Process>(), std::optional(curl)}) {
+      recorder.note_owner(5, owner);
+    }
+  });
+  const Item curl(Name{.kind = NameKind::kOwner, .key = 5, .key2 = 12, .text = "curl"});
+  EXPECT_THAT(items, ElementsAre(Item(capture::Session()), curl,
+                                 Item(Name{.kind = NameKind::kOwner, .key = 5, .key2 = 0}), curl,
+                                 Item(capture::End())));
+}
+
+TEST_F(RecorderTest, KeepsLessOfAPacketIfThatIsWanted) {
+  record_header header = {};
+  header.stage = STAGE_rx;
+  packet_section packet = {};
+  packet.section.id = SECTION_packet;
+  packet.section.size = offsetof(packet_section, bytes) + 64;
+  packet.len = 1000;
+  packet.captured = 64;
+  std::memset(packet.bytes, 7, 64);
+  std::vector<std::byte> bytes(sizeof(header) + packet.section.size);
+  std::memcpy(bytes.data(), &header, sizeof(header));
+  std::memcpy(bytes.data() + sizeof(header), &packet, packet.section.size);
+  auto recorder = Recorder::create({.path = path_, .snaplen = 24}, {}, live_);
+  ASSERT_TRUE(recorder);
+  recorder->add_record(bytes);
+  recorder->end({});
+  ASSERT_TRUE(recorder->flush());
+  auto reader = capture::Reader::open(path_);
+  ASSERT_TRUE(reader);
+  EXPECT_TRUE(reader->next());
+  const auto item = reader->next();
+  ASSERT_TRUE(item && std::holds_alternative<capture::Record>(*item));
+  const auto kept = decode::packet_bytes(std::get<capture::Record>(*item).bytes);
+  EXPECT_EQ(kept.bytes.size(), 24u);
+  EXPECT_EQ(kept.bytes[23], std::byte{7});
+  EXPECT_EQ(kept.len, 1000u);
+  EXPECT_TRUE(decode::decode_record(std::get<capture::Record>(*item).bytes));
+}
+
+TEST_F(RecorderTest, EachOfSeveralFilesHasItsNamesAndTheNewestStay) {
+  const std::string directory = ::testing::TempDir() + "/rotated" + std::to_string(getpid());
+  std::filesystem::create_directory(directory);
+  const std::string path = directory + "/it.pcapng";
+  auto recorder = Recorder::create({.path = path, .rotate_bytes = 1, .files = 2}, {}, live_);
+  ASSERT_TRUE(recorder);
+  sinks::Summary summary;
+  for (const std::uint64_t lost : {5, 5, 7}) {
+    recorder->netns({.inode = 7, .cookie = 1});
+    recorder->add_record(record());
+    EXPECT_TRUE(recorder->is_full());
+    summary.losses = {{.name = "ring_full", .says = "full", .count = lost}};
+    recorder->next_file(summary);
+  }
+  recorder->end(summary);
+  ASSERT_TRUE(recorder->flush());
+
+  const std::vector<std::string> files = capture::rotated_files(path);
+  ASSERT_EQ(files.size(), 2u);  // of four
+  EXPECT_NE(files[0].find("it_00003_"), std::string::npos);
+  EXPECT_NE(files[1].find("it_00004_"), std::string::npos);
+  auto reader = capture::Reader::open(files[0]);
+  ASSERT_TRUE(reader);
+  std::vector<Item> items;
+  while (auto item = reader->next()) {
+    items.push_back(*std::move(item));
+  }
+  ASSERT_EQ(items.size(), 4u);
+  EXPECT_EQ(std::get<capture::Session>(items[0]).part, 3u);
+  EXPECT_NE(std::get<capture::Session>(items[0]).capture, 0u);
+  EXPECT_TRUE(std::holds_alternative<Name>(items[1]));
+  EXPECT_EQ(items[2], Item(capture::Record{.bytes = record()}));
+  const auto& end = std::get<capture::End>(items[3]);
+  EXPECT_TRUE(end.goes_on);
+  EXPECT_EQ(end.losses.front().count, 2u);  // since the file before
+  std::filesystem::remove_all(directory);
 }
 
 }  // namespace

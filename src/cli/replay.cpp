@@ -5,19 +5,21 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <csignal>
+#include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
-#include <tuple>
-#include <unordered_map>
+#include <span>
 #include <utility>
+#include <variant>
+#include <vector>
 
 #include "base/text.h"
-#include "capture/reader.h"
-#include "cli/rule_scope.h"
+#include "cli/choice.h"
+#include "cli/file_names.h"
+#include "cli/ping_exchanges.h"
 #include "cli/standard_files.h"
 #include "decode/event.h"
 #include "filter/filter.h"
@@ -28,112 +30,6 @@
 
 namespace tracepkt::cli {
 namespace {
-
-// Names as the live run knew them.
-class FileNames : public journey::Names {
- public:
-  explicit FileNames(bool numeric) : numeric_(numeric) {}
-
-  void add(capture::Name&& name) {
-    names_.insert_or_assign({name.kind, name.key, name.key2}, std::move(name.text));
-  }
-
-  std::string netns(const decode::NetnsId& id) override {
-    return numeric_ ? std::string()
-                    : std::string(find(capture::NameKind::kNetns, id.inode, id.cookie));
-  }
-  std::string netns_file(std::uint32_t inode) override {
-    return numeric_ ? std::string() : std::string(find(capture::NameKind::kNetnsFile, inode));
-  }
-  std::string drop_reason(std::uint32_t reason) override {
-    const std::string_view name = find(capture::NameKind::kReason, reason);
-    return name.empty() ? "REASON_" + std::to_string(reason) : std::string(name);
-  }
-  std::string symbol(std::uint64_t address) override {
-    return std::string(find(capture::NameKind::kSymbol, address));
-  }
-  std::string rule(std::uint32_t inode, const decode::Netfilter& netfilter) override {
-    return std::string(
-        find(capture::NameKind::kRule, netfilter.rule, rule_scope(inode, netfilter)));
-  }
-
-  std::string socket_owner(std::uint64_t inode) override {
-    return std::string(find(capture::NameKind::kSocketOwner, inode));
-  }
-  std::string reset_reason(std::uint32_t reason) override {
-    return std::string(find(capture::NameKind::kResetReason, reason));
-  }
-
- private:
-  std::string_view find(capture::NameKind kind, std::uint64_t key, std::uint64_t key2 = 0) const {
-    const auto it = names_.find({kind, key, key2});
-    return it == names_.end() ? std::string_view() : it->second;
-  }
-
-  bool numeric_;
-  std::map<std::tuple<capture::NameKind, std::uint64_t, std::uint64_t>, std::string> names_;
-};
-
-// The journeys that are asked for. The filter is asked about a journey's first packet, whose bytes
-// the journey does not have: they are kept here until it ends.
-class Choice {
- public:
-  Choice(const TraceOptions& options, std::optional<filter::Filter> filter)
-      : options_(options), filter_(std::move(filter)) {}
-
-  void see(const decode::Event& event, std::span<const std::byte> record);
-  bool wants(const journey::Journey& journey);
-
- private:
-  bool passes_filter(std::uint64_t packet_id);
-  bool is_named(const journey::Netns& netns) const {
-    return netns.name == options_.netns || std::to_string(netns.inode) == options_.netns;
-  }
-
-  // Of packets that became part of another's journey, nobody says when they are not needed any
-  // more: the oldest go first.
-  static constexpr std::size_t kMaxKept = 65536;
-
-  const TraceOptions& options_;
-  std::optional<filter::Filter> filter_;
-  std::unordered_map<std::uint64_t, std::vector<std::byte>> records_;  // by packet
-  std::deque<std::uint64_t> order_;
-};
-
-void Choice::see(const decode::Event& event, std::span<const std::byte> record) {
-  if (!filter_ || !event.packet || records_.contains(event.packet_id)) {
-    return;
-  }
-  records_.emplace(event.packet_id, std::vector<std::byte>(record.begin(), record.end()));
-  order_.push_back(event.packet_id);
-  if (order_.size() > kMaxKept) {
-    records_.erase(order_.front());
-    order_.pop_front();
-  }
-}
-
-bool Choice::passes_filter(std::uint64_t packet_id) {
-  const auto it = records_.find(packet_id);
-  if (it == records_.end()) {
-    return false;
-  }
-  const auto bytes = decode::packet_bytes(it->second);
-  const bool passes = filter::matches(*filter_, bytes.ethertype, bytes.len, bytes.bytes);
-  records_.erase(it);
-  return passes;
-}
-
-bool Choice::wants(const journey::Journey& journey) {
-  const auto here = [&](const journey::Hop& hop) {
-    return (options_.netns.empty() || is_named(hop.netns)) &&
-           (options_.device.empty() || hop.device.name.view() == options_.device);
-  };
-  return (!filter_ || passes_filter(journey.packet_id)) &&
-         (!options_.journey || journey.id == *options_.journey) &&
-         (!options_.outcome || journey.outcome.kind == *options_.outcome) &&
-         ((options_.netns.empty() && options_.device.empty()) ||
-          std::ranges::any_of(journey.hops, here));
-}
 
 // Of one journey that is asked for, the others of its exchange: they end before it or after it.
 class Partners {
@@ -186,8 +82,8 @@ std::string selection_words(const TraceOptions& options) {
   };
   add("--journey ", options.journey ? std::to_string(*options.journey) : "");
   add("--outcome ", options.outcome ? std::string(outcome_name(*options.outcome)) : "");
-  add("--netns ", options.netns);
-  add("--dev ", options.device);
+  add("--netns ", options.read.netns);
+  add("--dev ", options.read.device);
   add("", options.filter);
   return fmt::format("{}", fmt::join(words, " "));
 }
@@ -207,78 +103,138 @@ sinks::PingStatistics statistics_of(const capture::Ping& ping) {
           .rtt_line = ping.rtt_line};
 }
 
+// Of what a capture says was lost: a file in several parts says it in each of them, and one that
+// somebody made up says it as often as he likes.
+constexpr std::size_t kMaxCounts = 256;
+
+// --sort keeps so many journeys, of some KB each, without --count.
+constexpr std::size_t kMostSorted = 10'000;
+
+// The longest journeys, when they are wanted first.
+class Longest {
+ public:
+  explicit Longest(std::size_t most) : most_(most) {}
+
+  // Gives back the one that there is no room for.
+  std::optional<journey::Journey> add(journey::Journey&& journey) {
+    kept_.push_back(std::move(journey));
+    std::ranges::push_heap(kept_, is_before);
+    if (kept_.size() <= most_) {
+      return std::nullopt;
+    }
+    std::ranges::pop_heap(kept_, is_before);
+    journey::Journey shortest = std::move(kept_.back());
+    kept_.pop_back();
+    return shortest;
+  }
+
+  std::vector<journey::Journey> take() {
+    std::ranges::sort(kept_, is_before);
+    return std::exchange(kept_, {});
+  }
+
+ private:
+  // Of the same length, the first seen first.
+  static bool is_before(const journey::Journey& a, const journey::Journey& b) {
+    return std::pair(b.duration_ns(), a.id) < std::pair(a.duration_ns(), b.id);
+  }
+
+  std::size_t most_;
+  std::vector<journey::Journey> kept_;  // a heap: the shortest in front
+};
+
 class Replay {
  public:
-  Replay(const TraceOptions& options, std::optional<filter::Filter> filter, capture::Reader reader,
-         const ReplayOutput& output)
+  Replay(const TraceOptions& options, Reading& reading, const ReplayOutput& output)
       : options_(options),
         output_(output),
-        choice_(options, std::move(filter)),
-        reader_(std::move(reader)),
+        choice_(options.read, options.outcome, std::move(reading.filter)),
+        files_(std::move(reading.files)),
+        signals_(reading.signals),
         out_(output.fd, options.common.color),
         err_(STDERR_FILENO, sinks::ColorMode::kNever),
-        names_(options.common.numeric) {}
+        names_(options.common.numeric),
+        longest_(std::min<std::size_t>(kMostSorted, options.common.count.value_or(kMostSorted))) {}
 
   Status run();
 
  private:
   void take(capture::Session&& session);
-  void take(capture::Record&& record);
+  void take(const capture::Record& record) { take_record(record.bytes); }
+  void take_record(std::span<const std::byte> record);
   void take(const capture::Step& step);
   void take(capture::Name&& name) { names_.add(std::move(name)); }
   void take(const capture::End& end);
-  void ended(const journey::Journey& journey);
-  void show(const journey::Journey& journey);
+  void take(const capture::Exchange& exchange);
+  void ended(journey::Journey&& journey);
+  void show(journey::Journey&& journey);
+  void show_rest();
   std::unique_ptr<sinks::Sink> make_sink(const sinks::Clock& clock);
   // One journey is asked for, and then those that belong to it are to be seen with it.
   bool is_for_one() const {
     return options_.journey || (!output_.report && sinks::is_picture(options_.common.format));
   }
   bool wants_more() const {
-    return !options_.common.count || summary_.journeys < *options_.common.count;
+    return options_.by_duration || !options_.common.count ||
+           summary_.journeys < *options_.common.count;
   }
 
   const TraceOptions& options_;
   ReplayOutput output_;
   Choice choice_;
   Partners partners_;
-  capture::Reader reader_;
+  CaptureFiles files_;
+  Signals& signals_;
   sinks::Output out_;
   sinks::Output err_;
   FileNames names_;
   std::optional<journey::Builder> builder_;
   std::unique_ptr<sinks::Sink> sink_;
+  PingExchanges exchanges_;
+  Longest longest_;
   std::optional<std::uint64_t> live_count_;  // the live run showed so many, and no more
   std::uint64_t ended_ = 0;                  // journeys, also those that nobody asked for
   std::uint64_t undecodable_ = 0;
+  std::uint64_t items_ = 0;
   bool has_end_ = false;
-  bool has_second_ = false;
   sinks::Summary summary_;
 };
 
 void Replay::take(capture::Session&& session) {
-  if (builder_) {
-    has_second_ = true;
-    return;
-  }
-  live_count_ = session.count;
+  live_count_ = session.command == "trace" ? session.count : std::nullopt;
   summary_.kernel = session.kernel;
-  sink_ = make_sink({.wall_minus_monotonic_ns = session.wall_minus_monotonic_ns});
+  const sinks::Clock clock{.wall_minus_monotonic_ns = session.wall_minus_monotonic_ns};
+  choice_.set_clock(clock);
+  sink_ = make_sink(clock);
   journey::BuilderOptions builder_options;
   if (session.silence_ns != 0) {
     builder_options.silence_ns = session.silence_ns;
   }
-  builder_.emplace(names_, [this](journey::Journey&& journey) { ended(journey); }, builder_options);
+  builder_.emplace(
+      names_, [this](journey::Journey&& journey) { ended(std::move(journey)); }, builder_options);
 }
 
-void Replay::take(capture::Record&& record) {
+std::unique_ptr<sinks::Sink> Replay::make_sink(const sinks::Clock& clock) {
+  if (output_.report) {
+    // A report travels: in which folders its capture lay is nobody's business.
+    const std::string& path = options_.read.files.front();
+    return std::make_unique<sinks::ReportSink>(
+        out_, clock,
+        sinks::ReportInfo{.file = path == "-" ? "standard input" : path.substr(path.rfind('/') + 1),
+                          .selection = selection_words(options_)});
+  }
+  return sinks::make_sink(options_.common.format, out_, err_, clock,
+                          options_.common.verbosity > 0 || options_.common.rules);
+}
+
+void Replay::take_record(std::span<const std::byte> record) {
   ++summary_.events;
-  auto event = decode::decode_record(record.bytes);
+  auto event = decode::decode_record(record);
   if (!event) {
     ++undecodable_;
     return;
   }
-  choice_.see(*event, record.bytes);
+  choice_.see(*event, record);
   builder_->add(*std::move(event));
 }
 
@@ -290,63 +246,86 @@ void Replay::take(const capture::Step& step) {
     case capture::StepKind::kFinishEcho:
       builder_->finish_echo(static_cast<std::uint16_t>(step.value));
       break;
+    case capture::StepKind::kFinish:
+      builder_->finish();
+      break;
+    case capture::StepKind::kEchoSent:
+      exchanges_.expect(step.value);
+      break;
+    case capture::StepKind::kDropsBegin:
+    case capture::StepKind::kDropsShown:
+    case capture::StepKind::kDropsEnd:
+      break;
   }
 }
 
 void Replay::take(const capture::End& end) {
   has_end_ = true;
-  for (const capture::Loss& loss : end.losses) {
-    summary_.losses.push_back({.name = loss.name, .says = loss.says, .count = loss.count});
-  }
-  for (const capture::Probe& probe : end.probes) {
-    if (probe.why.empty()) {
-      summary_.probes.attached.push_back(probe.name);
-    } else {
-      summary_.probes.unavailable.push_back({.name = probe.name, .why = probe.why});
-    }
-  }
+  add_end(end, summary_);
   if (end.ping) {
     summary_.ping = statistics_of(*end.ping);
   }
 }
 
-std::unique_ptr<sinks::Sink> Replay::make_sink(const sinks::Clock& clock) {
-  if (output_.report) {
-    // A report travels: in which folders its capture lay is nobody's business.
-    const std::string& path = options_.read_file;
-    return std::make_unique<sinks::ReportSink>(
-        out_, clock,
-        sinks::ReportInfo{.file = path == "-" ? "standard input" : path.substr(path.rfind('/') + 1),
-                          .selection = selection_words(options_)});
+void Replay::take(const capture::Exchange& exchange) {
+  if (is_for_one()) {
+    return;  // it is shown with what belongs to it
   }
-  return sinks::make_sink(options_.common.format, out_, err_, clock,
-                          options_.common.verbosity > 0 || options_.common.rules);
+  const std::vector<journey::Journey> journeys = exchanges_.take(exchange.seq);
+  if (wants_more() && (!journeys.empty() || !choice_.chooses()) && !options_.by_duration) {
+    sink_->exchange(shown_exchange(exchange, journeys));
+  }
 }
 
-void Replay::ended(const journey::Journey& journey) {
+void Replay::ended(journey::Journey&& journey) {
   ++ended_;
   if ((live_count_ && ended_ > *live_count_) || !wants_more()) {
     return;
   }
-  const bool wanted = choice_.wants(journey);
+  const bool wanted =
+      choice_.wants(journey) && (!options_.journey || journey.id == *options_.journey);
   if (is_for_one()) {
-    partners_.take(journey, wanted, [this](const journey::Journey& one) { show(one); });
+    partners_.take(journey, wanted,
+                   [this](const journey::Journey& one) { show(journey::Journey(one)); });
   } else if (wanted) {
-    show(journey);
+    show(std::move(journey));
   }
 }
 
-void Replay::show(const journey::Journey& journey) {
+void Replay::show(journey::Journey&& journey) {
   summary_.count(journey);
-  sink_->journey(journey);
+  if (is_for_one()) {
+    sink_->journey(journey);
+  } else if (options_.by_duration) {
+    summary_.shorter += longest_.add(std::move(journey)) ? 1 : 0;
+  } else if (const auto other = exchanges_.keep(std::move(journey))) {
+    sink_->journey(*other);
+  }
   if (out_.is_stuck()) {
     out_.flush();
   }
 }
 
+// What waited for something that did not come: for the others, to be sorted, or for the rest of a
+// file that was cut.
+void Replay::show_rest() {
+  for (const journey::Journey& journey :
+       options_.by_duration ? longest_.take() : exchanges_.take_rest()) {
+    sink_->journey(journey);
+  }
+}
+
 Status Replay::run() {
-  while (!has_second_ && wants_more() && !out_.closed()) {
-    auto item = reader_.next();
+  bool interrupted = false;
+  while (wants_more() && !out_.closed() && !interrupted) {
+    // To ask costs more than to read a record.
+    interrupted = ++items_ % kItemsBetweenLooks == 0 && signals_.arrived();
+    if (const auto record = builder_ ? files_.next_record() : std::nullopt) {
+      take_record(*record);
+      continue;
+    }
+    auto item = files_.next();
+    interrupted = interrupted || (!item && signals_.arrived());
     if (!item) {
       break;
     }
@@ -355,59 +334,86 @@ Status Replay::run() {
     }
     std::visit([this](auto&& one) { take(std::forward<decltype(one)>(one)); }, *std::move(item));
   }
-  if (builder_) {
-    builder_->finish();
+  if (!builder_) {
+    take(capture::Session());
   }
-  const bool is_read = wants_more();
+  builder_->finish();
+  show_rest();
+  const bool is_read = wants_more() && !interrupted;
   if (!has_end_) {
     summary_.losses.push_back({.name = "undecodable",
                                .says = "events that this program could not read",
                                .count = undecodable_});
   }
-  summary_.damage = {.places = reader_.damage().places,
-                     .bytes = reader_.damage().bytes,
-                     .has_end = has_end_ || !is_read};
+  summary_.damage = files_.damage(!is_read);
   sink_->summary(summary_);
   if (output_.report) {
     err_.write(sinks::summary_words(summary_));
     err_.flush();
   }
-  if (const Status good = reader_.status(); !good) {
+  if (const Status good = files_.status(); !good) {
     return good;
   }
   if (is_for_one() && summary_.journeys == 0) {
     return failure(
-        fmt::format("no journey in {} is like that", printable(options_.read_file)),
+        fmt::format("no journey in {} is like that", printable(options_.read.files.front())),
         "tracepkt trace -r FILE --format json shows those that there are, with their id");
-  }
-  if (has_second_) {
-    return failure(fmt::format("{} holds more than one capture, of which only the first is shown",
-                               printable(options_.read_file)));
   }
   return check_written(out_);
 }
 
 }  // namespace
 
-Status replay(const TraceOptions& options, capture::Reader reader, const ReplayOutput& output) {
+void add_end(const capture::End& end, sinks::Summary& summary) {
+  for (const capture::Loss& loss : end.losses) {
+    const auto known = std::ranges::find(summary.losses, loss.name, &sinks::LossCount::name);
+    if (known != summary.losses.end()) {
+      known->count += loss.count;
+    } else if (summary.losses.size() < kMaxCounts) {
+      summary.losses.push_back({.name = loss.name, .says = loss.says, .count = loss.count});
+    }
+  }
+  summary.probes = {};
+  for (const capture::Probe& probe : end.probes) {
+    if (probe.why.empty()) {
+      summary.probes.attached.push_back(probe.name);
+    } else {
+      summary.probes.unavailable.push_back({.name = probe.name, .why = probe.why});
+    }
+  }
+}
+
+Result<Reading> start_reading(const ReadOptions& options, const std::string& expression) {
   std::optional<filter::Filter> filter;
-  if (!options.filter.empty()) {
-    auto compiled = filter::compile(options.filter);
+  if (!expression.empty()) {
+    auto compiled = filter::compile(expression);
     if (!compiled) {
       return std::unexpected(compiled.error());
     }
     filter = *std::move(compiled);
   }
-  std::signal(SIGPIPE, SIG_IGN);  // a reader that goes away is an error of write()
-  return Replay(options, std::move(filter), std::move(reader), output).run();
+  auto signals = Signals::block();
+  if (!signals) {
+    return std::unexpected(signals.error());
+  }
+  auto files = CaptureFiles::open(options.files, signals->fd());
+  if (!files) {
+    return std::unexpected(files.error());
+  }
+  return Reading{
+      .filter = std::move(filter), .signals = *std::move(signals), .files = *std::move(files)};
 }
 
 Status replay(const TraceOptions& options) {
-  auto reader = capture::Reader::open(options.read_file);
-  if (!reader) {
-    return std::unexpected(reader.error());
+  auto reading = start_reading(options.read, options.filter);
+  if (!reading) {
+    return std::unexpected(reading.error());
   }
-  return replay(options, *std::move(reader), {});
+  return replay(options, *std::move(reading), {});
+}
+
+Status replay(const TraceOptions& options, Reading reading, const ReplayOutput& output) {
+  return Replay(options, reading, output).run();
 }
 
 }  // namespace tracepkt::cli

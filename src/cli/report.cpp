@@ -11,7 +11,6 @@
 
 #include "base/fd.h"
 #include "base/text.h"
-#include "capture/reader.h"
 #include "cli/exit_status.h"
 #include "cli/options.h"
 #include "cli/replay.h"
@@ -30,7 +29,7 @@ std::string_view extension(const ReportOptions& options) {
 
 // today.pcapng -> today.html, in the same folder.
 std::string name_beside(const ReportOptions& options) {
-  std::string_view name = options.reading.read_file;
+  std::string_view name = options.reading.read.files.front();
   for (const std::string_view suffix : {".pcapng", ".pcap", ".ntar"}) {
     if (name.ends_with(suffix) && name.size() > suffix.size() &&
         name[name.size() - suffix.size() - 1] != '/') {
@@ -96,7 +95,7 @@ Status OutputFile::finish() {
 
 // The name of the file to write, or why it is better not written.
 Result<std::string> output_path(const ReportOptions& options) {
-  const std::string& input = options.reading.read_file;
+  const std::string& input = options.reading.read.files.front();
   const bool by_name = !options.output_file.empty();
   if (!by_name && input == "-") {
     return failure("the capture comes from the standard input: say with -o where the report goes",
@@ -135,19 +134,19 @@ Status make_report(const ReportOptions& options) {
     }
     path = *std::move(chosen);
   }
-  auto reader = capture::Reader::open(reading.read_file);
-  if (!reader) {
-    return std::unexpected(reader.error());
+  auto source = start_reading(reading.read, reading.filter);
+  if (!source) {
+    return std::unexpected(source.error());
   }
   if (to_stdout) {
-    return replay(reading, *std::move(reader), output);
+    return replay(reading, *std::move(source), output);
   }
   auto file = OutputFile::create(path);
   if (!file) {
     return std::unexpected(file.error());
   }
   output.fd = file->fd();
-  if (Status read = replay(reading, *std::move(reader), output); !read) {
+  if (Status read = replay(reading, *std::move(source), output); !read) {
     return read;
   }
   if (Status finished = file->finish(); !finished) {

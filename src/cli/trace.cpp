@@ -92,14 +92,14 @@ Status TraceSession::prepare() {
     return std::unexpected(filter.error());
   }
   std::vector<int> also;
-  if (!options_.netns.empty()) {
+  if (!options_.read.netns.empty()) {
     also.push_back(CAP_SYS_ADMIN);
   }
   if (auto allowed = kernel::require(kernel::read_rights(), also, "tracing"); !allowed) {
     return allowed;
   }
-  if (!options_.netns.empty()) {
-    auto netns = kernel::open_netns(options_.netns);
+  if (!options_.read.netns.empty()) {
+    auto netns = kernel::open_netns(options_.read.netns);
     if (!netns) {
       return std::unexpected(netns.error());
     }
@@ -219,7 +219,7 @@ std::expected<int, NoCommand> TraceSession::run() {
 }  // namespace
 
 int run_trace(const TraceOptions& options) {
-  if (!options.read_file.empty()) {
+  if (!options.read.files.empty()) {
     const Status status = replay(options);
     return status ? kOk : report(status.error());
   }

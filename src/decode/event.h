@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "decode/notes.h"
@@ -111,6 +112,9 @@ struct PacketBytes {
   std::span<const std::byte> bytes;
 };
 PacketBytes packet_bytes(std::span<const std::byte> record);
+
+// The record with at most `most` bytes of its packet.
+void cut_packet(std::span<const std::byte> record, std::size_t most, std::vector<std::byte>& out);
 
 // The stage's name as output shows it: "tx", "deliver", ...
 std::string_view stage_name(stage_id stage);

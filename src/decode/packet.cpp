@@ -160,6 +160,12 @@ bool Address::is_multicast() const {
 }
 
 std::string Address::text() const {
+  std::string text;
+  append_text(text);
+  return text;
+}
+
+void Address::append_text(std::string& out) const {
   if (family == 4) {
     // inet_ntop takes a detour by printf.
     std::array<char, INET_ADDRSTRLEN> text;
@@ -170,11 +176,13 @@ std::string Address::text() const {
       }
       end = std::to_chars(end, text.data() + text.size(), bytes[i]).ptr;
     }
-    return {text.data(), end};
+    out.append(text.data(), end);
+  } else if (family == 6) {
+    std::array<char, INET6_ADDRSTRLEN> text = {};
+    if (inet_ntop(AF_INET6, bytes.data(), text.data(), text.size()) != nullptr) {
+      out += text.data();
+    }
   }
-  std::array<char, INET6_ADDRSTRLEN> buffer = {};
-  const char* text = inet_ntop(AF_INET6, bytes.data(), buffer.data(), buffer.size());
-  return family != 6 || text == nullptr ? "" : text;
 }
 
 EchoKind Packet::echo_kind() const {
@@ -226,15 +234,27 @@ std::string Packet::tcp_flags_text() const {
 }
 
 std::string Packet::addresses_text() const {
-  if (!is_ip()) {
-    return "";
+  std::string text;
+  append_addresses(text);
+  return text;
+}
+
+void Packet::append_addresses(std::string& out) const {
+  const auto append = [&](const Address& address, std::uint16_t port) {
+    const bool in_brackets = has_ports && address.family == 6;
+    out += in_brackets ? "[" : "";
+    address.append_text(out);
+    out += in_brackets ? "]" : "";
+    if (has_ports) {
+      std::array<char, 6> text = {':'};
+      out.append(text.data(), std::to_chars(text.data() + 1, text.data() + text.size(), port).ptr);
+    }
+  };
+  if (is_ip()) {
+    append(src, sport);
+    out += " -> ";
+    append(dst, dport);
   }
-  if (!has_ports) {
-    return fmt::format("{} -> {}", src.text(), dst.text());
-  }
-  const bool v6 = src.family == 6;
-  return fmt::format("{}{}{}:{} -> {}{}{}:{}", v6 ? "[" : "", src.text(), v6 ? "]" : "", sport,
-                     v6 ? "[" : "", dst.text(), v6 ? "]" : "", dport);
 }
 
 Packet parse_packet(std::uint16_t ethertype, std::uint32_t len,

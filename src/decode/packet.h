@@ -17,6 +17,7 @@ struct Address {
   std::array<std::uint8_t, 16> bytes = {};
 
   std::string text() const;
+  void append_text(std::string& out) const;
   bool is_multicast() const;
   auto operator<=>(const Address&) const = default;
 };
@@ -77,6 +78,7 @@ struct Packet {
   std::string tcp_flags_text() const;
   // "10.0.0.1:53 -> 10.0.0.2:4711", without ports where there are none; empty for what is no IP.
   std::string addresses_text() const;
+  void append_addresses(std::string& out) const;
 };
 
 // Parses `bytes`, the packet from its network header on; `len` is its whole length, of which

@@ -68,18 +68,29 @@ std::string duration_words(std::uint64_t duration_ns) {
 }
 
 std::string packet_words(const decode::Packet& packet) {
-  std::string words = packet.protocol_name();
+  std::string words;
+  append_packet_words(words, packet);
+  return words;
+}
+
+void append_packet_words(std::string& out, const decode::Packet& packet) {
+  out += packet.protocol_name();
   if (packet.arp) {
-    words += ' ' + arp_words(*packet.arp);
+    out += ' ' + arp_words(*packet.arp);
   }
   if (packet.is_ip()) {
-    words += ' ' + packet.addresses_text();
+    out += ' ';
+    packet.append_addresses(out);
   }
   if (const std::string transport = transport_words(packet); !transport.empty()) {
-    words += ", " + transport;
+    out += ", ";
+    out += transport;
   }
-  words += fmt::format(", {} bytes", packet.len);
-  return packet.first_fragment ? words + ", the first of its fragments" : words;
+  out += ", ";
+  const fmt::format_int len(packet.len);
+  out.append(len.data(), len.size());
+  out += " bytes";
+  out += packet.first_fragment ? ", the first of its fragments" : "";
 }
 
 std::string hop_words(const Hop& hop, const Hop* before) {

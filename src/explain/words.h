@@ -10,6 +10,7 @@ namespace tracepkt::explain {
 
 // "icmp 10.0.0.1 -> 10.0.0.2, echo request 7/1, 84 bytes"
 std::string packet_words(const decode::Packet& packet);
+void append_packet_words(std::string& out, const decode::Packet& packet);
 
 // What was decided at this hop; may be empty. `before` is the hop before it in the journey, or
 // null: what did not change since is not repeated.

@@ -80,8 +80,7 @@ std::uint64_t Builder::add(Event&& event) {
   const bool known = by_packet_.contains(event.packet_id);
   // An end or a note alone, of a buffer too many or of a packet whose events were lost, tells
   // nothing; nor do chains that an unknown packet passed.
-  if (!known &&
-      (event.stage == STAGE_end || event.stage == STAGE_netfilter || is_note(event))) {
+  if (!known && (event.stage == STAGE_end || event.stage == STAGE_netfilter || is_note(event))) {
     return 0;
   }
   if (!known && may_be_early(event)) {

@@ -35,18 +35,14 @@ class DropsJson : public DropsView {
   }
 
  private:
-  std::int64_t wall_ns(std::uint64_t monotonic_ns) const {
-    return static_cast<std::int64_t>(monotonic_ns) + clock_.wall_minus_monotonic_ns;
-  }
-
   void write_group(const DropGroup& group, double interval_s) {
     const journey::Outcome& outcome = group.sample.outcome;
     JsonWriter json;
     json.begin_object().field("type", "drops").field("id", group.id);
     json.field("count", group.count).field("bytes", group.bytes).field("fresh", group.fresh());
     json.field("rate", interval_s > 0 ? static_cast<double>(group.fresh()) / interval_s : 0.0);
-    json.field("first_ns", wall_ns(group.sample.begin_ns()));
-    json.field("last_ns", wall_ns(group.last_ns));
+    json.field("first_ns", clock_.wall_ns(group.sample.begin_ns()));
+    json.field("last_ns", clock_.wall_ns(group.last_ns));
     write_netns(json.key("netns"), outcome.netns);
     write_device(json.key("dev"), outcome.device);
     if (group.process) {

@@ -140,6 +140,14 @@ std::string left_out(const DropsReport& report) {
   return words;
 }
 
+void write_last_lines(Output& out, const DropsReport& report, const Summary& summary) {
+  out.write(fmt::format("{} {} in {:.1f} s, of {}{}", report.drops,
+                        report.drops == 1 ? "drop" : "drops", report.elapsed_s,
+                        kinds_text(report.groups.size()), loss_words(summary)));
+  out.write(left_out(report));
+  out.flush();
+}
+
 void write_all(Output& out, const DropsReport& report, const Summary& summary) {
   const DropsTable table(out);
   if (!report.groups.empty()) {
@@ -157,11 +165,8 @@ void write_all(Output& out, const DropsReport& report, const Summary& summary) {
       out.write(line + "\n");
     }
   }
-  out.write(fmt::format("\n{} {} in {:.1f} s, of {}{}", report.drops,
-                        report.drops == 1 ? "drop" : "drops", report.elapsed_s,
-                        kinds_text(report.groups.size()), loss_words(summary)));
-  out.write(left_out(report));
-  out.flush();
+  out.write("\n");
+  write_last_lines(out, report, summary);
 }
 
 class DropsScreen : public DropsView {
@@ -243,8 +248,7 @@ class DropsLines : public DropsView {
 
  private:
   std::string time_text(std::uint64_t monotonic_ns) const {
-    const auto seconds = static_cast<std::time_t>(
-        (static_cast<std::int64_t>(monotonic_ns) + clock_.wall_minus_monotonic_ns) / 1'000'000'000);
+    const auto seconds = static_cast<std::time_t>(clock_.wall_ns(monotonic_ns) / 1'000'000'000);
     std::tm local = {};
     localtime_r(&seconds, &local);
     return fmt::format("{:%H:%M:%S}", local);
@@ -254,10 +258,27 @@ class DropsLines : public DropsView {
   Clock clock_;
 };
 
+class DropsLastLines : public DropsView {
+ public:
+  explicit DropsLastLines(Output& out) : out_(out) {}
+
+  void interval(const DropsReport&) override {}
+  void end(const DropsReport& report, const Summary& summary) override {
+    write_last_lines(out_, report, summary);
+  }
+
+ private:
+  Output& out_;
+};
+
 }  // namespace
 
 std::unique_ptr<DropsView> make_drops_screen(Output& out) {
   return std::make_unique<DropsScreen>(out);
+}
+
+std::unique_ptr<DropsView> make_drops_last_lines(Output& out) {
+  return std::make_unique<DropsLastLines>(out);
 }
 
 std::unique_ptr<DropsView> make_drops_lines(Output& out, const Clock& clock) {

@@ -33,6 +33,8 @@ class DropsView {
 // A screen where `out` is a terminal and the format is the table. `out` must outlive the view.
 std::unique_ptr<DropsView> make_drops_screen(Output& out);
 std::unique_ptr<DropsView> make_drops_lines(Output& out, const Clock& clock);
+// The sum alone, in words.
+std::unique_ptr<DropsView> make_drops_last_lines(Output& out);
 std::unique_ptr<DropsView> make_drops_json(Output& out, const Clock& clock);
 
 }  // namespace tracepkt::sinks

@@ -224,8 +224,7 @@ void JsonSink::journey(const journey::Journey& journey) {
   json.begin_object().field("type", "journey").field("id", journey.id).key("exchange");
   journey.exchange == 0 ? json.null() : json.value(journey.exchange);
   json.field("direction", journey::direction_name(journey.direction));
-  json.field("begin_ns",
-             static_cast<std::int64_t>(journey.begin_ns()) + clock_.wall_minus_monotonic_ns);
+  json.field("begin_ns", clock_.wall_ns(journey.begin_ns()));
   json.field("duration_ns", journey.duration_ns());
   write_packet(json.key("packet"), journey.packet);
   json.key("hops").begin_array();
@@ -279,7 +278,7 @@ std::string summary_json(const Summary& summary) {
       .field("lost_sight", summary.lost_sight)
       .field("events", summary.events);
   write_losses(json, summary);
-  json.field("not_shown", summary.not_shown).field("kernel", summary.kernel);
+  json.field("not_shown", summary.not_shown + summary.shorter).field("kernel", summary.kernel);
   write_probes(json, summary.probes);
   if (summary.ping) {
     write_ping(json.key("ping"), *summary.ping);

@@ -79,6 +79,7 @@ struct Summary {
   std::uint64_t lost_sight = 0;
   std::uint64_t events = 0;
   std::uint64_t not_shown = 0;    // journeys that the output was too slow for
+  std::uint64_t shorter = 0;      // journeys that were not shown beside so many longer ones
   std::vector<LossCount> losses;  // every cause, also those of 0
   std::string kernel;
   ProbeCount probes;
@@ -94,6 +95,12 @@ struct Summary {
 // How time is told: events carry CLOCK_MONOTONIC, people and JSON want the wall clock.
 struct Clock {
   std::int64_t wall_minus_monotonic_ns = 0;
+
+  // Of any numbers, as a damaged file has them.
+  std::int64_t wall_ns(std::uint64_t monotonic_ns) const {
+    return static_cast<std::int64_t>(monotonic_ns +
+                                     static_cast<std::uint64_t>(wall_minus_monotonic_ns));
+  }
 };
 
 class Sink {

@@ -59,6 +59,9 @@ std::string loss_words(const Summary& summary) {
         "  {} packets were traced but not shown, because the output was too slow for them\n",
         summary.not_shown);
   }
+  if (summary.shorter > 0) {
+    words += fmt::format("  not shown: {} that took less time than these\n", summary.shorter);
+  }
   for (const ProbeCount::Unavailable& probe : summary.probes.unavailable) {
     words += fmt::format("  not seen: {} ({})\n", probe.name, probe.why);
   }

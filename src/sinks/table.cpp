@@ -105,10 +105,9 @@ void TableSink::rows(const Journey& journey, const Columns& columns, std::uint64
     }
     const std::string netns = shortened(printable(hop.netns.label()), columns.netns);
     const std::string device = shortened(device_text(hop.device), columns.device);
-    const std::string left = "  " + pad_right(netns, columns.netns) + "  " +
-                             pad_right(device, columns.device) + "  " +
-                             pad_right(decode::stage_name(hop.stage),
-                                       kStageWidth + kBetweenColumns);
+    const std::string left =
+        "  " + pad_right(netns, columns.netns) + "  " + pad_right(device, columns.device) + "  " +
+        pad_right(decode::stage_name(hop.stage), kStageWidth + kBetweenColumns);
     const std::string words = explain::hop_words(hop, before);
     const double us = static_cast<double>(hop.time_ns - std::min(hop.time_ns, since_ns)) / 1000;
     const std::string time = fmt::format("{:.1f}", us);

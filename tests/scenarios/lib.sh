@@ -159,14 +159,82 @@ validate_json() {
 
 ### The program
 
+# With TRACEPKT_ALSO_RECORD every live session keeps a capture too, unless the scenario says -w or -r itself, and
+# what -r shows of it must be what was shown live, byte for byte. Other programs read all of them at the end.
+also_record=${TRACEPKT_ALSO_RECORD:-}
+capture='' capture_number=0 replay_as=()
+record_too() { # args...: sets tp_args
+	tp_args=("$@") capture='' replay_as=()
+	[ -n "$also_record" ] && [ $# -gt 0 ] || return 0
+	local word previous='' command=trace options=()
+	case $1 in
+		ping | trace) ;;
+		drops) command=drops ;;
+		doctor | probes | help | mtr | report | demo) return 0 ;;
+	esac
+	for word; do
+		case $previous in --format | --color) options+=("$word") ;; esac
+		case $word in
+			-w | -r | -w?* | -r?* | -h | --help | --version | --rotate* | --files* | --snaplen*) return 0 ;;
+			--) break ;;
+			--format | --color | --format=* | --color=* | -n | -v | --rules) options+=("$word") ;;
+		esac
+		previous=$word
+	done
+	capture_number=$((capture_number + 1))
+	mkdir -p "$work/captures"
+	capture=$work/captures/$capture_number.pcapng
+	replay_as=("$command" -r "$capture" "${options[@]}")
+	case $1 in
+		ping | trace | drops) tp_args=("$1" -w "$capture" "${@:2}") ;;
+		*) tp_args=(-w "$capture" "$@") ;; # tracepkt HOST
+	esac
+}
+compare_replay() {
+	[ -n "$capture" ] || return 0
+	# What it refused to do, or was ended in the middle of, left none, or a part.
+	if [ ! -s "$capture" ] || { [ "$status" != 0 ] && [ "$status" != 1 ]; }; then
+		rm -f "$capture"
+		return 0
+	fi
+	# The file has what a slow output was spared.
+	if ! grep -qE '"not_shown":[1-9]|traced but not shown' "$out" "$err"; then
+		"$TRACEPKT" "${replay_as[@]}" >"$work/replay" 2>"$work/replay.err" || fail "status $? of: tracepkt ${replay_as[*]}"
+		cmp -s "$out" "$work/replay" || {
+			fail "not the same from the file: $tp_command"
+			diff "$out" "$work/replay" | head -20 | cut -c1-2000
+			show "$work/replay.err"
+		}
+	fi
+	capture=''
+}
+read_captures() {
+	[ -d "$work/captures" ] || return 0
+	local files=("$work"/captures/*)
+	[ -e "${files[0]}" ] || return 0
+	if command -v capinfos >/dev/null; then
+		capinfos -M "${files[@]}" >/dev/null 2>"$work/capinfos" || fail 'capinfos does not read every capture'
+		show "$work/capinfos"
+	fi
+	if command -v tshark >/dev/null && command -v mergecap >/dev/null; then
+		mergecap -a -w "$work/merged" "${files[@]}" 2>"$work/mergecap" || fail 'mergecap does not read every capture'
+		tshark -r "$work/merged" -T fields -e frame.comment >"$work/comments" 2>"$work/tshark" || fail 'tshark does not read every capture'
+		grep -v '^Running as user' "$work/tshark" >"$work/tshark.err" || true
+		expect 'tshark has nothing to say about the captures' '' "$(cat "$work/tshark.err")"
+		expect 'a comment for each packet' '' "$(grep -n '^$' "$work/comments" | head -3)"
+	fi
+}
+
 # Runs it to its end.
 tp() { # args...
 	check_json
 	tp_command="tracepkt $*"
 	status=0
-	timeout -k 5 "$patience" "$TRACEPKT" "$@" >"$out" 2>"$err" || status=$?
+	record_too "$@"
+	timeout -k 5 "$patience" "$TRACEPKT" "${tp_args[@]}" >"$out" 2>"$err" || status=$?
 	case $status in 126 | 127) give_up "it cannot be run: $(cat "$err")" ;; esac
 	keep_json
+	compare_replay
 }
 
 # Starts it, with the signals that a terminal's foreground program has. Its output is in $out and $err.
@@ -175,7 +243,8 @@ tp_start() { # args...
 	tp_command="tracepkt $*"
 	: >"$out"
 	: >"$err"
-	env --default-signal=INT,QUIT "$TRACEPKT" "$@" >"$out" 2>"$err" &
+	record_too "$@"
+	env --default-signal=INT,QUIT "$TRACEPKT" "${tp_args[@]}" >"$out" 2>"$err" &
 	tp_pid=$!
 }
 
@@ -192,6 +261,7 @@ tp_wait() {
 	wait "$tp_pid" || status=$?
 	tp_pid=''
 	keep_json
+	compare_replay
 }
 
 tp_end() { # signal
@@ -238,6 +308,7 @@ end_scenario() {
 	trap - ERR
 	trap '' TERM INT
 	check_json
+	read_captures
 	[ $code != 0 ] || validate_json
 	for job in $(jobs -p); do
 		kill -CONT "$job" 2>/dev/null

@@ -1,0 +1,67 @@
+#include "cli/drops_tally.h"
+
+#include <algorithm>
+#include <functional>
+
+#include "explain/words.h"
+
+namespace tracepkt::cli {
+namespace {
+
+using journey::DropGroup;
+
+double seconds(std::uint64_t begin_ns, std::uint64_t end_ns) {
+  return static_cast<double>(end_ns - std::min(begin_ns, end_ns)) / 1e9;
+}
+
+}  // namespace
+
+// Asked once a group: what is said of a drop is looked up in long tables.
+bool DropsTally::is_shown(const DropGroup& group) {
+  for (std::size_t id = is_shown_.size(); id < group.id; ++id) {
+    is_shown_.push_back(options_.common.verbosity > 0 ||
+                        explain::is_fault(groups_.groups()[id].sample));
+  }
+  return is_shown_[group.id - 1];
+}
+
+void DropsTally::add(const decode::Event& event) {
+  if (!wants_more()) {
+    return;
+  }
+  const std::uint64_t others = groups_.others();
+  const DropGroup* group = groups_.add(event);
+  drops_ += group != nullptr ? is_shown(*group) : groups_.others() - others;
+}
+
+sinks::DropsReport DropsTally::report(std::uint64_t now_ns) {
+  sinks::DropsReport report{.drops = drops_,
+                            .fresh = drops_ - drops_before_,
+                            .others = groups_.others(),
+                            .interval_s = seconds(interval_ns_, now_ns),
+                            .elapsed_s = seconds(begin_ns_, now_ns)};
+  shown_.clear();
+  for (const DropGroup& group : groups_.groups()) {
+    if (is_shown(group)) {
+      shown_.push_back(&group);
+    } else {
+      report.harmless += group.count;
+    }
+  }
+  std::ranges::stable_sort(shown_, std::greater(), &DropGroup::count);
+  report.groups = shown_;
+  return report;
+}
+
+void DropsTally::show_interval(std::uint64_t now_ns) {
+  view_->interval(report(now_ns));
+  groups_.begin_interval();
+  drops_before_ = drops_;
+  interval_ns_ = now_ns;
+}
+
+void DropsTally::end(std::uint64_t now_ns, const sinks::Summary& summary) {
+  view_->end(report(now_ns), summary);
+}
+
+}  // namespace tracepkt::cli

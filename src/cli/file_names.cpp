@@ -1,0 +1,73 @@
+#include "cli/file_names.h"
+
+#include <cstddef>
+#include <utility>
+
+#include "cli/rule_scope.h"
+
+namespace tracepkt::cli {
+namespace {
+
+// As many as the live run knows, and those of a second capture of the same set.
+constexpr std::size_t kMaxNames = 1 << 17;
+
+}  // namespace
+
+void FileNames::add(capture::Name&& name) {
+  const bool is_owner = name.kind == capture::NameKind::kOwner;
+  const Key key = {name.kind, name.key, is_owner ? 0 : name.key2};
+  if (names_.insert_or_assign(key, std::move(name)).second) {
+    order_.push_back(key);
+  }
+  if (order_.size() > kMaxNames) {
+    names_.erase(order_.front());
+    order_.pop_front();
+  }
+}
+
+std::string FileNames::netns(const decode::NetnsId& id) {
+  return numeric_ ? std::string()
+                  : std::string(find(capture::NameKind::kNetns, id.inode, id.cookie));
+}
+
+std::string FileNames::netns_file(std::uint32_t inode) {
+  return numeric_ ? std::string() : std::string(find(capture::NameKind::kNetnsFile, inode));
+}
+
+std::string FileNames::drop_reason(std::uint32_t reason) {
+  const std::string_view name = find(capture::NameKind::kReason, reason);
+  return name.empty() ? "REASON_" + std::to_string(reason) : std::string(name);
+}
+
+std::string FileNames::symbol(std::uint64_t address) {
+  return std::string(find(capture::NameKind::kSymbol, address));
+}
+
+std::string FileNames::rule(std::uint32_t inode, const decode::Netfilter& netfilter) {
+  return std::string(find(capture::NameKind::kRule, netfilter.rule, rule_scope(inode, netfilter)));
+}
+
+std::string FileNames::socket_owner(std::uint64_t inode) {
+  return std::string(find(capture::NameKind::kSocketOwner, inode));
+}
+
+std::string FileNames::reset_reason(std::uint32_t reason) {
+  return std::string(find(capture::NameKind::kResetReason, reason));
+}
+
+std::optional<journey::Process> FileNames::owner(std::uint64_t socket) const {
+  const auto it = names_.find({capture::NameKind::kOwner, socket, 0});
+  if (it == names_.end() || it->second.key2 == 0) {
+    return std::nullopt;
+  }
+  return journey::Process{.pid = static_cast<std::uint32_t>(it->second.key2),
+                          .name = it->second.text};
+}
+
+std::string_view FileNames::find(capture::NameKind kind, std::uint64_t key,
+                                 std::uint64_t key2) const {
+  const auto it = names_.find({kind, key, key2});
+  return it == names_.end() ? std::string_view() : it->second.text;
+}
+
+}  // namespace tracepkt::cli

@@ -1,0 +1,44 @@
+// Names as the live run knew them, from its capture file.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <tuple>
+
+#include "capture/contents.h"
+#include "journey/drop_groups.h"
+#include "journey/journey.h"
+
+namespace tracepkt::cli {
+
+class FileNames : public journey::Names {
+ public:
+  explicit FileNames(bool numeric) : numeric_(numeric) {}
+
+  void add(capture::Name&& name);
+
+  std::string netns(const decode::NetnsId& id) override;
+  std::string netns_file(std::uint32_t inode) override;
+  std::string drop_reason(std::uint32_t reason) override;
+  std::string symbol(std::uint64_t address) override;
+  std::string rule(std::uint32_t inode, const decode::Netfilter& netfilter) override;
+  std::string socket_owner(std::uint64_t inode) override;
+  std::string reset_reason(std::uint32_t reason) override;
+  // Which process had the socket with this inode open.
+  std::optional<journey::Process> owner(std::uint64_t socket) const;
+
+ private:
+  using Key = std::tuple<capture::NameKind, std::uint64_t, std::uint64_t>;
+
+  std::string_view find(capture::NameKind kind, std::uint64_t key, std::uint64_t key2 = 0) const;
+
+  bool numeric_;
+  std::map<Key, capture::Name> names_;
+  std::deque<Key> order_;  // the oldest first: no file makes us keep names without end
+};
+
+}  // namespace tracepkt::cli
