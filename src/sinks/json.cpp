@@ -97,7 +97,8 @@ void write_note(JsonWriter& json, const journey::Hop& hop) {
     json.key("icmp").begin_object().field("type", icmp->type).field("code", icmp->code);
     json.end_object().field("says", explain::icmp_error_words(
                                         icmp->protocol, {.type = icmp->type, .code = icmp->code}));
-  } else if (const auto* tcp = std::get_if<decode::TcpNote>(&hop.note)) {
+  } else if (const auto* tcp = std::get_if<decode::TcpNote>(&hop.note);
+             tcp != nullptr && hop.stage == STAGE_tcp) {  // of what was delivered, that says all
     json.field("event", explain::tcp_event(*tcp));
     if (!hop.reset_reason.empty()) {
       json.field("reason", hop.reset_reason);

@@ -40,7 +40,7 @@ tp_end INT
 expect_status 0
 # The journey of each packet, and where it was, as JSON has them; but for what has no bytes of the packet.
 fields "$file" tracepkt journey netns dev stage | sed 's/\\x22/"/g' | sort >"$work/fields"
-jq -r 'select(.hops) | .id as $id | .hops[] | select((.inferred | not) and (.stage | IN("route", "deliver") | not)) |
+jq -r 'select(.hops) | .id as $id | .hops[] | select((.inferred | not) and (.stage | IN("tx", "rx", "in", "drop"))) |
 	[$id, .netns.name, .dev.name, .stage] | join("\t")' "$out" | sort >"$work/hops"
 expect 'every hop of the journeys is there' '' "$(comm -13 "$work/fields" "$work/hops")"
 first=$(query '[journeys[] | select(.packet.icmp.type == 8)][0].id')

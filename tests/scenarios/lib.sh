@@ -143,7 +143,7 @@ is_gone() { ! readlink "/proc/$1/exe" >/dev/null; }
 # machine that takes minutes: with TRACEPKT_JSON, a folder, they are kept there for whoever set it.
 json_kept=${TRACEPKT_JSON:-} json_outputs=0
 keep_json() {
-	[[ "$tp_command " =~ \ --format(=|\ )json\  && "$tp_command " != *' -w - '* && -s $out ]] || return 0
+	[[ "$tp_command " =~ \ --format(=|\ )json\  && "$tp_command " != *' -w - '* && "$tp_command " != *' -- '* && -s $out ]] || return 0
 	json_outputs=$((json_outputs + 1))
 	mkdir -p "${json_kept:-$work/json}"
 	cp "$out" "${json_kept:-$work/json}/$(basename "$0" .sh).$json_outputs"
@@ -176,7 +176,7 @@ record_too() { # args...: sets tp_args
 		case $previous in --format | --color) options+=("$word") ;; esac
 		case $word in
 			-w | -r | -w?* | -r?* | -h | --help | --version | --rotate* | --files* | --snaplen*) return 0 ;;
-			--) break ;;
+			-- | -o | --output | --output=*) return 0 ;; # a command, with an output of its own
 			--format | --color | --format=* | --color=* | -n | -v | --rules) options+=("$word") ;;
 		esac
 		previous=$word
