@@ -19,6 +19,7 @@
 #include "cli/options.h"
 #include "cli/standard_files.h"
 #include "filter/filter.h"
+#include "kernel/chain_hooks.h"
 #include "kernel/kernel_btf.h"
 #include "kernel/netns_scan.h"
 #include "kernel/rights.h"
@@ -153,6 +154,21 @@ std::vector<Feature> hook_features(const std::vector<kernel::Probe>& probes) {
   return features;
 }
 
+// Chains, and the rules in them.
+std::vector<Feature> firewall_features(const Status& tracing) {
+  std::vector<Feature> features = {{.name = "firewall chains and their verdicts"},
+                                   {.name = "firewall rules (--rules; nftables)"}};
+  const kernel::ChainHooks chains = kernel::find_chain_hooks();
+  for (Feature& feature : features) {
+    if (!tracing || !chains.why.empty()) {
+      feature.state = State::kNo;
+      feature.why = tracing ? chains.why : "packets cannot be traced here";
+      feature.advice = tracing ? "what a firewall drops is told as a drop all the same" : "";
+    }
+  }
+  return features;
+}
+
 Feature names_feature(const kernel::Rights& rights) {
   Feature feature{.name = "names of namespaces and containers"};
   if (!rights.initial_user_namespace) {
@@ -222,6 +238,7 @@ Diagnosis diagnose() {
   diagnosis.features.push_back(from_status("drops: count what is dropped, by kind", tracing));
   diagnosis.features.push_back(drop_reasons(btf, tracing));
   diagnosis.features.push_back(drop_functions(tracing));
+  std::ranges::move(firewall_features(tracing), std::back_inserter(diagnosis.features));
   diagnosis.features.push_back(names_feature(rights));
   diagnosis.features.push_back(netns_feature(rights));
   std::ranges::move(hook_features(probes), std::back_inserter(diagnosis.features));

@@ -10,6 +10,7 @@
 
 #include "base/fd.h"
 #include "kernel/kernel_btf.h"
+#include "kernel/rights.h"
 
 namespace tracepkt::kernel {
 namespace {
@@ -27,6 +28,9 @@ constexpr std::array<ChainFunction, 6> kFunctions = {{
     {"arpt_do_table", "arp_tables"},
     {"ebt_do_table", "ebtables"},
 }};
+
+// Since then modules tell their types (5.11, 36e68442d1af).
+constexpr KernelVersion kTypesOfModules = {.major = 5, .minor = 11};
 
 bool exists(const std::string& path) { return access(path.c_str(), F_OK) == 0; }
 
@@ -55,21 +59,22 @@ ChainHooks find_chain_hooks() {
     hooks.why = "this kernel refuses fentry programs";
     return hooks;
   }
+  const bool too_old = parse_version(kernel_release()).value_or(kTypesOfModules) < kTypesOfModules;
   std::optional<Result<KernelBtf>> kernel_btf;
   for (const ChainFunction& function : kFunctions) {
     const std::string module = function.module;
     if (exists("/sys/kernel/btf/" + module)) {
       hooks.functions.emplace_back(function.name);
-    } else if (exists("/sys/module/" + module)) {
+      continue;
+    }
+    // Not loaded, part of the kernel itself, or a module without types.
+    if (!kernel_btf) {
+      kernel_btf.emplace(KernelBtf::load());
+    }
+    if (*kernel_btf && (*kernel_btf)->has_function(function.name)) {
+      hooks.functions.emplace_back(function.name);
+    } else if (too_old || exists("/sys/module/" + module + "/initstate")) {
       hooks.why = "this kernel has no type information for its modules: Linux 5.11 and later do";
-    } else {
-      // Not loaded, or part of the kernel itself.
-      if (!kernel_btf) {
-        kernel_btf.emplace(KernelBtf::load());
-      }
-      if (*kernel_btf && (*kernel_btf)->has_function(function.name)) {
-        hooks.functions.emplace_back(function.name);
-      }
     }
   }
   return hooks;

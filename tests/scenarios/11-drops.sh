@@ -58,7 +58,9 @@ if at left nft list ruleset >/dev/null 2>"$work/nft" && firewall left input acce
 		ping_right "$host"
 		expect_status 1
 		dropped "input, $host" right '^NETFILTER_DROP$' firewall
-		expect_json 'how to check it' 'ip netns exec right nft -a list ruleset' 'requests[0].outcome.advice.check'
+		# Where chains can be seen, it is said which.
+		expect_json 'how to check it' 'ip netns exec right nft -a list ruleset' \
+			'requests[0].outcome.advice.check | sub("list chain inet guard it$"; "list ruleset")'
 		expect_json 'it came so far' 'left eth0 tx, router eth0 rx, router eth1 tx, right eth0 rx' 'requests[0] | crossings'
 		expect_json 'no reply' 0 'replies | length'
 		tp ping --netns left -c1 -W 1 "$host"
