@@ -143,19 +143,26 @@ SEC("tp_btf/kfree_skb") int in_chain_kfree_skb(__u64 *ctx)
 /* `rule` is a number: the verifier would follow a pointer from rule to rule. */
 struct rule_walk {
 	__u64 rule;
+	__u64 chain_offset; /* in the last rule */
 	const struct nft_chain *chain;
 };
 
+/*
+ * Reads struct nft_rule_dp (is_last:1, dlen:12, handle:42, the same since it came with 5.17) without
+ * its type: that is in a module, and for a function that is no program libbpf looks all types up at
+ * every load, which for modules takes CAP_SYS_ADMIN.
+ */
 static long step_to_last_rule(__u32 index, struct rule_walk *walk)
 {
-	const struct nft_rule_dp *rule = (const struct nft_rule_dp *)walk->rule;
+	__u64 rule = 1;
 
-	if (BPF_CORE_READ_BITFIELD_PROBED(rule, is_last)) {
-		walk->chain = BPF_CORE_READ((const struct nft_rule_dp_last *)rule, chain);
+	bpf_probe_read_kernel(&rule, sizeof(rule), (void *)walk->rule);
+	if (rule & 1) {
+		bpf_probe_read_kernel(&walk->chain, sizeof(walk->chain),
+				      (void *)(walk->rule + walk->chain_offset));
 		return 1;
 	}
-	walk->rule +=
-	    bpf_core_type_size(struct nft_rule_dp) + BPF_CORE_READ_BITFIELD_PROBED(rule, dlen);
+	walk->rule += sizeof(rule) + (rule >> 1 & 0xfff);
 	return 0;
 }
 
@@ -202,6 +209,7 @@ SEC("fentry/__nft_trace_packet") int on_nft_trace_packet(__u64 *ctx)
 		return 0;
 	rule = ctx[2];
 	walk.rule = as_number(&rule);
+	walk.chain_offset = bpf_core_field_offset(struct nft_rule_dp_last, chain);
 	if (walk.rule)
 		bpf_loop(RULES_MAX, step_to_last_rule, &walk, 0);
 	else

@@ -74,7 +74,7 @@ ChainHooks find_chain_hooks() {
     if (*kernel_btf && (*kernel_btf)->has_function(function.name)) {
       hooks.functions.emplace_back(function.name);
     } else if (too_old || exists("/sys/module/" + module + "/initstate")) {
-      hooks.why = "this kernel has no type information for its modules: Linux 5.11 and later do";
+      hooks.why = "modules have no BTF, as before Linux 5.11";
     }
   }
   return hooks;

@@ -190,7 +190,7 @@ Result<Tracer> Tracer::start(const TraceRequest& request) {
     }
     loaded = state->load(*bytes, request, chains, &*kernel_btf);
     if (!loaded && !chains.functions.empty()) {
-      chains = {.functions = {}, .why = loaded.error().what};
+      chains = {.functions = {}, .why = "the kernel refuses their programs: tracepkt doctor"};
       loaded = state->load(*bytes, request, chains, &*kernel_btf);
     }
   }
