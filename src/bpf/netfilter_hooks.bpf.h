@@ -148,9 +148,9 @@ struct rule_walk {
 };
 
 /*
- * Reads struct nft_rule_dp (is_last:1, dlen:12, handle:42, the same since it came with 5.17) without
- * its type: that is in a module, and for a function that is no program libbpf looks all types up at
- * every load, which for modules takes CAP_SYS_ADMIN.
+ * Reads struct nft_rule_dp (is_last:1, dlen:12, handle:42, the same since it came with 5.17)
+ * without its type: that is in a module, and for a function that is no program libbpf looks all
+ * types up at every load, which for modules takes CAP_SYS_ADMIN.
  */
 static long step_to_last_rule(__u32 index, struct rule_walk *walk)
 {

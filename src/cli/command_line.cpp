@@ -50,7 +50,7 @@ Examples:
   tracepkt ping -c 3 web.example       three times, with statistics
   tracepkt ping --netns web 10.0.0.1   from inside a namespace or container
 
-Exit status: 0 answered, 1 not answered, 2 error.)";
+Exit status: 0 answered, 1 not answered, 2 error, 3 --rules cannot be had here.)";
 
 constexpr const char* kTraceFooter = R"(
 Examples:
@@ -108,6 +108,11 @@ void add_choice(CLI::App& command, const std::string& name, T& target, const Cho
             fmt::format("{}", fmt::join(std::views::keys(choices), "|")));
 }
 
+// A shell's variable that is not set: better said than taken for no option at all.
+const CLI::Validator kNotEmpty(
+    [](std::string& name) { return name.empty() ? std::string("the file's name is empty") : ""; },
+    "", "not_empty");
+
 // An IPv4 header.
 constexpr std::size_t kLeastSnaplen = 20;
 constexpr std::uint64_t kMostPackets = std::uint64_t{1} << 48;
@@ -161,6 +166,7 @@ void add_writing(CLI::App& command, CommonOptions& common) {
       .add_option("-w", common.write_file,
                   "keep it in a capture file (pcapng); -: the standard output, where nothing else "
                   "is shown then")
+      ->check(kNotEmpty)
       ->type_name("FILE");
   add_value(command, "--rotate", common.rotate_bytes, parse_file_size,
             "with -w: another file, FILE_NUMBER_TIME, after so many bytes (64K to 1T)", "SIZE");
@@ -241,6 +247,11 @@ Status check_trace(const TraceOptions& options) {
       (!options.command.empty() || !options.common.output_file.empty())) {
     return failure("-r shows what was traced before: neither -o nor a command goes with it");
   }
+  if (!options.common.output_file.empty() &&
+      options.common.output_file == options.common.write_file) {
+    return failure("-o and -w name the same file: one would destroy the other",
+                   "two names: -w today.pcapng -o today.txt");
+  }
   if (!options.command.empty() && options.common.write_file == "-") {
     return failure("the standard output is the command's, too: -w - does not go with a command",
                    "-w FILE; or let it write elsewhere: -- sh -c 'COMMAND >FILE'");
@@ -306,6 +317,7 @@ void add_trace(CLI::App& app, std::vector<std::string>& filter, TraceOptions& op
   command
       ->add_option("-o,--output", options.common.output_file,
                    "what is shown goes into that file, and not to the standard output")
+      ->check(kNotEmpty)
       ->type_name("FILE");
   add_common(*command, options.common, journey_formats());
   add_session(*command, options.common);
@@ -328,6 +340,7 @@ void add_report(CLI::App& app, std::vector<std::string>& filter, ReportOptions& 
   command
       ->add_option("-o", options.output_file,
                    "write it there; -: the standard output (default: beside what is read)")
+      ->check(kNotEmpty)
       ->type_name("FILE");
   add_choice<std::optional<sinks::Format>>(
       *command, "--format", options.picture, kReportFormats,

@@ -157,9 +157,9 @@ Builder::OpenList::iterator Builder::open_for(const Event& event) {
 }
 
 // TCP sends clones of what it keeps, so a router that has to change a segment copies it, and what
-// leaves is another buffer. open_.end() if this is none.
+// leaves, or is dropped there, is another buffer. open_.end() if this is none.
 Builder::OpenList::iterator Builder::forwarded(const Event& event) {
-  if (event.stage != STAGE_tx || event.iif == 0 || !event.packet ||
+  if ((event.stage != STAGE_tx && event.stage != STAGE_drop) || event.iif == 0 || !event.packet ||
       event.packet->protocol != IPPROTO_TCP) {
     return open_.end();
   }

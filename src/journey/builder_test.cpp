@@ -184,6 +184,26 @@ TEST_F(BuilderTest, AForwardedSegmentInAnotherBufferStaysOneJourney) {
   EXPECT_EQ(way(ended_[0]), "host eth0 tx | ns2 eth0 rx | ns2 eth0 in | ns2  nat | ns2 eth0 tx");
 }
 
+TEST_F(BuilderTest, ASegmentDroppedInARouterInAnotherBufferIsDroppedOnItsWay) {
+  Builder builder = make();
+  decode::Packet segment{.ethertype = 0x0800, .protocol = 6, .ttl = 64, .len = 60};
+  segment.ip_id = 77;
+  segment.tcp_seq = 5;
+  segment.src = testing::ip(1);
+  segment.dst = testing::ip(9);
+  builder.add(event({.packet_id = 1, .time_ns = 1}, segment));
+  for (const stage_id stage : {STAGE_rx, STAGE_in}) {
+    builder.add(
+        event({.packet_id = 1, .time_ns = 2, .stage = stage, .netns = 2, .iif = 1}, segment));
+  }
+  builder.add(
+      event({.packet_id = 2, .time_ns = 3, .stage = STAGE_drop, .netns = 2, .iif = 1, .last = true},
+            segment));
+  ASSERT_EQ(ended_.size(), 1u);
+  EXPECT_EQ(ended_[0].outcome.kind, OutcomeKind::kDropped);
+  EXPECT_EQ(way(ended_[0]), "host eth0 tx | ns2 eth0 rx | ns2 eth0 in | ns2 eth0 drop");
+}
+
 TEST_F(BuilderTest, SilenceEndsAJourney) {
   Builder builder = make({.silence_ns = 100});
   builder.add(event({.packet_id = 1, .time_ns = 1000}, echo(false, 1, 2, 7, 1)));
