@@ -1,5 +1,5 @@
-# bpf_object(NAME FILE.bpf.c [FLAG...]): compiles one BPF program file and embeds the object in a C++ library
-# bpf_NAME, which offers it as the symbols tracepkt_bpf_NAME_{begin,end} (see bpf/objects.h).
+# bpf_object(NAME FILE.bpf.c [FLAG...]): compiles one BPF program file and embeds the object in a library
+# embedded_bpf_NAME (EmbedFile), as the symbols tracepkt_bpf_NAME_{begin,end} (see bpf/objects.h).
 # The object is embedded whole, not as a libbpf skeleton: the packet filter is written into it
 # before libbpf opens it (filter/).
 
@@ -22,11 +22,5 @@ function(bpf_object name source)
     DEPFILE ${depfile}
     COMMENT "BPF ${name}"
     VERBATIM)
-  set(embed ${CMAKE_CURRENT_BINARY_DIR}/${name}_embed.S)
-  file(WRITE ${embed}.new "  .section .rodata\n  .balign 8\n  .global tracepkt_bpf_${name}_begin\n"
-       "tracepkt_bpf_${name}_begin:\n  .incbin \"${object}\"\n  .global tracepkt_bpf_${name}_end\n"
-       "tracepkt_bpf_${name}_end:\n  .section .note.GNU-stack,\"\",@progbits\n")
-  file(COPY_FILE ${embed}.new ${embed} ONLY_IF_DIFFERENT)
-  set_source_files_properties(${embed} PROPERTIES LANGUAGE ASM OBJECT_DEPENDS ${object})
-  add_library(bpf_${name} STATIC ${embed})
+  embed_file(bpf_${name} ${object})
 endfunction()
