@@ -382,7 +382,7 @@ void Tracer::forget_packets(std::uint64_t before_ns) {
 }
 
 void mark_as_command(std::uint64_t token) {
-  // See on_sys_exit() in bpf/command.bpf.h.
+  // See on_sys_exit() in bpf/command_process.bpf.h.
   syscall(SYS_bind, -1, token, 0);
 }
 
