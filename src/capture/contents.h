@@ -63,8 +63,7 @@ enum class NameKind : std::uint64_t {
   kReason = 3,        // key: reason of a drop
   kSymbol = 4,        // key: address in the kernel
   kRule = 5,          // of a firewall. key: handle; key2: which table of which namespace
-  kOwner = 6,         // key: inode of a socket; key2: pid of the process that has it open; 0: none
-  kSocketOwner = 16,  // key: inode; "PID NAME"
+  kSocketOwner = 16,  // key: inode; "PID NAME", empty: nobody has it open
   kResetReason = 17,  // key: reason of a reset that TCP sends
 };
 

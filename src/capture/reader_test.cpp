@@ -96,7 +96,7 @@ std::vector<Item> all_items() {
           Name{.kind = NameKind::kReason, .key = 2, .key2 = 0, .text = "NO_SOCKET"},
           record(20, 3),
           Step{.kind = StepKind::kEchoSent, .value = 1},
-          Name{.kind = NameKind::kOwner, .key = 5, .key2 = 12, .text = "curl"},
+          Name{.kind = NameKind::kSocketOwner, .key = 5, .text = "12 curl"},
           Exchange{.seq = 1,
                    .host = "web",
                    .target = "10.0.0.2",

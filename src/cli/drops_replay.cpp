@@ -78,7 +78,8 @@ void DropsReplay::take(capture::Session&& session) {
   auto view = options_.common.format == sinks::Format::kJson ? sinks::make_drops_json(out_, clock)
                                                              : sinks::make_drops_lines(out_, clock);
   tally_.emplace(
-      options_, count, names_, [this](std::uint64_t socket) { return names_.owner(socket); },
+      options_, count, names_,
+      [this](std::uint64_t socket) { return journey::process_of(names_.socket_owner(socket)); },
       std::move(view));
 }
 

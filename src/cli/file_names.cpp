@@ -14,8 +14,7 @@ constexpr std::size_t kMaxNames = 1 << 17;
 }  // namespace
 
 void FileNames::add(capture::Name&& name) {
-  const bool is_owner = name.kind == capture::NameKind::kOwner;
-  const Key key = {name.kind, name.key, is_owner ? 0 : name.key2};
+  const Key key = {name.kind, name.key, name.key2};
   if (names_.insert_or_assign(key, std::move(name)).second) {
     order_.push_back(key);
   }
@@ -53,15 +52,6 @@ std::string FileNames::socket_owner(std::uint64_t inode) {
 
 std::string FileNames::reset_reason(std::uint32_t reason) {
   return std::string(find(capture::NameKind::kResetReason, reason));
-}
-
-std::optional<journey::Process> FileNames::owner(std::uint64_t socket) const {
-  const auto it = names_.find({capture::NameKind::kOwner, socket, 0});
-  if (it == names_.end() || it->second.key2 == 0) {
-    return std::nullopt;
-  }
-  return journey::Process{.pid = static_cast<std::uint32_t>(it->second.key2),
-                          .name = it->second.text};
 }
 
 std::string_view FileNames::find(capture::NameKind kind, std::uint64_t key,

@@ -28,8 +28,6 @@ class FileNames : public journey::Names {
   std::string rule(std::uint32_t inode, const decode::Netfilter& netfilter) override;
   std::string socket_owner(std::uint64_t inode) override;
   std::string reset_reason(std::uint32_t reason) override;
-  // Which process had the socket with this inode open.
-  std::optional<journey::Process> owner(std::uint64_t socket) const;
 
  private:
   using Key = std::tuple<capture::NameKind, std::uint64_t, std::uint64_t>;

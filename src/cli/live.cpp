@@ -121,7 +121,7 @@ std::string LiveNames::socket_owner(std::uint64_t inode) {
     looked_ns_ = monotonic_ns();
   }
   const auto owner = owners_.find(inode);
-  return owner ? fmt::format("{} {}", owner->pid, owner->name) : "";
+  return owner ? journey::owner_text(journey::Process{.pid = owner->pid, .name = owner->name}) : "";
 }
 
 capture::Session session_of(const CommonOptions& options, const kernel::TraceRequest& request,

@@ -148,14 +148,11 @@ void Recorder::note_owner(std::uint64_t socket, const std::optional<journey::Pro
   if (socket == 0) {
     return;
   }
-  const capture::Name note{.kind = NameKind::kOwner,
-                           .key = socket,
-                           .key2 = owner ? owner->pid : 0,
-                           .text = owner ? owner->name : ""};
-  const std::string text = fmt::format("{} {}", note.key2, note.text);
-  Known& known = known_[{NameKind::kOwner, socket, 0}];
-  if (known.text != text) {
-    known.text = text;
+  const capture::Name note{
+      .kind = NameKind::kSocketOwner, .key = socket, .text = journey::owner_text(owner)};
+  Known& known = known_[{note.kind, socket, 0}];
+  if (known.text != note.text) {
+    known.text = note.text;
     writer_.add(note);
   }
 }

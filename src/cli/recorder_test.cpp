@@ -132,10 +132,10 @@ TEST_F(RecorderTest, ASocketsOwnerIsToldAgainOnlyWhenItIsAnother) {
       recorder.note_owner(5, owner);
     }
   });
-  const Item curl(Name{.kind = NameKind::kOwner, .key = 5, .key2 = 12, .text = "curl"});
-  EXPECT_THAT(items, ElementsAre(Item(capture::Session()), curl,
-                                 Item(Name{.kind = NameKind::kOwner, .key = 5, .key2 = 0}), curl,
-                                 Item(capture::End())));
+  const Item curl(Name{.kind = NameKind::kSocketOwner, .key = 5, .text = "12 curl"});
+  const Item nobody(Name{.kind = NameKind::kSocketOwner, .key = 5});
+  EXPECT_THAT(items,
+              ElementsAre(Item(capture::Session()), curl, nobody, curl, Item(capture::End())));
 }
 
 TEST_F(RecorderTest, KeepsLessOfAPacketIfThatIsWanted) {

@@ -336,6 +336,31 @@ TEST_F(Assemble, RulesBelongToTheChainThatIsThroughAfterThem) {
   EXPECT_EQ(journey.outcome.chain->decisive()->text, "udp drop");
 }
 
+TEST_F(Assemble, AChainThatDroppedACopyBeforeIsNotBlamed) {
+  const Journey journey =
+      run({event({.time_ns = 1, .stage = STAGE_rx, .netns = 2, .ifindex = 3}, packet_),
+           chain_event(2, NETFILTER_CHAIN, 0),
+           event({.time_ns = 3, .stage = STAGE_rx, .netns = 2, .ifindex = 4}, packet_),
+           chain_event(4, NETFILTER_CHAIN, 1),
+           event({.time_ns = 5, .stage = STAGE_drop, .netns = 2, .ifindex = 4, .last = true},
+                 packet_)});
+  EXPECT_EQ(journey.outcome.kind, OutcomeKind::kDropped);
+  EXPECT_FALSE(journey.outcome.chain);
+}
+
+TEST(Owner, IsReadAsItIsWritten) {
+  EXPECT_EQ(owner_text(std::nullopt), "");
+  for (const Process process : {Process{.pid = 12, .name = "a b"}, Process{.pid = 1, .name = ""}}) {
+    const auto again = process_of(owner_text(process));
+    ASSERT_TRUE(again);
+    EXPECT_EQ(again->pid, process.pid);
+    EXPECT_EQ(again->name, process.name);
+  }
+  for (const char* text : {"", " ", "12", "x y", "12x y", "99999999999 y"}) {
+    EXPECT_FALSE(process_of(text)) << text;
+  }
+}
+
 TEST_F(Assemble, NatIsWhatIsOtherThanBefore) {
   const decode::Packet& before = packet_;
   decode::Packet after = echo(false, 9, 2, 7, 1);

@@ -15,11 +15,6 @@
 
 namespace tracepkt::journey {
 
-struct Process {
-  std::uint32_t pid = 0;
-  std::string name;  // any bytes
-};
-
 // Drops for one reason, in one place of the kernel, in one namespace, on one interface, of one
 // process's packets.
 struct DropGroup {

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
+
 namespace tracepkt::journey {
 
 std::string Netns::label() const {
@@ -9,6 +11,22 @@ std::string Netns::label() const {
     return name;
   }
   return inode == 0 ? "?" : fmt::format("netns {}", inode);
+}
+
+std::string owner_text(const std::optional<Process>& process) {
+  return process ? fmt::format("{} {}", process->pid, process->name) : "";
+}
+
+std::optional<Process> process_of(std::string_view owner_text) {
+  const std::size_t space = owner_text.find(' ');
+  Process process;
+  if (space == std::string_view::npos ||
+      std::from_chars(owner_text.data(), owner_text.data() + space, process.pid).ptr !=
+          owner_text.data() + space) {
+    return std::nullopt;
+  }
+  process.name = owner_text.substr(space + 1);
+  return process;
 }
 
 const Rule* ChainWalk::decisive() const {

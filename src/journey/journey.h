@@ -19,6 +19,15 @@ struct Netns {
   std::string label() const;
 };
 
+struct Process {
+  std::uint32_t pid = 0;
+  std::string name;  // any bytes
+};
+
+// As names of sockets' owners are written, "4711 nc"; nobody: empty.
+std::string owner_text(const std::optional<Process>& process);
+std::optional<Process> process_of(std::string_view owner_text);
+
 struct DropInfo {
   decode::Drop raw;
   std::string reason;    // the kernel's name without SKB_DROP_REASON_; empty before 5.17

@@ -1,0 +1,90 @@
+#include "journey/event_order.h"
+
+#include <algorithm>
+#include <variant>
+
+namespace tracepkt::journey {
+namespace {
+
+using decode::Event;
+
+// What is told of a packet's way before it was seen has its place there: who sent it comes first,
+// and it did not wait for a neighbour before it came where that was looked for.
+void put_early_in_place(std::vector<Event>& events) {
+  // Where a hook sees it on its way out, that hop says who sent it.
+  const auto out = std::ranges::find_if(
+      events, [](const Event& event) { return event.stage == STAGE_out && !event.socket; });
+  const auto sender = std::ranges::find_if(
+      events, [](const Event& event) { return event.stage == STAGE_out && event.socket; });
+  if (out != events.end() && sender != events.end()) {
+    out->socket = sender->socket;
+    events.erase(sender);
+  }
+  for (Event& event : events) {
+    const auto* tcp = std::get_if<decode::TcpNote>(&event.note);
+    const bool first = event.stage == STAGE_out ||
+                       (tcp != nullptr && tcp->kind == decode::TcpNote::Kind::kRetransmitted);
+    if (first) {
+      event.time_ns =
+          std::min(event.time_ns, std::ranges::min(events, {}, &Event::time_ns).time_ns);
+    }
+  }
+  for (Event& event : events) {
+    auto* neighbour = std::get_if<decode::Neighbour>(&event.note);
+    if (neighbour == nullptr) {
+      continue;
+    }
+    std::uint64_t last_ns = 0;
+    for (const Event& other : events) {
+      const bool before = other.stage == STAGE_route || other.stage == STAGE_in ||
+                          other.stage == STAGE_rx || other.stage == STAGE_out ||
+                          other.stage == STAGE_netfilter;
+      if (before && other.netns.inode == event.netns.inode && other.time_ns <= neighbour->told_ns) {
+        last_ns = std::max(last_ns, other.time_ns);
+      }
+    }
+    if (neighbour->asked_ns == 0) {
+      event.time_ns = last_ns != 0 ? last_ns : event.time_ns;
+      neighbour->asked_ns = last_ns;
+    }
+    event.time_ns = std::max(event.time_ns, last_ns);
+  }
+}
+
+// Of what is told at the same time, in this order.
+int rank(const Event& event) {
+  switch (event.stage) {
+    case STAGE_out:
+      return 0;
+    case STAGE_tcp:
+      return std::get_if<decode::TcpNote>(&event.note) != nullptr &&
+                     std::get<decode::TcpNote>(event.note).kind ==
+                         decode::TcpNote::Kind::kRetransmitted
+                 ? 1
+                 : 3;
+    case STAGE_neigh:
+      return 3;
+    default:
+      return 2;
+  }
+}
+
+bool is_before(const Event& a, const Event& b) {
+  return a.time_ns != b.time_ns ? a.time_ns < b.time_ns : rank(a) < rank(b);
+}
+
+}  // namespace
+
+void put_in_order(std::vector<Event>& events) {
+  const bool has_notes = std::ranges::any_of(events, [](const Event& event) {
+    return event.stage == STAGE_out || event.note.index() != 0;
+  });
+  if (has_notes) {
+    put_early_in_place(events);
+  }
+  if (!std::ranges::is_sorted(events, is_before)) {
+    std::ranges::stable_sort(events, is_before);
+  }
+}
+
+}  // namespace tracepkt::journey

@@ -1,0 +1,144 @@
+#include "journey/hop_list.h"
+
+#include <algorithm>
+#include <iterator>
+#include <ranges>
+#include <utility>
+
+namespace tracepkt::journey {
+
+using decode::Event;
+
+namespace {
+
+void name_owner(decode::Socket& socket, Names& names) {
+  if (const auto owner = process_of(names.socket_owner(socket.inode))) {
+    socket.pid = owner->pid;
+    const std::string_view name = owner->name;
+    std::ranges::copy(name.substr(0, socket.comm.bytes.size() - 1), socket.comm.bytes.begin());
+  }
+}
+
+}  // namespace
+
+const Hop* HopList::last_crossing() const {
+  const auto it = std::ranges::find_if(std::views::reverse(hops_), &Hop::is_crossing);
+  return it == std::views::reverse(hops_).end() ? nullptr : &*it;
+}
+
+bool HopList::came_in_by(std::uint32_t netns, std::uint32_t ifindex) const {
+  return std::ranges::any_of(hops_, [&](const Hop& hop) {
+    return hop.stage == STAGE_rx && hop.netns.inode == netns && hop.device.index == ifindex;
+  });
+}
+
+void HopList::add(const Event& event) {
+  Hop hop{.time_ns = event.time_ns,
+          .cpu = event.cpu,
+          .netns = {.inode = event.netns.inode, .name = {}},
+          .device = event.device,
+          .stage = event.stage,
+          .packet = event.packet,
+          .drop = {},
+          .socket = event.socket,
+          .route = event.route,
+          .chain = {},
+          .nat = {},
+          .note = event.note};
+  // At a socket a packet is on no device any more; it came by one, though.
+  if (hop.device.index == 0 && (event.stage == STAGE_deliver || event.stage == STAGE_tcp)) {
+    hop.device = device_of(event);
+  }
+  if (event.netns.inode != 0) {
+    hop.netns.name = names_.netns(event.netns);
+  } else if (!hops_.empty()) {
+    hop.netns = hops_.back().netns;  // in a queue, on no device: still where it was
+  }
+  if (event.drop) {
+    hop.drop = DropInfo{.raw = *event.drop};
+  }
+  if (hop.socket && hop.socket->pid == 0) {
+    name_owner(*hop.socket, names_);
+  }
+  if (const auto* tcp = std::get_if<decode::TcpNote>(&event.note); tcp && tcp->has_reason) {
+    hop.reset_reason = names_.reset_reason(tcp->reason);
+  }
+  if (const Hop* crossing = last_crossing();
+      event.stage == STAGE_qdisc && crossing != nullptr && crossing->stage == STAGE_tx) {
+    hop.queued_ns = event.time_ns - crossing->time_ns;
+  }
+  hops_.push_back(std::move(hop));
+}
+
+void HopList::infer_arrival(const Event& event) {
+  const bool on_its_way =
+      event.stage == STAGE_tx || event.stage == STAGE_in || event.stage == STAGE_deliver;
+  // Where a packet ends, what it says of its device may be what a socket left there.
+  const bool ends_there =
+      (event.stage == STAGE_drop || event.stage == STAGE_end) && event.device.index == event.iif;
+  if (!(on_its_way || ends_there) || event.iif == 0 || event.netns.inode == 0 || hops_.empty() ||
+      came_in_by(event.netns.inode, event.iif)) {
+    return;
+  }
+  const Hop* last = last_crossing();
+  if (last == nullptr ||
+      (last->netns.inode == event.netns.inode && last->device.index == event.iif)) {
+    return;
+  }
+  add(event);
+  Hop& hop = hops_.back();
+  hop.device = device_of(event);
+  hop.stage = STAGE_rx;
+  hop.drop.reset();
+  hop.socket.reset();
+  hop.inferred = true;
+  // Where a route was looked up for it before this hook, it had arrived by then.
+  if (hops_.size() > 1) {
+    Hop& before = *std::prev(hops_.end(), 2);
+    if (before.stage == STAGE_route && before.netns.inode == hop.netns.inode) {
+      hop.time_ns = before.time_ns;
+      std::swap(before, hop);
+    }
+  }
+}
+
+decode::Device HopList::device_of(const Event& event) const {
+  if (event.device.index == event.iif) {
+    return event.device;
+  }
+  for (const Hop& hop : hops_) {
+    if (hop.netns.inode == event.netns.inode && hop.device.index == event.iif) {
+      return hop.device;
+    }
+  }
+  return {.index = event.iif, .name = {}};
+}
+
+void ChainWalks::add(const Event& event) {
+  if (!event.netfilter) {
+    return;
+  }
+  switch (event.netfilter->kind) {
+    case NETFILTER_CHAIN:
+      end_walk(event);
+      break;
+    case NETFILTER_POLICY:
+      by_policy_ = true;
+      break;
+    case NETFILTER_RULE:
+    case NETFILTER_RETURN:
+      rules_.push_back(
+          {.raw = *event.netfilter, .text = names_.rule(event.netns.inode, *event.netfilter)});
+      break;
+  }
+}
+
+void ChainWalks::end_walk(const Event& event) {
+  list_.add(event);
+  hops_.back().chain =
+      ChainWalk{.base = *event.netfilter, .rules = std::move(rules_), .by_policy = by_policy_};
+  rules_.clear();
+  by_policy_ = false;
+}
+
+}  // namespace tracepkt::journey

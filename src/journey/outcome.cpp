@@ -1,0 +1,189 @@
+#include "journey/outcome.h"
+
+#include <netinet/in.h>
+
+#include <algorithm>
+#include <ranges>
+#include <variant>
+
+namespace tracepkt::journey {
+namespace {
+
+using decode::Event;
+
+const Hop* last_of(const std::vector<Hop>& hops, stage_id stage) {
+  const auto reversed = std::views::reverse(hops);
+  const auto it = std::ranges::find(reversed, stage, &Hop::stage);
+  return it == reversed.end() ? nullptr : &*it;
+}
+
+Outcome outcome_at(OutcomeKind kind, const Hop& hop) {
+  return {.kind = kind,
+          .netns = hop.netns,
+          .device = hop.device,
+          .drop = {},
+          .chain = {},
+          .socket = {}};
+}
+
+// Where TCP gave the packet to a connection's socket, after it had come to the IP layer at `in`.
+// Whoever reads it there reads what is in it, a copy at times, or nothing where nothing is in it.
+const Hop* arrival_after(const std::vector<Hop>& hops, const Hop& in) {
+  const auto arrival = std::ranges::find_if(std::views::reverse(hops), is_arrival);
+  return arrival != std::views::reverse(hops).end() && arrival->netns.inode == in.netns.inode &&
+                 arrival->time_ns >= in.time_ns
+             ? &*arrival
+             : nullptr;
+}
+
+// The packet ended in the kernel without being dropped and without a reader: who wanted it?
+Outcome consumed_outcome(const Journey& journey, const Hop& crossing, const Hop* in) {
+  if (const Hop* arrival = in != nullptr ? arrival_after(journey.hops, *in) : nullptr) {
+    Outcome outcome = outcome_at(OutcomeKind::kDelivered, *arrival);
+    outcome.socket = arrival->socket.value_or(decode::Socket{});
+    return outcome;
+  }
+  const bool icmp =
+      journey.packet.protocol == IPPROTO_ICMP || journey.packet.protocol == IPPROTO_ICMPV6;
+  const bool for_the_kernel = in != nullptr && (icmp || journey.packet.protocol == IPPROTO_IGMP);
+  return outcome_at(for_the_kernel ? OutcomeKind::kDelivered : OutcomeKind::kConsumed,
+                    in != nullptr ? *in : crossing);
+}
+
+// Stages that tell what was decided about a packet, not where it is.
+bool is_decision(const Hop& hop) {
+  return hop.stage == STAGE_route || hop.stage == STAGE_netfilter || hop.stage == STAGE_nat ||
+         hop.stage == STAGE_neigh || hop.stage == STAGE_icmp || hop.stage == STAGE_tcp ||
+         hop.stage == STAGE_qdisc;
+}
+
+// The firewall's chain that dropped the packet at this hop; null if none is known to have. It is
+// the last thing that happened to the packet there: a copy may have met a firewall before, or
+// elsewhere.
+const Hop* dropping_chain(const std::vector<Hop>& hops, const Hop& dropped) {
+  for (const Hop* hop = &dropped; hop != hops.data();) {
+    --hop;
+    if (hop->netns.inode != dropped.netns.inode) {
+      continue;
+    }
+    if (hop->chain) {
+      return hop->chain->base.is_drop() ? hop : nullptr;
+    }
+    if (!is_decision(*hop)) {
+      return nullptr;
+    }
+  }
+  return nullptr;
+}
+
+// A packet that a bridge copies to many ports is dropped by all who are not meant. Did a branch of
+// it come to an IP layer that neither dropped it nor sent it on? Null if none did.
+const Hop* taken_branch(const std::vector<Hop>& hops) {
+  for (auto hop = hops.rbegin(); hop != hops.rend(); ++hop) {
+    const auto in_same_netns = [&](const Hop& other) {
+      return other.netns.inode == hop->netns.inode;
+    };
+    if (hop->stage == STAGE_in &&
+        std::none_of(
+            hops.begin(), hops.end(),
+            [&](const Hop& other) { return other.stage == STAGE_drop && in_same_netns(other); }) &&
+        std::none_of(hops.rbegin(), hop, [&](const Hop& other) {
+          return other.stage == STAGE_tx && in_same_netns(other);
+        })) {
+      return &*hop;
+    }
+  }
+  return nullptr;
+}
+
+// Was a copy freed after it had come to the IP layer here? Other copies may have ended unseen.
+bool ended_at(const Hop& taken, const std::vector<Event>& events) {
+  return std::ranges::any_of(events, [&](const Event& event) {
+    return event.stage == STAGE_end && event.time_ns >= taken.time_ns &&
+           event.netns.inode == taken.netns.inode;
+  });
+}
+
+// A multicast comes back to the machine that sends or forwards it: what that machine's IP layer
+// then makes of its copy decides nothing about the one that goes out.
+bool sent_and_refused(const Journey& journey, const Netns& netns) {
+  const auto was = [&](stage_id stage) {
+    return std::ranges::any_of(journey.hops, [&](const Hop& hop) {
+      return hop.stage == stage && hop.netns.inode == netns.inode;
+    });
+  };
+  return journey.packet.dst.is_multicast() && was(STAGE_tx) && was(STAGE_in) && was(STAGE_drop);
+}
+
+}  // namespace
+
+bool is_arrival(const Hop& hop) {
+  const auto* tcp = std::get_if<decode::TcpNote>(&hop.note);
+  return tcp != nullptr && tcp->kind == decode::TcpNote::Kind::kArrived;
+}
+
+Hop* answered_hop(std::vector<Hop>& hops, const AssembleContext& context) {
+  if (context.answered_ns == 0) {
+    return nullptr;
+  }
+  const auto reversed = std::views::reverse(hops);
+  const auto hop = std::ranges::find_if(reversed, [&](const Hop& one) {
+    return one.netns.inode == context.answered_in_netns && one.stage != STAGE_drop &&
+           !is_decision(one);
+  });
+  if (hop == reversed.end() || (hop->time_ns > context.answered_ns && !hop->inferred)) {
+    return nullptr;
+  }
+  return &*hop;
+}
+
+Outcome judge(const Journey& journey, const std::vector<Event>& events,
+              const AssembleContext& context, const Hop* answered) {
+  const std::vector<Hop>& hops = journey.hops;
+  if (const Hop* delivered = last_of(hops, STAGE_deliver)) {
+    Outcome outcome = outcome_at(OutcomeKind::kDelivered, *delivered);
+    outcome.socket = delivered->socket;
+    return outcome;
+  }
+  if (answered != nullptr) {
+    return outcome_at(OutcomeKind::kDelivered, *answered);
+  }
+  const Hop* taken = taken_branch(hops);
+  const auto reversed = std::views::reverse(hops);
+  const auto dropped = std::ranges::find_if(reversed, [&](const Hop& hop) {
+    return hop.stage == STAGE_drop && !sent_and_refused(journey, hop.netns);
+  });
+  if (dropped != reversed.end() && taken == nullptr) {
+    Outcome outcome = outcome_at(OutcomeKind::kDropped, *dropped);
+    outcome.drop = dropped->drop;
+    if (const Hop* chain = dropping_chain(hops, *dropped)) {
+      outcome.chain = chain->chain;
+    }
+    return outcome;
+  }
+  const auto crossing = std::ranges::find_if(reversed, [&](const Hop& hop) {
+    return hop.stage == STAGE_tx ||
+           (hop.stage == STAGE_rx && !sent_and_refused(journey, hop.netns));
+  });
+  if (crossing == reversed.end()) {
+    return hops.empty() ? Outcome{} : outcome_at(OutcomeKind::kLost, hops.back());
+  }
+  const bool seen =
+      context.ending == Ending::kSeen || (taken != nullptr && ended_at(*taken, events));
+  // The kernel itself never takes a packet silently; a socket may.
+  const bool for_a_socket = journey.packet.has_ports;
+  Outcome outcome;
+  if (taken != nullptr && (seen || for_a_socket)) {
+    outcome = consumed_outcome(journey, *crossing, taken);
+  } else if (crossing->stage == STAGE_tx) {
+    outcome = outcome_at(OutcomeKind::kLeft, *crossing);
+  } else if (seen) {
+    outcome = consumed_outcome(journey, *crossing, nullptr);
+  } else {
+    outcome = outcome_at(OutcomeKind::kLost, hops.back());
+  }
+  outcome.seen = seen;
+  return outcome;
+}
+
+}  // namespace tracepkt::journey
