@@ -19,14 +19,13 @@ std::string owner_text(const std::optional<Process>& process) {
 
 std::optional<Process> process_of(std::string_view owner_text) {
   const std::size_t space = owner_text.find(' ');
-  Process process;
-  if (space == std::string_view::npos ||
-      std::from_chars(owner_text.data(), owner_text.data() + space, process.pid).ptr !=
-          owner_text.data() + space) {
+  if (space == std::string_view::npos) {
     return std::nullopt;
   }
-  process.name = owner_text.substr(space + 1);
-  return process;
+  Process process{.name = std::string(owner_text.substr(space + 1))};
+  const char* const end = owner_text.data() + space;
+  const auto [rest, error] = std::from_chars(owner_text.data(), end, process.pid);
+  return error == std::errc() && rest == end ? std::optional(process) : std::nullopt;
 }
 
 const Rule* ChainWalk::decisive() const {
