@@ -350,7 +350,8 @@ TEST_F(Assemble, AChainThatDroppedACopyBeforeIsNotBlamed) {
 
 TEST(Owner, IsReadAsItIsWritten) {
   EXPECT_EQ(owner_text(std::nullopt), "");
-  for (const Process& process : {Process{.pid = 12, .name = "a b"}, Process{.pid = 1, .name = ""}}) {
+  for (const Process& process :
+       {Process{.pid = 12, .name = "a b"}, Process{.pid = 1, .name = ""}}) {
     const auto again = process_of(owner_text(process));
     ASSERT_TRUE(again);
     EXPECT_EQ(again->pid, process.pid);
