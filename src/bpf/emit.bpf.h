@@ -21,7 +21,7 @@ static __always_inline void fill_header(struct record_header *header, struct sk_
 	header->netns = 0;
 	header->ifindex = 0;
 	header->iif = skb->skb_iif;
-	header->pad = 0;
+	header->ports = 0;
 	__builtin_memset(header->ifname, 0, sizeof(header->ifname));
 	if (dev) {
 		header->ifindex = dev->ifindex;

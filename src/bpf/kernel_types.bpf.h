@@ -159,6 +159,7 @@ struct sk_buff {
 	int skb_iif;
 	unsigned long _skb_refdst;
 	__be16 protocol;
+	__u16 transport_header;
 	__u16 network_header;
 	__u16 mac_header;
 	unsigned int end; /* an offset from head on 64-bit kernels */

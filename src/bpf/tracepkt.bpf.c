@@ -167,6 +167,10 @@ SEC("tp_btf/consume_skb") int on_consume_skb(__u64 *ctx)
 	if (!sighting.id)
 		return 0;
 	fill_header(&header, skb, &place, HOOK_consume_skb, STAGE_end, &sighting);
+	/* NAT may have given it another port since it came in. */
+	if (skb->transport_header != 0xffff)
+		bpf_probe_read_kernel(&header.ports, sizeof(header.ports),
+				      skb->head + skb->transport_header);
 	header.flags |= RECORD_LAST;
 	tell_way(&header, &view);
 	emit(&header, sizeof(header), sizeof(header));

@@ -64,6 +64,7 @@ enum class NameKind : std::uint64_t {
   kSymbol = 4,        // key: address in the kernel
   kRule = 5,          // of a firewall. key: handle; key2: which table of which namespace
   kSocketOwner = 16,  // key: inode; "PID NAME", empty: nobody has it open
+  kSocketAt = 24,     // key: which place (cli/name_keys.h); its inode, empty: none
   kResetReason = 17,  // key: reason of a reset that TCP sends
 };
 

@@ -3,7 +3,7 @@
 #include <cstddef>
 #include <utility>
 
-#include "cli/rule_scope.h"
+#include "cli/name_keys.h"
 
 namespace tracepkt::cli {
 namespace {
@@ -48,6 +48,10 @@ std::string FileNames::rule(std::uint32_t inode, const decode::Netfilter& netfil
 
 std::string FileNames::socket_owner(std::uint64_t inode) {
   return std::string(find(capture::NameKind::kSocketOwner, inode));
+}
+
+std::uint64_t FileNames::socket_at(const journey::SocketPlace& place) {
+  return number_in(find(capture::NameKind::kSocketAt, place_key(place)));
 }
 
 std::string FileNames::reset_reason(std::uint32_t reason) {

@@ -27,6 +27,7 @@ class FileNames : public journey::Names {
   std::string symbol(std::uint64_t address) override;
   std::string rule(std::uint32_t inode, const decode::Netfilter& netfilter) override;
   std::string socket_owner(std::uint64_t inode) override;
+  std::uint64_t socket_at(const journey::SocketPlace& place) override;
   std::string reset_reason(std::uint32_t reason) override;
 
  private:

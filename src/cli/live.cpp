@@ -20,6 +20,7 @@
 #include "cli/standard_files.h"
 #include "decode/event.h"
 #include "explain/netfilter.h"
+#include "kernel/bound_sockets.h"
 #include "kernel/chain_hooks.h"
 #include "kernel/kernel_btf.h"
 #include "kernel/netns_names.h"
@@ -88,6 +89,7 @@ class LiveNames : public journey::Names {
   }
 
   std::string socket_owner(std::uint64_t inode) override;
+  std::uint64_t socket_at(const journey::SocketPlace& place) override;
 
   std::string reset_reason(std::uint32_t reason) override {
     if (!reset_reasons_) {
@@ -107,8 +109,10 @@ class LiveNames : public journey::Names {
   kernel::Symbols symbols_;
   kernel::NamespaceRules rules_;
   kernel::SocketOwners owners_;
+  kernel::BoundSockets bound_;
   std::uint64_t looked_ns_ = 0;  // for owners that were not known before
   std::optional<ReasonNames> reset_reasons_;
+  std::uint32_t own_netns_ = kernel::netns_inode_of_file("/proc/thread-self/ns/net");
 };
 
 // Looking through all processes takes a while: while packets come that nobody seems to have sent,
@@ -122,6 +126,34 @@ std::string LiveNames::socket_owner(std::uint64_t inode) {
   }
   const auto owner = owners_.find(inode);
   return owner ? journey::owner_text(journey::Process{.pid = owner->pid, .name = owner->name}) : "";
+}
+
+kernel::SocketEnd socket_end(const decode::Address& address, std::uint16_t port) {
+  kernel::SocketEnd end{.address = address.bytes, .port = port};
+  if (address.family == 4) {
+    end.address = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+    std::copy_n(address.bytes.begin(), 4, end.address.begin() + 12);
+  }
+  return end;
+}
+
+// Several sockets may share a port: they say who takes it only where one process has all of them.
+std::uint64_t LiveNames::socket_at(const journey::SocketPlace& place) {
+  const std::string file = netns_.file(place.netns);
+  if (file.empty() && place.netns != own_netns_) {
+    return 0;
+  }
+  const auto inodes =
+      bound_.find(place.netns, file, place.protocol, socket_end(place.local, place.local_port),
+                  socket_end(place.remote, place.remote_port));
+  const auto owner_of = [&](std::uint64_t inode) {
+    const auto owner = owners_.find(inode);
+    return owner ? owner->pid : 0;
+  };
+  const bool is_one = inodes.size() == 1 || std::ranges::all_of(inodes, [&](std::uint64_t inode) {
+                        return owner_of(inode) == owner_of(inodes.front());
+                      });
+  return !inodes.empty() && is_one ? inodes.front() : 0;
 }
 
 capture::Session session_of(const CommonOptions& options, const kernel::TraceRequest& request,

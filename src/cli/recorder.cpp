@@ -10,7 +10,7 @@
 
 #include "base/text.h"
 #include "cli/hop_comment.h"
-#include "cli/rule_scope.h"
+#include "cli/name_keys.h"
 #include "explain/words.h"
 
 namespace tracepkt::cli {
@@ -138,6 +138,13 @@ std::string Recorder::rule(std::uint32_t inode, const decode::Netfilter& netfilt
 
 std::string Recorder::socket_owner(std::uint64_t inode) {
   return name({NameKind::kSocketOwner, inode, 0}, [&] { return live_.socket_owner(inode); });
+}
+
+std::uint64_t Recorder::socket_at(const journey::SocketPlace& place) {
+  return number_in(name({NameKind::kSocketAt, place_key(place), 0}, [&] {
+    const std::uint64_t inode = live_.socket_at(place);
+    return inode == 0 ? "" : std::to_string(inode);
+  }));
 }
 
 std::string Recorder::reset_reason(std::uint32_t reason) {

@@ -5,6 +5,8 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <cstring>
 
 namespace tracepkt::decode {
@@ -14,6 +16,12 @@ ShortName short_name(const char (&raw)[16]) {
   ShortName name;
   std::copy_n(raw, 15, name.bytes.begin());
   return name;
+}
+
+// Of two ports as they are in a header.
+std::uint16_t second_port(__u32 ports) {
+  const auto bytes = std::bit_cast<std::array<std::uint8_t, 4>>(ports);
+  return static_cast<std::uint16_t>(bytes[2] << 8 | bytes[3]);
 }
 
 Address address_of(std::uint8_t family, const __u8 (&bytes)[16]) {
@@ -225,7 +233,8 @@ Result<Event> decode_record(std::span<const std::byte> record) {
               .packet_id = header.packet,
               .netns = {.inode = header.netns, .cookie = header.netns_cookie},
               .device = {.index = header.ifindex, .name = short_name(header.ifname)},
-              .iif = header.iif};
+              .iif = header.iif,
+              .end_port = second_port(header.ports)};
 
   const auto decode_one = [&event](std::uint16_t id, std::span<const std::byte> bytes) {
     return decode_section(id, bytes, event);

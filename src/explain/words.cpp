@@ -45,7 +45,7 @@ std::string transport_words(const decode::Packet& packet) {
 }
 
 std::string reader_words(const Hop& hop) {
-  const bool read = hop.note.index() == 0;
+  const bool read = hop.note.index() == 0 && !hop.inferred;
   return (read ? "read by " : "for ") + process_words(*hop.socket);
 }
 
@@ -177,7 +177,9 @@ std::string cause_words(const journey::Journey& journey) {
                 : "");
   }
   if (outcome.kind == OutcomeKind::kConsumed && !outcome.seen) {
-    return "Taken in by the IP layer there; who read it was not seen.";
+    return outcome.socket ? fmt::format("Taken in for {}, which was not seen reading it.",
+                                        process_words(*outcome.socket))
+                          : "Taken in by the IP layer there; who read it was not seen.";
   }
   if (outcome.kind == OutcomeKind::kLeft && !outcome.seen) {
     return "Nothing more was heard of it on this machine after that.";

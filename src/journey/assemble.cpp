@@ -11,6 +11,7 @@
 #include "journey/false_drops.h"
 #include "journey/hop_list.h"
 #include "journey/outcome.h"
+#include "journey/taker.h"
 
 namespace tracepkt::journey {
 namespace {
@@ -161,6 +162,7 @@ void assemble(std::vector<Event>& events, const AssembleContext& context, Journe
     infer_in(journey.hops, journey.outcome.netns);
   }
   settle_arrivals(journey);
+  find_taker(journey, events, context);
 
   // A raw socket gets a copy, and the kernel then looks for somebody else who wants the packet:
   // that it finds nobody (icmp_rcv says NO_SOCKET) is no loss.

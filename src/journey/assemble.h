@@ -8,6 +8,8 @@
 
 namespace tracepkt::journey {
 
+class Senders;
+
 // How the packet's events came to an end.
 enum class Ending : std::uint8_t {
   kSeen,    // the kernel freed the packet
@@ -21,6 +23,7 @@ struct AssembleContext {
   // arrived. 0: none did.
   std::uint32_t answered_in_netns = 0;
   std::uint64_t answered_ns = 0;
+  const Senders* senders = nullptr;  // null: none are known
 };
 
 // Sets hops, packet and outcome of `journey` from its events, which come in any order and leave in

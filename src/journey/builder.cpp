@@ -100,10 +100,14 @@ std::uint64_t Builder::add(Event&& event) {
   const std::uint64_t id = open->journey.id;
   const bool last = event.last;
   const std::uint64_t packet_id = event.packet_id;
+  const stage_id stage = event.stage;
   if (open->events.size() < (last ? kMaxEnds : kMaxEvents)) {
     open->events.push_back(event);
   } else {
     ++open->journey.more_hops;
+  }
+  if (!known || stage == STAGE_out) {
+    senders_.learn(open->events);
   }
   if (last) {
     std::erase(open->packet_ids, packet_id);
@@ -275,7 +279,7 @@ void Builder::end(OpenList::iterator open, Ending ending) {
   if (ending == Ending::kSilent || open->all_ids.size() > 1) {
     remember_ended(open->all_ids);
   }
-  AssembleContext context{.names = names_, .ending = ending};
+  AssembleContext context{.names = names_, .ending = ending, .senders = &senders_};
   for (const EchoKey& key : open->keys) {
     if (const auto it = by_echo_.find(key); it != by_echo_.end() && it->second == open) {
       by_echo_.erase(it);

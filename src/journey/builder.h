@@ -17,6 +17,7 @@
 
 #include "journey/assemble.h"
 #include "journey/journey.h"
+#include "journey/senders.h"
 
 namespace tracepkt::journey {
 
@@ -136,6 +137,7 @@ class Builder {
   // in somebody else's socket for hours. What is heard of them later is no news.
   std::unordered_set<std::uint64_t> ended_;
   std::deque<std::uint64_t> ended_order_;
+  Senders senders_;
   std::deque<decode::Event> early_;  // told of packets not seen yet
   std::uint64_t next_id_ = 1;
   std::uint64_t next_exchange_ = 1;

@@ -9,17 +9,16 @@ namespace tracepkt::journey {
 
 using decode::Event;
 
-namespace {
-
 void name_owner(decode::Socket& socket, Names& names) {
+  if (socket.pid != 0) {
+    return;
+  }
   if (const auto owner = process_of(names.socket_owner(socket.inode))) {
     socket.pid = owner->pid;
     const std::string_view name = owner->name;
     std::ranges::copy(name.substr(0, socket.comm.bytes.size() - 1), socket.comm.bytes.begin());
   }
 }
-
-}  // namespace
 
 const Hop* HopList::last_crossing() const {
   const auto it = std::ranges::find_if(std::views::reverse(hops_), &Hop::is_crossing);
@@ -57,7 +56,7 @@ void HopList::add(const Event& event) {
   if (event.drop) {
     hop.drop = DropInfo{.raw = *event.drop};
   }
-  if (hop.socket && hop.socket->pid == 0) {
+  if (hop.socket) {
     name_owner(*hop.socket, names_);
   }
   if (const auto* tcp = std::get_if<decode::TcpNote>(&event.note); tcp && tcp->has_reason) {

@@ -8,6 +8,9 @@
 
 namespace tracepkt::journey {
 
+// Fills in which process has the socket open, where that is not known yet.
+void name_owner(decode::Socket& socket, Names& names);
+
 // The hops made so far, asked from the newest on.
 class HopList {
  public:

@@ -113,6 +113,17 @@ struct Journey {
   }
 };
 
+// Where a socket may be, and what it may be connected to: of a packet that comes to it, dst and
+// src.
+struct SocketPlace {
+  std::uint32_t netns = 0;    // inode
+  std::uint8_t protocol = 0;  // IPPROTO_UDP or IPPROTO_TCP
+  decode::Address local;
+  std::uint16_t local_port = 0;
+  decode::Address remote;
+  std::uint16_t remote_port = 0;
+};
+
 // Names for what events carry as numbers: live from this machine, or from a file.
 class Names {
  public:
@@ -129,6 +140,9 @@ class Names {
   // Who has the socket with this inode open: "PID NAME". Empty where nobody has, or we may not
   // know.
   virtual std::string socket_owner(std::uint64_t /*inode*/) { return ""; }
+  // The inode of the socket that takes what comes there (of TCP: that listens); 0: none, or not
+  // known.
+  virtual std::uint64_t socket_at(const SocketPlace& /*place*/) { return 0; }
   // The kernel's name for why TCP sends a reset, without SK_RST_REASON_.
   virtual std::string reset_reason(std::uint32_t /*reason*/) { return ""; }
 };

@@ -71,7 +71,7 @@ struct record_header {
   __u32 netns;        /* inode; 0 where the packet is on no device and no socket */
   __u32 ifindex;      /* 0: on no device */
   __u32 iif;          /* ifindex of the device it came in by last, in `netns`; 0: made here */
-  __u32 pad;
+  __u32 ports; /* where it ended in a socket: the first 4 bytes of its transport header; else 0 */
   char ifname[16];
 };
 

@@ -53,6 +53,38 @@ s.sendto(b'x', ('$there', 4444))"
 	fi
 done
 
+echo '== UDP: who takes it, though nothing tells that it was read'
+for there in "$target" "$net6:1::2"; do
+	rm -f "$work/server" "$work/end"
+	python right "$work/server" "
+s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+s.bind(('', 5300))
+ready()
+data, who = s.recvfrom(10)
+s.sendto(b'y' * 10, who)
+while not os.path.exists('$work/end'): time.sleep(0.01)" &
+	server_job=$!
+	wait_for 'the server' grep -q ready "$work/server"
+	tp_trace --format json "udp port 5300 and host $there"
+	python left "$work/client" "
+s = socket.socket(socket.AF_INET6 if ':' in '$there' else socket.AF_INET, socket.SOCK_DGRAM)
+s.settimeout($patience)
+s.sendto(b'x', ('$there', 5300))
+s.recv(20)"
+	# The kernel may keep what was read for a while, and frees it at the end of that or with others.
+	wait_for_journeys 2
+	tp_end INT
+	end_server
+	expect_status 0
+	for side in "right server 5300" "left client"; do
+		read -r where who port <<<"$side"
+		one="journeys[] | select(.outcome.netns.name == \"$where\")"
+		expect_json "taken in $where" "$(process "$work/$who")" "$one | .outcome.socket | \"\(.process) \(.pid)\""
+		expect_json "or delivered, in $where" true "$one | .outcome.kind | IN(\"delivered\", \"consumed\")"
+		[ -z "$port" ] || expect_json 'not to somebody else' "$port" "$one | .packet.dport"
+	done
+done
+
 echo '== a time to live that ends in the router'
 if has_hook icmp_send; then
 	tp_trace --format json "icmp[icmptype] == icmp-echo and dst $target"

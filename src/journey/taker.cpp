@@ -1,0 +1,96 @@
+#include "journey/taker.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+
+#include <algorithm>
+#include <optional>
+#include <ranges>
+#include <utility>
+
+#include "journey/hop_list.h"
+#include "journey/senders.h"
+
+namespace tracepkt::journey {
+namespace {
+
+using decode::Event;
+using decode::Packet;
+
+// TCP keeps none of these in its queue, and tells no hook of them.
+bool opens_connection(const Packet& packet) {
+  return packet.protocol == IPPROTO_TCP && (packet.tcp_flags & TH_SYN) != 0;
+}
+
+std::optional<decode::Socket> socket_for(const Packet& packet, std::uint32_t netns,
+                                         std::uint16_t end_port, const AssembleContext& context) {
+  SocketPlace place{.netns = netns,
+                    .protocol = packet.protocol,
+                    .local = packet.dst,
+                    .local_port = packet.dport,
+                    .remote = packet.src,
+                    .remote_port = packet.sport};
+  // As both were on the wire: what NAT does here it does both ways.
+  if (const decode::Socket* sender =
+          context.senders != nullptr ? context.senders->find(place) : nullptr) {
+    return *sender;
+  }
+  if (end_port != 0) {
+    place.local_port = end_port;
+  }
+  decode::Socket socket{.protocol = packet.protocol, .inode = context.names.socket_at(place)};
+  return socket.inode != 0 ? std::optional(socket) : std::nullopt;
+}
+
+}  // namespace
+
+void find_taker(Journey& journey, const std::vector<Event>& events,
+                const AssembleContext& context) {
+  Outcome& outcome = journey.outcome;
+  const auto reversed = std::views::reverse(journey.hops);
+  const auto in = std::ranges::find_if(reversed, [&](const Hop& hop) {
+    return hop.stage == STAGE_in && hop.packet && hop.netns.inode == outcome.netns.inode;
+  });
+  if (outcome.kind != OutcomeKind::kConsumed || in == reversed.end()) {
+    return;
+  }
+  const Packet& packet = *in->packet;
+  const bool opens = opens_connection(packet);
+  if (!packet.has_ports || packet.dst.is_multicast() ||
+      (packet.protocol != IPPROTO_UDP && !opens)) {
+    return;
+  }
+  const auto ended = std::ranges::find_if(std::views::reverse(events), [&](const Event& event) {
+    return event.stage == STAGE_end && event.time_ns >= in->time_ns;
+  });
+  const bool seen = ended != std::views::reverse(events).end();
+  auto socket =
+      socket_for(packet, outcome.netns.inode, seen ? ended->end_port : std::uint16_t{0}, context);
+  if (!socket) {
+    return;
+  }
+  name_owner(*socket, context.names);
+  outcome.socket = socket;
+  if (!outcome.seen && !opens) {
+    return;
+  }
+  outcome.kind = OutcomeKind::kDelivered;
+  // The packet may be freed long after it was read (skb_attempt_defer_free(), 6.18): its end tells
+  // no time.
+  Hop hop{.time_ns = in->time_ns,
+          .cpu = in->cpu,
+          .netns = in->netns,
+          .device = in->device,
+          .stage = STAGE_deliver,
+          .inferred = true,
+          .packet = {},
+          .drop = {},
+          .socket = std::move(socket),
+          .route = {},
+          .chain = {},
+          .nat = {}};
+  journey.hops.insert(std::ranges::upper_bound(journey.hops, hop.time_ns, {}, &Hop::time_ns),
+                      std::move(hop));
+}
+
+}  // namespace tracepkt::journey

@@ -1,0 +1,164 @@
+// Who took a packet that nobody was seen reading.
+#include "journey/taker.h"
+
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+
+#include "journey/builder.h"
+#include "journey/senders.h"
+#include "journey/testing.h"
+
+namespace tracepkt::journey {
+namespace {
+
+using testing::event;
+using testing::way;
+
+constexpr std::uint16_t kPort = 53;
+
+class Sockets : public testing::FakeNames {
+ public:
+  std::uint64_t socket_at(const SocketPlace& place) override {
+    return place.netns == 2 && place.local_port == port ? 7 : 0;
+  }
+  std::string socket_owner(std::uint64_t inode) override { return inode == 7 ? "4711 named" : ""; }
+
+  std::uint16_t port = kPort;
+};
+
+decode::Packet datagram(std::uint8_t from, std::uint8_t to) {
+  decode::Packet packet{.ethertype = 0x0800, .protocol = IPPROTO_UDP, .len = 60, .has_ports = true};
+  packet.src = testing::ip(from);
+  packet.dst = testing::ip(to);
+  packet.sport = from == 1 ? 4000 : kPort;
+  packet.dport = to == 1 ? 4000 : kPort;
+  return packet;
+}
+
+decode::Event end(std::uint64_t time_ns, std::uint16_t port = 0) {
+  decode::Event made =
+      event({.time_ns = time_ns, .stage = STAGE_end, .netns = 0, .ifindex = 0, .last = true});
+  made.end_port = port;
+  return made;
+}
+
+struct TakerTest : ::testing::Test {
+  Journey run(const decode::Packet& packet, std::optional<decode::Event> last) {
+    std::vector<decode::Event> events = {
+        event({.time_ns = 1}, packet), event({.time_ns = 2, .stage = STAGE_rx, .netns = 2}, packet),
+        event({.time_ns = 3, .stage = STAGE_in, .netns = 2}, packet)};
+    if (last) {
+      events.push_back(*last);
+    }
+    Journey journey;
+    assemble(
+        events,
+        {.names = names_, .ending = last ? Ending::kSeen : Ending::kSilent, .senders = &senders_},
+        journey);
+    return journey;
+  }
+
+  Sockets names_;
+  Senders senders_;
+};
+
+TEST_F(TakerTest, WhoIsBoundToThePortGotIt) {
+  const Journey journey = run(datagram(1, 2), end(9));
+  EXPECT_EQ(journey.outcome.kind, OutcomeKind::kDelivered);
+  ASSERT_TRUE(journey.outcome.socket);
+  EXPECT_EQ(journey.outcome.socket->pid, 4711u);
+  EXPECT_EQ(way(journey), "host eth0 tx | ns2 eth0 rx | ns2 eth0 in | ns2 eth0 deliver");
+  // It may be freed long after it was read.
+  EXPECT_EQ(journey.duration_ns(), 2u);
+}
+
+TEST_F(TakerTest, AsLongAsItIsNotFreedItMayLieThere) {
+  const Journey journey = run(datagram(1, 2), std::nullopt);
+  EXPECT_EQ(journey.outcome.kind, OutcomeKind::kConsumed);
+  ASSERT_TRUE(journey.outcome.socket);
+  EXPECT_EQ(journey.outcome.socket->pid, 4711u);
+  EXPECT_EQ(way(journey), "host eth0 tx | ns2 eth0 rx | ns2 eth0 in");
+}
+
+TEST_F(TakerTest, NatMayHaveGivenItAnotherPort) {
+  names_.port = 5353;
+  EXPECT_FALSE(run(datagram(1, 2), end(9, kPort)).outcome.socket);
+  EXPECT_TRUE(run(datagram(1, 2), end(9, 5353)).outcome.socket);
+  names_.port = kPort;
+  EXPECT_FALSE(run(datagram(1, 2), end(9, 5353)).outcome.socket);
+}
+
+TEST_F(TakerTest, OfTcpWhatOpensAConnection) {
+  decode::Packet packet = datagram(1, 2);
+  packet.protocol = IPPROTO_TCP;
+  packet.tcp_flags = TH_ACK;
+  EXPECT_EQ(run(packet, std::nullopt).outcome.kind, OutcomeKind::kConsumed);
+  EXPECT_FALSE(run(packet, std::nullopt).outcome.socket);
+  packet.tcp_flags = TH_SYN;
+  EXPECT_EQ(run(packet, std::nullopt).outcome.kind, OutcomeKind::kDelivered);
+}
+
+TEST_F(TakerTest, AGroupsMessageIsForMany) {
+  decode::Packet packet = datagram(1, 2);
+  packet.dst.bytes[0] = 224;
+  EXPECT_FALSE(run(packet, end(9)).outcome.socket);
+}
+
+TEST_F(TakerTest, WhoHasSentFromThereGetsTheAnswer) {
+  std::vector<decode::Event> question = {
+      event({.time_ns = 1, .stage = STAGE_out, .netns = 2, .ifindex = 0, .device = ""}),
+      event({.time_ns = 1, .stage = STAGE_tx, .netns = 2}, datagram(2, 1))};
+  question[0].socket = decode::Socket{.pid = 12, .inode = 99};
+  senders_.learn(question);
+  const Journey journey = run(datagram(1, 2), end(9));
+  ASSERT_TRUE(journey.outcome.socket);
+  EXPECT_EQ(journey.outcome.socket->pid, 12u);
+}
+
+TEST(SendersTest, SoManyAreKept) {
+  Senders senders(2);
+  const auto sent = [&](std::uint8_t from) {
+    std::vector<decode::Event> events = {event({.stage = STAGE_out, .netns = 2}),
+                                         event({.netns = 2}, datagram(from, 1))};
+    events[0].socket = decode::Socket{.pid = from, .inode = from};
+    senders.learn(events);
+  };
+  const auto knows = [&](std::uint8_t from) {
+    return senders.find({.netns = 2,
+                         .protocol = IPPROTO_UDP,
+                         .local = testing::ip(from),
+                         .local_port = kPort}) != nullptr;
+  };
+  sent(2);
+  sent(3);
+  sent(3);
+  EXPECT_TRUE(knows(2) && knows(3));
+  sent(4);
+  EXPECT_FALSE(knows(2));
+  EXPECT_TRUE(knows(3) && knows(4));
+  EXPECT_EQ(
+      senders.find(
+          {.netns = 1, .protocol = IPPROTO_UDP, .local = testing::ip(3), .local_port = kPort}),
+      nullptr);
+}
+
+TEST(BuilderAndSenders, LearnsThemBeforeTheQuestionHasEnded) {
+  Sockets names;
+  std::vector<Journey> ended;
+  Builder builder(names, [&](Journey&& journey) { ended.push_back(std::move(journey)); });
+  // Its sender is told after it; it left this machine, and nobody knows its end.
+  builder.add(event({.packet_id = 1, .time_ns = 1, .stage = STAGE_tx, .netns = 3}, datagram(2, 1)));
+  decode::Event out = event({.packet_id = 1, .time_ns = 1, .stage = STAGE_out, .netns = 3});
+  out.socket = decode::Socket{.pid = 12, .inode = 99};
+  builder.add(std::move(out));
+  builder.add(event({.packet_id = 2, .time_ns = 5, .stage = STAGE_rx, .netns = 3}, datagram(1, 2)));
+  builder.add(event({.packet_id = 2, .time_ns = 6, .stage = STAGE_in, .netns = 3}, datagram(1, 2)));
+  builder.add(event({.packet_id = 2, .time_ns = 9, .stage = STAGE_end, .netns = 3, .last = true}));
+  ASSERT_EQ(ended.size(), 1u);
+  ASSERT_TRUE(ended[0].outcome.socket);
+  EXPECT_EQ(ended[0].outcome.socket->pid, 12u);
+}
+
+}  // namespace
+}  // namespace tracepkt::journey
