@@ -44,8 +44,9 @@ std::optional<Item> CaptureFiles::next() {
       if (!take(*session)) {
         continue;
       }
-    } else if (std::holds_alternative<capture::End>(*item)) {
+    } else if (const auto* end = std::get_if<capture::End>(&*item)) {
       has_end_ = true;
+      goes_on_ = end->goes_on;
     }
     return item;
   }
@@ -98,14 +99,16 @@ bool CaptureFiles::next_file() {
   damage_.bytes += reader_.damage().bytes;
   files_without_end_ += has_end_ ? 0 : 1;
   has_end_ = false;
+  goes_on_ = false;
   reader_ = *std::move(reader);
   return true;
 }
 
-sinks::FileDamage CaptureFiles::damage(bool interrupted) const {
+sinks::FileDamage CaptureFiles::damage(bool read_to_end) const {
   return {.places = damage_.places + reader_.damage().places,
           .bytes = damage_.bytes + reader_.damage().bytes,
-          .has_end = files_without_end_ == 0 && (has_end_ || interrupted)};
+          .has_end = files_without_end_ == 0 && (has_end_ || !read_to_end),
+          .read_to_end = read_to_end};
 }
 
 Status CaptureFiles::status() const {

@@ -29,9 +29,11 @@ class CaptureFiles {
     return error_ ? std::nullopt : reader_.next_record();
   }
 
-  // Where the summary is to be told: what the files do not tell. `interrupted`: nobody wanted to
-  // know their end.
-  sinks::FileDamage damage(bool interrupted) const;
+  // Where the summary is to be told: what the files do not tell. `read_to_end`: as far as they go,
+  // not only until nobody wanted more.
+  sinks::FileDamage damage(bool read_to_end) const;
+  // Was the capture's own end among what was given?
+  bool ended() const { return has_end_ && !goes_on_; }
   // Why reading ended before the last file's end.
   Status status() const;
 
@@ -48,6 +50,7 @@ class CaptureFiles {
   capture::Damage damage_;  // of the files before
   bool has_session_ = false;
   bool has_end_ = false;  // of the file that is read
+  bool goes_on_ = false;  // as its end says, in another file
   std::uint64_t files_without_end_ = 0;
   capture::Session session_;  // of the file that is read
   std::optional<Error> error_;

@@ -153,7 +153,7 @@ Status DropsReplay::run() {
       std::visit([this](auto&& one) { take(std::forward<decltype(one)>(one)); }, *std::move(item));
     }
   }
-  summary_.damage = files_.damage(!at_end || interrupted);
+  summary_.damage = files_.damage(at_end && !interrupted);
   tally_->end(last_ns_, summary_);
   if (const Status good = files_.status(); !good) {
     return good;

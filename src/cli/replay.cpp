@@ -317,7 +317,8 @@ void Replay::show_rest() {
 
 Status Replay::run() {
   bool interrupted = false;
-  while (wants_more() && !out_.closed() && !interrupted) {
+  bool at_end = false;
+  while (wants_more() && !out_.closed() && !interrupted && !at_end) {
     // To ask costs more than to read a record.
     interrupted = ++items_ % kItemsBetweenLooks == 0 && signals_.arrived();
     if (const auto record = builder_ ? files_.next_record() : std::nullopt) {
@@ -327,7 +328,8 @@ Status Replay::run() {
     auto item = files_.next();
     interrupted = interrupted || (!item && signals_.arrived());
     if (!item) {
-      break;
+      at_end = true;
+      continue;
     }
     if (!builder_ && !std::holds_alternative<capture::Session>(*item)) {
       take(capture::Session());  // it is lost; what it says can be done without
@@ -339,13 +341,12 @@ Status Replay::run() {
   }
   builder_->finish();
   show_rest();
-  const bool is_read = wants_more() && !interrupted;
   if (!has_end_) {
     summary_.losses.push_back({.name = "undecodable",
                                .says = "events that this program could not read",
                                .count = undecodable_});
   }
-  summary_.damage = files_.damage(!is_read);
+  summary_.damage = files_.damage(at_end && !interrupted);
   sink_->summary(summary_);
   if (output_.report) {
     err_.write(sinks::summary_words(summary_));

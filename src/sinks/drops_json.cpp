@@ -29,6 +29,7 @@ class DropsJson : public DropsView {
     write_losses(json, summary);
     json.field("kernel", summary.kernel);
     write_probes(json, summary.probes);
+    write_reading(json, summary.damage);
     json.end_object();
     out_.write(json.text() + "\n");
     out_.flush();

@@ -289,6 +289,7 @@ std::string summary_json(const Summary& summary) {
     json.field("bytes", summary.damage.bytes).field("has_end", summary.damage.has_end);
     json.end_object();
   }
+  write_reading(json, summary.damage);
   json.end_object();
   return json.text();
 }

@@ -117,4 +117,10 @@ void write_probes(JsonWriter& json, const ProbeCount& probes) {
   json.end_array().end_object();
 }
 
+void write_reading(JsonWriter& json, const FileDamage& damage) {
+  if (!damage.read_to_end) {
+    json.field("read_to_end", false);
+  }
+}
+
 }  // namespace tracepkt::sinks

@@ -66,8 +66,10 @@ struct FileDamage {
   std::uint64_t places = 0;
   std::uint64_t bytes = 0;  // that could not be read
   bool has_end = true;      // false: neither does it tell what was lost while tracing
+  bool read_to_end = true;  // false: nobody wanted more, and what it may tell there is not known
 
   bool any() const { return places != 0 || !has_end; }
+  bool tells_losses() const { return has_end && read_to_end; }
 };
 
 struct Summary {

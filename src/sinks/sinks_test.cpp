@@ -379,6 +379,19 @@ TEST(Summary, SaysWhatAFileDoesNotTell) {
               ::testing::HasSubstr(R"("damaged":{"places":2,"bytes":300,"has_end":false}})"));
 }
 
+TEST(Summary, OfAFileThatWasReadInPartDoesNotSayThatNothingWasLost) {
+  Summary summary{.journeys = 1, .delivered = 1, .events = 4};
+  summary.damage.read_to_end = false;
+  EXPECT_EQ(summary_words(summary),
+            "traced 1 packet: 1 delivered; 4 events, what was lost is not known\n"
+            "  the file was not read to its end, where it says what tracing lost\n");
+  const Written text =
+      written(Format::kJson, ColorMode::kNever, [&](Sink& sink) { sink.summary(summary); });
+  EXPECT_THAT(text.out, ::testing::EndsWith(R"("read_to_end":false})"
+                                            "\n"));
+  EXPECT_THAT(text.out, ::testing::Not(::testing::HasSubstr("damaged")));
+}
+
 TEST(Output, AReaderThatStopsIsNotWaitedFor) {
   std::array<int, 2> ends;
   ASSERT_EQ(pipe(ends.data()), 0);

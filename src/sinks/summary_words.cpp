@@ -46,9 +46,9 @@ std::string summary_words(const Summary& summary) {
 std::string loss_words(const Summary& summary) {
   const std::uint64_t lost = summary.lost_events();
   std::string words = fmt::format("; {} events, {}\n", summary.events,
-                                  lost != 0                ? fmt::format("{} LOST", lost)
-                                  : summary.damage.has_end ? "none lost"
-                                                           : "what was lost is not known");
+                                  lost != 0                       ? fmt::format("{} LOST", lost)
+                                  : summary.damage.tells_losses() ? "none lost"
+                                                                  : "what was lost is not known");
   for (const LossCount& loss : summary.losses) {
     if (loss.count > 0) {
       words += fmt::format("  lost {} {} ({})\n", loss.count, loss.says, loss.name);
@@ -73,6 +73,9 @@ std::string loss_words(const Summary& summary) {
   }
   if (!summary.damage.has_end) {
     words += "  the end of the file is missing, and with it what tracing lost\n";
+  }
+  if (!summary.damage.read_to_end) {
+    words += "  the file was not read to its end, where it says what tracing lost\n";
   }
   return words;
 }

@@ -115,6 +115,13 @@ tp trace -r "$file" --format json --netns nowhere
 expect_json 'none was there' 0 'journeys | length'
 tp trace -r "$file" --format json --count 1
 expect_json 'the first' 1 'journeys | length'
+expect_json 'what was lost is told at the end, which was not read' false 'summary.read_to_end'
+tp trace -r "$file" --count 1
+expect_line 'in words' 'what was lost is not known' "$out"
+tp trace -r "$file" --count 1000 --format json
+expect_json 'all of it is' null 'summary.read_to_end'
+tp drops -r "$file" --format json
+expect_json 'nor is anything left out of drops' null 'summary.read_to_end'
 tp trace -r "$file" 'not a filter'
 expect_status 2
 expect_line 'why' 'the packet filter is wrong' "$err"

@@ -23,6 +23,9 @@ function warningWords(summary) {
     words.push(places > 0 ? `the capture is damaged in ${places} places, ${bytes} bytes tell nothing` : null,
       hasEnd ? null : 'the end of the capture is missing: what was lost is not known');
   }
+  if (summary.read_to_end === false) {
+    words.push('the capture was not read to its end: what was lost is not known');
+  }
   return words.filter((word) => word !== null).join('; ');
 }
 
