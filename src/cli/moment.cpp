@@ -1,9 +1,14 @@
 #include "cli/moment.h"
 
+#include <fmt/format.h>
+
 #include <charconv>
+#include <chrono>
 #include <cstddef>
 #include <ctime>
 #include <optional>
+#include <string>
+#include <utility>
 
 namespace tracepkt::cli {
 namespace {
@@ -80,7 +85,7 @@ std::optional<std::int64_t> scan_time(Scanner& text) {
   }
   std::int64_t ns = *hour * kHour + *minute * kMinute;
   if (text.skip(':')) {
-    const auto second = text.number(2, 60);
+    const auto second = text.number(2, 59);
     const auto fraction = second ? text.fraction() : std::nullopt;
     if (!fraction) {
       return std::nullopt;
@@ -99,7 +104,7 @@ std::optional<std::int64_t> scan_zone(Scanner& text) {
   if (!east && !text.skip('-')) {
     return std::nullopt;
   }
-  const auto hours = text.number(2, 23);
+  const auto hours = text.number(2, 14);  // nowhere is it more
   text.skip(':');
   const auto minutes = hours ? text.number(2, 59) : std::nullopt;
   if (!minutes) {
@@ -115,8 +120,9 @@ std::int64_t sum(std::int64_t a, std::int64_t b) {
   return __builtin_add_overflow(a, b, &result) ? INT64_MAX : result;
 }
 
-// The wall clock at so many ns after the beginning of that day, local time.
-std::int64_t local_ns(std::tm day, std::int64_t ns) {
+// The wall clock at so many ns after the beginning of that day, local time. `day` becomes what that
+// is: something else where summer time leaves the hour out.
+std::int64_t local_ns(std::tm& day, std::int64_t ns) {
   day.tm_hour = static_cast<int>(ns / kHour);
   day.tm_min = static_cast<int>(ns / kMinute % 60);
   day.tm_sec = static_cast<int>(ns / kSecond % 60);
@@ -124,7 +130,17 @@ std::int64_t local_ns(std::tm day, std::int64_t ns) {
   return sum(std::mktime(&day) * kSecond, ns % kSecond);
 }
 
-std::optional<Moment> scan_date(Scanner text) {
+int days_in(int year, int month) {
+  using std::chrono::month_day_last;
+  const std::chrono::year_month_day_last last(
+      std::chrono::year(year), month_day_last(std::chrono::month(static_cast<unsigned>(month))));
+  return static_cast<int>(static_cast<unsigned>(last.day()));
+}
+
+// Looks like a moment, and is none: why not.
+using Impossible = std::string;
+
+std::optional<Moment> scan_date(Scanner text, Impossible& impossible) {
   const auto year = text.number(4, kLastYear);
   if (!year || !text.skip('-')) {
     return std::nullopt;
@@ -141,6 +157,10 @@ std::optional<Moment> scan_date(Scanner text) {
   date.tm_year = static_cast<int>(*year - 1900);
   date.tm_mon = static_cast<int>(*month - 1);
   date.tm_mday = static_cast<int>(*day);
+  if (const int days = days_in(static_cast<int>(*year), static_cast<int>(*month)); *day > days) {
+    impossible = fmt::format("there is no such day: {}-{:02} has {}", *year, *month, days);
+    return std::nullopt;
+  }
   std::int64_t ns = 0;
   if (text.skip('T') || text.skip(' ')) {
     const auto time = scan_time(text);
@@ -156,7 +176,15 @@ std::optional<Moment> scan_date(Scanner text) {
       return Moment{.ns = timegm(&date) * kSecond + ns - *zone};
     }
   }
-  return text.at_end() ? std::optional(Moment{.ns = local_ns(date, ns)}) : std::nullopt;
+  if (!text.at_end()) {
+    return std::nullopt;
+  }
+  const std::int64_t wall_ns = local_ns(date, ns);
+  if (date.tm_hour != ns / kHour) {
+    impossible = "there is no such time: summer time begins then";
+    return std::nullopt;
+  }
+  return Moment{.ns = wall_ns};
 }
 
 // "90s", "5m", "2h", "1d", "0.5s"
@@ -177,7 +205,7 @@ std::optional<std::int64_t> scan_duration(Scanner text) {
   return *number * unit + *fraction * (unit / kSecond);
 }
 
-std::optional<Moment> scan_moment(std::string_view text) {
+std::optional<Moment> scan_moment(std::string_view text, Impossible& impossible) {
   Scanner scanner(text);
   if (scanner.skip('@')) {
     const auto seconds = scanner.number(0, kMostSeconds);
@@ -198,14 +226,18 @@ std::optional<Moment> scan_moment(std::string_view text) {
   if (const auto time = scan_time(scanner); time && scanner.at_end()) {
     return Moment{.ns = *time, .of = Moment::Of::kDay};
   }
-  return scan_date(Scanner(text));
+  return scan_date(Scanner(text), impossible);
 }
 
 }  // namespace
 
 Result<Moment> parse_moment(std::string_view text) {
-  if (const auto moment = scan_moment(text)) {
+  Impossible impossible;
+  if (const auto moment = scan_moment(text, impossible)) {
     return *moment;
+  }
+  if (!impossible.empty()) {
+    return failure(std::move(impossible));
   }
   return failure(
       "give a time such as 18:15:00, '2026-11-21 18:15:00', 2026-11-21T18:15:00Z, @1795284900, "

@@ -70,7 +70,7 @@ TEST_F(MomentTest, IsRefusedWhereItIsNone) {
                            "-m",
                            "24:00",
                            "12:60",
-                           "12:00:61",
+                           "12:00:60",
                            "1:00",
                            "12:00:00.",
                            "12:00 x",
@@ -92,6 +92,31 @@ TEST_F(MomentTest, IsRefusedWhereItIsNone) {
     const auto moment = parse_moment(text);
     EXPECT_FALSE(moment) << text;
   }
+}
+
+TEST_F(MomentTest, IsRefusedWhereThereIsNoSuchDayOrTime) {
+  for (const char* text : {"2026-02-29", "2026-02-31", "2026-04-31 10:00", "2100-02-29T10:00:00Z",
+                           "2026-11-31T10:00:00+01:00"}) {
+    const auto moment = parse_moment(text);
+    ASSERT_FALSE(moment) << text;
+    EXPECT_NE(moment.error().what.find("there is no such day"), std::string::npos)
+        << moment.error().what;
+  }
+  EXPECT_TRUE(parse_moment("2028-02-29"));
+  EXPECT_TRUE(parse_moment("2000-02-29T10:00:00Z"));
+  EXPECT_FALSE(parse_moment("2026-11-21T10:00:00+15:00"));
+}
+
+TEST_F(MomentTest, IsRefusedInTheHourThatSummerTimeLeavesOut) {
+  setenv("TZ", "XST-1XDT,M3.5.0,M10.5.0/3", 1);
+  tzset();
+  const auto moment = parse_moment("2026-03-29 02:30:00");
+  ASSERT_FALSE(moment);
+  EXPECT_NE(moment.error().what.find("there is no such time"), std::string::npos)
+      << moment.error().what;
+  EXPECT_TRUE(parse_moment("2026-03-29 03:30:00"));
+  EXPECT_TRUE(parse_moment("2026-10-25 02:30:00"));
+  EXPECT_TRUE(parse_moment("2026-03-29T02:30:00Z"));
 }
 
 TEST_F(MomentTest, OfADamagedCaptureDoesNotOverflow) {

@@ -153,7 +153,7 @@ expect_json 'the longest first' true '[journeys[].duration_ns] | length == 3 and
 expect_json 'and how many there are beside them' 3 'summary.not_shown'
 tp trace -r "$work/times" --sort duration --count 1
 expect_line 'in words' 'not shown: 5 that took less time' "$out"
-for bad in 'trace -r x --since yesterday' 'trace -r x --since 25:00' 'trace -r x --until 2026-13-01' 'trace --since 10:00' \
+for bad in 'trace -r x --since yesterday' 'trace -r x --since 25:00' 'trace -r x --until 2026-13-01' 'trace -r x --since 2026-02-31' 'trace --since 10:00' \
 	'trace -r x --sort size' 'trace --rotate 1M' 'trace -w x --rotate 1' 'trace -w x --files 3' 'trace -w - --rotate 1M' \
 	'trace -w x --snaplen 19' 'trace -w x --snaplen 129' 'drops -r x -w y' 'drops --netns web' 'trace --snaplen 60'; do
 	# shellcheck disable=SC2086 # words
