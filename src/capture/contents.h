@@ -21,7 +21,7 @@ struct Session {
   std::int64_t wall_minus_monotonic_ns = 0;
   std::uint64_t silence_ns = 0;        // journey::BuilderOptions
   std::optional<std::uint64_t> count;  // it ended after so many packets
-  // Of a capture in several files: which capture, and the file's number in it, from 1.
+  // Of a capture in several files: which capture, and the file's number, each the next one.
   std::uint64_t capture = 0;
   std::uint64_t part = 0;  // 0: it is in one file
 

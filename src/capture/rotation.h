@@ -12,9 +12,9 @@ namespace tracepkt::capture {
 
 class Rotation {
  public:
-  // A new file after `bytes`; 0: never. Of the files, the newest `files` are kept; 0: all.
-  Rotation(std::string path, std::uint64_t bytes, std::size_t files)
-      : path_(std::move(path)), bytes_(bytes), files_(files) {}
+  // A new file after `bytes`; 0: never. Of the files, the newest `files` are kept, those of earlier
+  // captures of the same name among them; 0: all. The numbers go on behind those that are there.
+  Rotation(std::string path, std::uint64_t bytes, std::size_t files);
 
   bool is_due(std::uint64_t size) const { return bytes_ != 0 && size >= bytes_; }
 
@@ -34,7 +34,12 @@ class Rotation {
   std::deque<std::string> names_;  // of those that are there
 };
 
-// The files that a rotated capture called `path` left, the oldest first; none where there are none.
-std::vector<std::string> rotated_files(const std::string& path);
+// The files that rotated captures called `path` left, the oldest first.
+struct RotatedFiles {
+  std::vector<std::string> newest;  // of the newest capture
+  std::vector<std::string> others;  // of captures before it, or nobody knows of which
+};
+
+RotatedFiles rotated_files(const std::string& path);
 
 }  // namespace tracepkt::capture

@@ -17,12 +17,21 @@ using capture::Session;
 Result<CaptureFiles> CaptureFiles::open(const std::vector<std::string>& paths, int interrupted) {
   std::vector<std::string> files;
   for (const std::string& path : paths) {
-    auto parts = path == "-" || access(path.c_str(), F_OK) == 0 ? std::vector<std::string>()
-                                                                : capture::rotated_files(path);
-    if (parts.empty()) {
-      parts.push_back(path);
+    if (path == "-" || access(path.c_str(), F_OK) == 0) {
+      files.push_back(path);
+      continue;
     }
-    files.insert(files.end(), parts.begin(), parts.end());
+    const capture::RotatedFiles parts = capture::rotated_files(path);
+    files.insert(files.end(), parts.newest.begin(), parts.newest.end());
+    if (parts.newest.empty()) {
+      files.push_back(path);
+    }
+    if (!parts.others.empty()) {
+      fmt::print(stderr, "-r {}: the newest capture of that name; {} more {}, up to {}\n",
+                 printable(path), parts.others.size(),
+                 parts.others.size() == 1 ? "file is an older one's" : "files are of older ones",
+                 printable(parts.others.back()));
+    }
   }
   auto reader = capture::Reader::open(files.front(), interrupted);
   if (!reader) {

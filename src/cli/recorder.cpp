@@ -74,6 +74,7 @@ Result<Recorder> Recorder::create(RecorderOptions options, const capture::Sessio
   if (!writer) {
     return std::unexpected(writer.error());
   }
+  rotation.keep_newest();
   return Recorder(*std::move(writer), std::move(rotation), std::move(options), std::move(part),
                   live);
 }

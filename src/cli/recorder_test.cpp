@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <functional>
 #include <optional>
 #include <vector>
@@ -184,7 +185,7 @@ TEST_F(RecorderTest, EachOfSeveralFilesHasItsNamesAndTheNewestStay) {
   recorder->end(summary);
   ASSERT_TRUE(recorder->flush());
 
-  const std::vector<std::string> files = capture::rotated_files(path);
+  const std::vector<std::string> files = capture::rotated_files(path).newest;
   ASSERT_EQ(files.size(), 2u);  // of four
   EXPECT_NE(files[0].find("it_00003_"), std::string::npos);
   EXPECT_NE(files[1].find("it_00004_"), std::string::npos);
@@ -202,6 +203,51 @@ TEST_F(RecorderTest, EachOfSeveralFilesHasItsNamesAndTheNewestStay) {
   const auto& end = std::get<capture::End>(items[3]);
   EXPECT_TRUE(end.goes_on);
   EXPECT_EQ(end.losses.front().count, 2u);  // since the file before
+  std::filesystem::remove_all(directory);
+}
+
+// What a recorder wrote, in so many files.
+void record_files(const RecorderOptions& options, journey::Names& names, int files) {
+  auto recorder = Recorder::create(options, {.kernel = "6.12"}, names);
+  ASSERT_TRUE(recorder);
+  for (int i = 1; i < files; ++i) {
+    recorder->add_record(record());
+    recorder->next_file({});
+  }
+  recorder->end({});
+  ASSERT_TRUE(recorder->flush());
+}
+
+std::vector<std::uint64_t> parts_of(const std::vector<std::string>& files) {
+  std::vector<std::uint64_t> parts;
+  for (const std::string& file : files) {
+    auto reader = capture::Reader::open(file);
+    parts.push_back(reader ? std::get<capture::Session>(reader->next().value()).part : 0);
+  }
+  return parts;
+}
+
+TEST_F(RecorderTest, AnotherRunGoesOnBehindTheFilesThatAreThereAndIsReadForItself) {
+  const std::string directory = ::testing::TempDir() + "/runs" + std::to_string(getpid());
+  std::filesystem::create_directory(directory);
+  const std::string path = directory + "/it.pcapng";
+  // Of somebody else.
+  const std::string foreign = directory + "/it_00002_20200101000000.pcapng";
+  std::ofstream(foreign) << "hello, hello, hello";
+
+  record_files({.path = path, .rotate_bytes = 1}, live_, 3);
+  EXPECT_THAT(parts_of(capture::rotated_files(path).newest), ElementsAre(3, 4, 5));
+  record_files({.path = path, .rotate_bytes = 1}, live_, 2);
+  const capture::RotatedFiles both = capture::rotated_files(path);
+  EXPECT_THAT(parts_of(both.newest), ElementsAre(6, 7));
+  EXPECT_THAT(parts_of(both.others), ElementsAre(0, 3, 4, 5));
+
+  // What is to be kept is of all of ours: of the older runs only what there is room for.
+  record_files({.path = path, .rotate_bytes = 1, .files = 3}, live_, 1);
+  const capture::RotatedFiles kept = capture::rotated_files(path);
+  EXPECT_THAT(parts_of(kept.newest), ElementsAre(8));
+  EXPECT_THAT(parts_of(kept.others), ElementsAre(0, 6, 7));
+  EXPECT_TRUE(std::filesystem::exists(foreign));
   std::filesystem::remove_all(directory);
 }
 

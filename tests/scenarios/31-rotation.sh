@@ -55,6 +55,8 @@ else
 	without 'capinfos and tshark'
 fi
 
+files_before=("${files[@]}")
+
 echo '== the newest stay'
 tp_start trace -w "$work/ring.pcapng" --rotate 64K --files 2 --format json "$ours"
 wait_ready
@@ -68,6 +70,25 @@ tail -n 50 "$out" | grep '"type":"journey"' | tail -n 1 >"$work/last"
 tp trace -r "$work/ring.pcapng" --format json
 expect_status 0
 expect 'the last packet is there' "$(jq -c '.packet' "$work/last")" "$(grep '"type":"journey"' "$out" | tail -n 1 | jq -c '.packet')"
+
+echo '== another run of the same name: its files come after those that are there, and are read for themselves'
+tp_start trace -w "$work/it.pcapng" --rotate 64K --format json "$ours"
+wait_ready
+at web ping -q -c100 -f "$target" >/dev/null
+wait_for_journeys 200
+tp_end INT
+cp "$out" "$work/live"
+mapfile -t all < <(files_of it)
+expect 'the older ones are still there' '' "$(find "${files_before[@]}" -prune 2>&1 >/dev/null)"
+expect 'the new ones have the next numbers' "$(printf '%05d' $((${#files_before[@]} + 1)))" \
+	"$(basename "${all[${#files_before[@]}]}" | cut -d_ -f2)"
+same 'the newest run' "$work/live" trace -r "$work/it.pcapng" --format json
+expect_line 'the others are told' "^-r .*/it.pcapng: the newest capture of that name; ${#files_before[@]} more files are of older ones, up to .*it_000" "$err"
+tp_start trace -w "$work/it.pcapng" --rotate 64K --files 2 --count 1 --format json "$ours"
+wait_ready
+at web ping -q -c1 "$target" >/dev/null
+tp_wait
+expect 'with --files the oldest of all go' 2 "$(files_of it | wc -l)"
 
 echo '== a disk that gets full, and a directory that goes'
 mkdir "$work/small"
