@@ -339,7 +339,7 @@ Status Replay::run() {
   if (!builder_) {
     take(capture::Session());
   }
-  builder_->finish();
+  builder_->finish(files_.ended() ? journey::Ending::kSilent : journey::Ending::kCut);
   show_rest();
   if (!has_end_) {
     summary_.losses.push_back({.name = "undecodable",

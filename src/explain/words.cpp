@@ -161,6 +161,15 @@ std::string cause_words(const journey::Journey& journey) {
   if (journey.more_hops != 0) {
     return fmt::format("It circles: {} more hops.", journey.more_hops);
   }
+  if (outcome.kind == OutcomeKind::kLost && outcome.cut) {
+    return "What came after the last hop above is not known: there the file ends, or goes on in "
+           "another one.";
+  }
+  if (const decode::Neighbour* neighbour = awaited_neighbour(journey)) {
+    return fmt::format(
+        "It was still waiting for the link address of its next hop {}, which had not answered.",
+        neighbour->address.text());
+  }
   if (outcome.kind == OutcomeKind::kLost) {
     const auto reversed = std::views::reverse(journey.hops);
     const auto last = std::ranges::find_if(reversed, [](const Hop& hop) {

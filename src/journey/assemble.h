@@ -14,6 +14,7 @@ class Senders;
 enum class Ending : std::uint8_t {
   kSeen,    // the kernel freed the packet
   kSilent,  // nothing more was heard of it
+  kCut,     // what is known ends here: what came after is not in the file
 };
 
 struct AssembleContext {

@@ -124,6 +124,29 @@ TEST_F(Assemble, SilenceIsSaidToBeSilence) {
   EXPECT_FALSE(udp.outcome.seen);
 }
 
+TEST_F(Assemble, WhereTheFileEndsNothingIsConcludedFromSilence) {
+  packet_.protocol = 17;
+  packet_.icmp.reset();
+  packet_.has_ports = true;
+  const Outcome sent = run({event({.time_ns = 1}, packet_)}, Ending::kCut).outcome;
+  EXPECT_EQ(sent.kind, OutcomeKind::kLost);
+  EXPECT_TRUE(sent.cut);
+  EXPECT_FALSE(sent.seen);
+  EXPECT_EQ(sent.netns.inode, 1u);
+  const decode::Event in = event({.time_ns = 1, .stage = STAGE_in}, packet_);
+  EXPECT_EQ(run({event({.stage = STAGE_rx}, packet_), in}, Ending::kCut).outcome.kind,
+            OutcomeKind::kLost);
+  // What was told before is as good as ever.
+  decode::Event drop = event({.time_ns = 2, .stage = STAGE_drop}, packet_);
+  drop.drop = decode::Drop{};
+  EXPECT_EQ(run({event({.stage = STAGE_rx}, packet_), drop}, Ending::kCut).outcome.kind,
+            OutcomeKind::kDropped);
+  decode::Event read = event({.time_ns = 2, .stage = STAGE_deliver}, packet_);
+  read.socket = decode::Socket{.pid = 7};
+  EXPECT_EQ(run({event({.stage = STAGE_rx}, packet_), in, read}, Ending::kCut).outcome.kind,
+            OutcomeKind::kDelivered);
+}
+
 TEST_F(Assemble, DropTellsReasonAndFunction) {
   auto drop = event({.time_ns = 5, .stage = STAGE_drop, .netns = 2, .last = true}, packet_);
   drop.drop = decode::Drop{.reason = 8, .has_reason = true, .location = 0x1234};

@@ -276,7 +276,7 @@ void Builder::end(OpenList::iterator open, Ending ending) {
   for (const std::uint64_t id : open->all_ids) {
     by_packet_.erase(id);
   }
-  if (ending == Ending::kSilent || open->all_ids.size() > 1) {
+  if (ending != Ending::kSeen || open->all_ids.size() > 1) {
     remember_ended(open->all_ids);
   }
   AssembleContext context{.names = names_, .ending = ending, .senders = &senders_};
@@ -340,11 +340,11 @@ bool Builder::forget_old_exchanges(std::uint64_t now_ns) {
   return changed;
 }
 
-void Builder::finish() {
+void Builder::finish(Ending ending) {
   // In the order of first sight, as they would be read.
   open_.sort([](const Open& a, const Open& b) { return a.journey.id < b.journey.id; });
   while (!open_.empty()) {
-    end(open_.begin(), Ending::kSilent);
+    end(open_.begin(), ending);
   }
 }
 

@@ -46,8 +46,8 @@ class Builder {
   // nothing is different from before: the call could as well not have been.
   bool expire(std::uint64_t now_ns);
 
-  // Ends all that is still under way.
-  void finish();
+  // Ends all that is still under way; `kCut` where nobody knows what would have come.
+  void finish(Ending ending = Ending::kSilent);
 
   // Ends the journeys of echo messages with this sequence number now.
   void finish_echo(std::uint16_t seq);

@@ -89,6 +89,7 @@ struct Outcome {
   std::string netns_file;                // dropped, not answered: see Names::netns_file()
   std::optional<decode::Socket> socket;  // delivered to a process; without: to the kernel itself
   bool seen = true;                      // false: concluded from silence, no end was seen
+  bool cut = false;                      // lost: where what is known of all packets ends
 };
 
 std::string_view outcome_name(OutcomeKind kind);

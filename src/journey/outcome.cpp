@@ -96,6 +96,19 @@ const Hop* taken_branch(const std::vector<Hop>& hops) {
   return nullptr;
 }
 
+// Of a packet that was under way where what is known ends. Silence tells nothing here.
+Outcome cut_outcome(const std::vector<Hop>& hops, const Hop* taken) {
+  if (const Hop* arrival = taken != nullptr ? arrival_after(hops, *taken) : nullptr) {
+    Outcome outcome = outcome_at(OutcomeKind::kDelivered, *arrival);
+    outcome.socket = arrival->socket.value_or(decode::Socket{});
+    return outcome;
+  }
+  Outcome outcome = hops.empty() ? Outcome{} : outcome_at(OutcomeKind::kLost, hops.back());
+  outcome.seen = false;
+  outcome.cut = true;
+  return outcome;
+}
+
 // Was a copy freed after it had come to the IP layer here? Other copies may have ended unseen.
 bool ended_at(const Hop& taken, const std::vector<Event>& events) {
   return std::ranges::any_of(events, [&](const Event& event) {
@@ -161,6 +174,11 @@ Outcome judge(const Journey& journey, const std::vector<Event>& events,
     }
     return outcome;
   }
+  const bool seen =
+      context.ending == Ending::kSeen || (taken != nullptr && ended_at(*taken, events));
+  if (context.ending == Ending::kCut && !seen) {
+    return cut_outcome(hops, taken);
+  }
   const auto crossing = std::ranges::find_if(reversed, [&](const Hop& hop) {
     return hop.stage == STAGE_tx ||
            (hop.stage == STAGE_rx && !sent_and_refused(journey, hop.netns));
@@ -168,8 +186,6 @@ Outcome judge(const Journey& journey, const std::vector<Event>& events,
   if (crossing == reversed.end()) {
     return hops.empty() ? Outcome{} : outcome_at(OutcomeKind::kLost, hops.back());
   }
-  const bool seen =
-      context.ending == Ending::kSeen || (taken != nullptr && ended_at(*taken, events));
   // The kernel itself never takes a packet silently; a socket may.
   const bool for_a_socket = journey.packet.has_ports;
   Outcome outcome;

@@ -199,6 +199,9 @@ void write_outcome_fields(JsonWriter& json, const journey::Journey& journey) {
   if (!outcome.seen) {
     json.field("seen", false);
   }
+  if (outcome.cut) {
+    json.field("cut", true);
+  }
 }
 
 namespace {

@@ -176,6 +176,7 @@ if command -v tshark >/dev/null && command -v editcap >/dev/null; then
 	tp trace -r "$work/part" --format json
 	expect_status 0
 	expect_json 'what is left of it' 3 '[journeys[].hops[] | select(.stage != "route")] | length'
+	expect_json 'that it left is not concluded from where the file ends' 'lost true' 'journeys[0].outcome | "\(.kind) \(.cut)"'
 else
 	without 'tshark and editcap'
 fi

@@ -42,6 +42,11 @@ expect_status 0
 expect_json 'the second has names of its own' 'db outer web' '[journeys[].hops[].netns.name] | unique | join(" ")'
 expect_json 'and is whole' null 'summary.damaged'
 expect_json 'and knows the kernel and the probes' "$(uname -r) true" 'summary | "\(.kernel) \(.probes.attached | length > 0)"'
+# The last packet of a file that goes on in another one was on its way.
+for one in "${files[@]:0:2}"; do
+	tp trace -r "$one" --format json
+	expect_json 'none is said to have left because the file ends' '' '[journeys[].outcome | select(.kind == "left").kind] | unique | join(" ")'
+done
 tp trace -r "${files[0]}" -r "${files[2]}"
 expect_status 2
 expect_line 'one is missing' 'is file 3 of its capture, but the one before it is file 1' "$err"
