@@ -253,6 +253,10 @@ __attribute__((noinline)) int tell_lost_neighbour(__u64 packet, __u64 skb, __u64
 	wait = bpf_map_lookup_elem(&neigh_waits, &key);
 	if (!wait)
 		return 0;
+	/* Those that need no asking are made as well: on lo, of multicast, without ARP. */
+	neigh = (struct neighbour *)wait->neigh;
+	if (!(BPF_CORE_READ(neigh, nud_state) & (NUD_INCOMPLETE | NUD_FAILED)))
+		return 0;
 	/* Put together where it goes: who calls has no room left on the stack. */
 	note = bpf_ringbuf_reserve(&events, sizeof(*note), 0);
 	if (!note) {
