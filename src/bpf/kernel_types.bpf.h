@@ -227,8 +227,14 @@ struct neigh_table {
 	int family;
 };
 
+struct sk_buff_head {
+	struct sk_buff *prev;
+	__u32 qlen;
+};
+
 struct neighbour {
 	struct neigh_table *tbl;
+	struct sk_buff_head arp_queue;
 	struct {
 		int counter;
 	} probes;

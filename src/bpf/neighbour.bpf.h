@@ -99,20 +99,23 @@ SEC("tp_btf/neigh_create") int on_neigh_create(__u64 *ctx)
 	return 0;
 }
 
-/* A packet is given to a neighbour whose link address is not known (any more). */
-SEC("tp_btf/neigh_event_send_done") int on_neigh_event_send_done(__u64 *ctx)
+/*
+ * A packet is given to a neighbour, whose address this takes, and waits if its link address is not
+ * known (any more). Returns whether it does.
+ */
+__attribute__((noinline)) int keep_wait(__u64 neighbour)
 {
-	struct neighbour *neigh = (struct neighbour *)argument(ctx, 0);
+	struct neighbour *neigh = (struct neighbour *)neighbour;
 	struct neigh_wait wait = {};
 	struct neigh_key key = {};
 
 	if (!(BPF_CORE_READ(neigh, nud_state) & NUD_INCOMPLETE) || !fill_neigh_key(&key, neigh))
 		return 0;
 	wait.asked_ns = bpf_ktime_get_ns();
-	wait.neigh = (__u64)neigh;
+	wait.neigh = neighbour;
 	/* Others may be waiting for it already. */
 	bpf_map_update_elem(&neigh_waits, &key, &wait, BPF_NOEXIST);
-	return 0;
+	return 1;
 }
 
 SEC("tp_btf/neigh_timer_handler") int on_neigh_timer_handler(__u64 *ctx)
@@ -231,6 +234,51 @@ static __always_inline bool find_next_hop(struct neigh_key *key, __u64 route, __
 	return true;
 }
 
+/* What is known of a neighbour that did not answer until now. */
+static __always_inline void fill_wait(struct neigh_note *note, __u64 packet,
+				      const struct neigh_key *key, const struct neigh_wait *wait,
+				      struct net_device *dev)
+{
+	struct neighbour *neigh = (struct neighbour *)wait->neigh;
+
+	fill_note(&note->header, HOOK_neigh_update, STAGE_neigh, packet);
+	fill_device(&note->header, dev);
+	__builtin_memset(&note->neigh, 0, sizeof(note->neigh));
+	note->neigh.section.id = SECTION_neigh;
+	note->neigh.section.size = sizeof(note->neigh);
+	note->neigh.family = key->family;
+	note->neigh.state = BPF_CORE_READ(neigh, nud_state);
+	note->neigh.probes = BPF_CORE_READ(neigh, probes.counter);
+	note->neigh.asked_ns = wait->asked_ns;
+	note->neigh.told_ns = note->header.time_ns;
+	__builtin_memcpy(note->neigh.address, key->address, sizeof(key->address));
+	if (wait->asked_ns)
+		note->header.time_ns = wait->asked_ns;
+}
+
+/* Which neighbour, whose address in the kernel this takes, a packet now waits for. */
+__attribute__((noinline)) int tell_waiting(__u64 packet, __u64 neighbour)
+{
+	struct neighbour *neigh = (struct neighbour *)neighbour;
+	struct neigh_key key = {};
+	struct neigh_wait *wait;
+	struct neigh_note *note;
+
+	if (!fill_neigh_key(&key, neigh))
+		return 0;
+	wait = bpf_map_lookup_elem(&neigh_waits, &key);
+	if (!wait || wait->neigh != neighbour)
+		return 0;
+	note = bpf_ringbuf_reserve(&events, sizeof(*note), 0);
+	if (!note) {
+		count_loss(LOSS_ring_full);
+		return 0;
+	}
+	fill_wait(note, packet, &key, wait, BPF_CORE_READ(neigh, dev));
+	bpf_ringbuf_submit(note, BPF_RB_NO_WAKEUP);
+	return 0;
+}
+
 /*
  * For a packet that is dropped on its way out: was it because of its neighbour? Takes the skb's
  * address, and where its IP header is.
@@ -263,20 +311,7 @@ __attribute__((noinline)) int tell_lost_neighbour(__u64 packet, __u64 skb, __u64
 		count_loss(LOSS_ring_full);
 		return 0;
 	}
-	neigh = (struct neighbour *)wait->neigh;
-	fill_note(&note->header, HOOK_neigh_update, STAGE_neigh, packet);
-	fill_device(&note->header, dev);
-	__builtin_memset(&note->neigh, 0, sizeof(note->neigh));
-	note->neigh.section.id = SECTION_neigh;
-	note->neigh.section.size = sizeof(note->neigh);
-	note->neigh.family = key.family;
-	note->neigh.state = BPF_CORE_READ(neigh, nud_state);
-	note->neigh.probes = BPF_CORE_READ(neigh, probes.counter);
-	note->neigh.asked_ns = wait->asked_ns;
-	note->neigh.told_ns = note->header.time_ns;
-	__builtin_memcpy(note->neigh.address, key.address, sizeof(key.address));
-	if (wait->asked_ns)
-		note->header.time_ns = wait->asked_ns;
+	fill_wait(note, packet, &key, wait, dev);
 	bpf_ringbuf_submit(note, BPF_RB_NO_WAKEUP);
 	return 0;
 }

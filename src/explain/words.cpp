@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <ranges>
+#include <variant>
 
 #include "base/text.h"
 #include "explain/advice.h"
@@ -47,6 +48,13 @@ std::string transport_words(const decode::Packet& packet) {
 std::string reader_words(const Hop& hop) {
   const bool read = hop.note.index() == 0 && !hop.inferred;
   return (read ? "read by " : "for ") + process_words(*hop.socket);
+}
+
+// Of a packet that nothing more was heard of while it waited for its next hop: which; else null.
+const decode::Neighbour* awaited_neighbour(const journey::Journey& journey) {
+  return journey.outcome.kind == OutcomeKind::kLost && !journey.hops.empty()
+             ? std::get_if<decode::Neighbour>(&journey.hops.back().note)
+             : nullptr;
 }
 
 // The whole of it is in cause_words().
@@ -141,7 +149,7 @@ std::string outcome_words(const journey::Journey& journey) {
     case OutcomeKind::kConsumed:
       return "consumed in " + where;
     case OutcomeKind::kLost:
-      return "LOST SIGHT OF in " + where;
+      return (awaited_neighbour(journey) != nullptr ? "WAITING in " : "LOST SIGHT OF in ") + where;
   }
   return "";
 }

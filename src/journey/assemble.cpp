@@ -6,6 +6,7 @@
 #include <optional>
 #include <ranges>
 #include <utility>
+#include <variant>
 
 #include "journey/event_order.h"
 #include "journey/false_drops.h"
@@ -95,6 +96,20 @@ void infer_nat(std::vector<Hop>& hops) {
   }
 }
 
+// Does it only tell that the packet waits for its neighbour, while a later one tells how that
+// ended? One without a neighbour tells that the packet was there.
+bool is_wait_that_ended(const Event& event, const std::vector<Event>& events) {
+  if (event.stage != STAGE_neigh) {
+    return false;
+  }
+  const auto* waiting = std::get_if<decode::Neighbour>(&event.note);
+  return waiting == nullptr || std::ranges::any_of(events, [&](const Event& other) {
+           const auto* told = std::get_if<decode::Neighbour>(&other.note);
+           return told != nullptr && other.netns.inode == event.netns.inode &&
+                  told->address == waiting->address && told->told_ns > waiting->told_ns;
+         });
+}
+
 // At a socket it is delivered, unless it is dropped there. Who reads it then is told by a hop of
 // its own, and says more.
 void settle_arrivals(Journey& journey) {
@@ -145,7 +160,8 @@ void assemble(std::vector<Event>& events, const AssembleContext& context, Journe
       continue;
     }
     // The end adds no hop of its own: it is where the last hop was.
-    if (event.stage != STAGE_end && !is_repetition(journey.hops, list, event)) {
+    if (event.stage != STAGE_end && !is_repetition(journey.hops, list, event) &&
+        !is_wait_that_ended(event, events)) {
       list.add(event);
     }
   }

@@ -22,7 +22,7 @@ constexpr std::size_t kMaxEarly = 64;
 
 // Of a packet that is first seen when it is dropped, the way there is told before the drop.
 bool may_be_early(const Event& event) {
-  return event.stage == STAGE_route || event.stage == STAGE_neigh ||
+  return event.stage == STAGE_route || (event.stage == STAGE_neigh && !event.packet) ||
          (event.stage == STAGE_out && !event.packet);
 }
 

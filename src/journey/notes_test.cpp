@@ -157,6 +157,42 @@ TEST_F(NotesOfAJourney, WhatIsToldBeforeItsPacketIsKept) {
   EXPECT_EQ(way(journeys[0]), "host eth0 out | host eth0 neigh | host eth0 drop");
 }
 
+TEST_F(NotesOfAJourney, WhatWaitsForItsNeighbourIsShownAndOnceItIsSentItsWaitIsToldOnce) {
+  const auto built = [&](std::vector<decode::Event> more) {
+    Journey ended;
+    Builder builder(names_, [&](Journey&& journey) { ended = std::move(journey); });
+    builder.add(event({.time_ns = 5, .stage = STAGE_neigh}, packet_));
+    builder.add(with_socket(event({.time_ns = 5, .stage = STAGE_out}), 5, 6));
+    builder.add(noted({.time_ns = 4, .stage = STAGE_neigh},
+                      Neighbour{.state = 1, .asked_ns = 4, .told_ns = 6}));
+    for (decode::Event& event : more) {
+      builder.add(std::move(event));
+    }
+    builder.finish();
+    return ended;
+  };
+  const Journey waits = built({});
+  EXPECT_EQ(way(waits), "host eth0 out | host eth0 neigh");
+  EXPECT_EQ(waits.outcome.kind, OutcomeKind::kLost);
+  EXPECT_EQ(waits.packet.dst, packet_.dst);
+  const Journey sent = built({event({.time_ns = 30}, packet_),
+                              noted({.time_ns = 4, .stage = STAGE_neigh},
+                                    Neighbour{.state = 2, .asked_ns = 4, .told_ns = 29})});
+  EXPECT_EQ(way(sent), "host eth0 out | host eth0 neigh | host eth0 tx");
+  EXPECT_EQ(std::get<Neighbour>(sent.hops[1].note).state, 2);
+}
+
+TEST_F(NotesOfAJourney, WhatWaitsForItsNeighbourInARouterWasNotTakenThere) {
+  Journey journey;
+  packet_.protocol = 17;
+  std::vector events = {event({.time_ns = 1, .stage = STAGE_rx}, packet_),
+                        event({.time_ns = 2, .stage = STAGE_in}, packet_),
+                        noted({.time_ns = 3, .stage = STAGE_neigh},
+                              Neighbour{.state = 1, .asked_ns = 3, .told_ns = 3})};
+  assemble(events, {.names = names_, .ending = Ending::kSilent}, journey);
+  EXPECT_EQ(journey.outcome.kind, OutcomeKind::kLost);
+}
+
 TEST_F(NotesOfAJourney, ANoteOfAPacketThatIsNotKnownIsNoJourney) {
   std::vector<Journey> journeys;
   Builder builder(names_, [&](Journey&& journey) { journeys.push_back(std::move(journey)); });

@@ -88,7 +88,7 @@ const Hop* taken_branch(const std::vector<Hop>& hops) {
             hops.begin(), hops.end(),
             [&](const Hop& other) { return other.stage == STAGE_drop && in_same_netns(other); }) &&
         std::none_of(hops.rbegin(), hop, [&](const Hop& other) {
-          return other.stage == STAGE_tx && in_same_netns(other);
+          return (other.stage == STAGE_tx || other.stage == STAGE_neigh) && in_same_netns(other);
         })) {
       return &*hop;
     }

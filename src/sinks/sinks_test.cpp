@@ -218,6 +218,10 @@ TEST(Table, WhatIsLostSightOfMayBeWaiting) {
   EXPECT_THAT(shown(), told);
   lost.hops[0].stage = STAGE_tx;
   EXPECT_THAT(shown(), ::testing::Not(told));
+  lost.hops[0].stage = STAGE_neigh;
+  lost.hops[0].note = decode::Neighbour{.address = {.family = 4, .bytes = {10, 0, 0, 7}}};
+  EXPECT_THAT(shown(), ::testing::HasSubstr("WAITING in router"));
+  EXPECT_THAT(shown(), ::testing::HasSubstr("the link address of its next hop 10.0.0.7"));
 }
 
 TEST(Table, ColourOnlyWhereAsked) {

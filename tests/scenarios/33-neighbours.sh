@@ -51,6 +51,26 @@ expect_status 1
 expect_json 'who does not answer' "router eth1 $base.1.77 failed" "requests[0] | $neighbours"
 expect_json 'dropped' 'dropped in router' 'requests[0] | outcome_words'
 
+echo '== not found yet when the run ends'
+at left sysctl -q net.ipv4.neigh.eth0.retrans_time_ms=1000000
+tp_trace --format json "icmp and dst host $base.0.78"
+at left ping -q -c1 -W1 "$base.0.78" >/dev/null || true
+tp_end INT
+expect_json 'it is shown' "left eth0 $base.0.78 waiting" "journeys[0] | $neighbours"
+expect_json 'as lost sight of' 'lost in left' 'journeys[0] | outcome_words'
+expect_json 'whose it is' out 'journeys[0].hops[0].stage'
+tp ping -c1 -W1 --netns left "$base.0.79"
+expect_status 1
+expect_line 'a ping, in words' "waiting for the link address of its next hop $base.0.79" "$out"
+at left sysctl -q net.ipv4.neigh.eth0.retrans_time_ms=1000
+
+echo '== lo has no neighbours'
+tp_trace --format json 'udp dst port 6009'
+at left bash -c 'echo x >/dev/udp/::1/6009'
+wait_for_journeys 1
+tp_end INT
+expect_json 'none is waited for' 'dropped in left: ' "journeys[0] | \"\(outcome_words): \($neighbours)\""
+
 echo '== those who ask'
 forget
 tp_trace --format json "(arp or icmp6[icmp6type] == icmp6-neighborsolicit) and (host $base.0.2 or net $net6:0::/64 or dst net ff02::/16)"

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0 */
+/*
+ * Packets that wait for their neighbour. What is made here is not seen by any hook before it leaves
+ * or is dropped, which may take seconds: it is seen for the first time where it begins to wait.
+ */
+#pragma once
+
+#include "bpf/crossing.bpf.h"
+
+/* The packet is told once; that it waits, and for whom, in a record of its own. */
+static __always_inline void on_waiting(struct sk_buff *skb, __u64 neighbour)
+{
+	struct crossing_record record;
+	struct sighting sighting;
+	struct place place;
+	struct view view;
+	__u32 size = sizeof(record.header);
+
+	sighting = look(skb, STAGE_out, VIEW_OUT, true, &place, &view, &record.packet);
+	if (!sighting.id)
+		return;
+	if (sighting.first) {
+		fill_header(&record.header, skb, &place, HOOK_neigh_event_send_done, STAGE_neigh,
+			    &sighting);
+		size += fill_packet(&record.packet, skb, &view);
+		emit(&record, size, sizeof(record));
+		if (config.with_senders && !record.header.iif)
+			tell_sender(sighting.id, as_number((const __u64 *)&place.sk),
+				    sighting.now_ns);
+	}
+	tell_waiting(sighting.id, neighbour);
+}
+
+/*
+ * A packet was given to a neighbour whose link address is not known (any more): it is the last in
+ * its queue. Another CPU may have sent the queue by now.
+ */
+SEC("tp_btf/neigh_event_send_done") int on_neigh_event_send_done(__u64 *ctx)
+{
+	struct neighbour *neigh = (struct neighbour *)ctx[0];
+	__u64 neighbour = argument(ctx, 0);
+
+	if (keep_wait(neighbour) && neigh->arp_queue.qlen)
+		on_waiting(neigh->arp_queue.prev, neighbour);
+	return 0;
+}
