@@ -94,6 +94,12 @@ bool forwards(std::string_view function) {
   return function == "ip_forward" || function == "ip6_forward";
 }
 
+bool frees_fragments(std::string_view function) {
+  return function == "ip_do_fragment" || function == "ip6_fragment" ||
+         function == "skb_release_data" || function == "kfree_skb_list" ||
+         function == "kfree_skb_list_reason";
+}
+
 // What enters the namespace of that file, in front of a command; nothing where it is not needed.
 std::string enter_words(std::string_view file) {
   constexpr std::string_view kNamed = "/run/netns/";
@@ -202,6 +208,11 @@ Advice find_advice(const journey::DropInfo& drop, const decode::Packet* packet) 
   if (reason.empty() && function == "ip_rcv_finish_core" && packet != nullptr &&
       packet->dst.is_multicast()) {
     function = "ip6_mc_input";
+  }
+  // Later fragments hang on the first one, and are freed where that ends.
+  if (reason.empty() && frees_fragments(function) && packet != nullptr && packet->later_fragment) {
+    function = "ip_do_fragment";
+    reason = "later_fragment";
   }
   const auto* const place = std::ranges::find_if(
       kPlaces, [&](const Place& one) { return one.function == function && one.reason == reason; });

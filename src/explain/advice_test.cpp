@@ -162,6 +162,21 @@ TEST(FindAdvice, ThePacketSaysThatItsTtlRanOut) {
   EXPECT_EQ(find_advice(drop("", "ip_forward+0x1")).key, "forward_refused");
 }
 
+TEST(FindAdvice, LaterFragmentsAreFreedWithTheOneBefore) {
+  decode::Packet fragment{.ethertype = 0x0800};
+  fragment.later_fragment = true;
+  for (const char* function : {"ip_do_fragment+0x4ca", "ip6_fragment+0x1", "kfree_skb_list+0x2",
+                               "skb_release_data.isra.0+0x2"}) {
+    journey::DropInfo drop{.raw = {}, .reason = "NOT_SPECIFIED", .function = function};
+    EXPECT_EQ(find_advice(drop, &fragment).key, "fragments_freed") << function;
+    drop.reason = "NETFILTER_DROP";
+    EXPECT_EQ(find_advice(drop, &fragment).key, "firewall") << function;
+  }
+  const decode::Packet whole{.ethertype = 0x0800};
+  const journey::DropInfo drop{.raw = {}, .reason = "", .function = "ip_do_fragment+0x4ca"};
+  EXPECT_EQ(find_advice(drop, &whole).key, "mtu");
+}
+
 TEST(FindAdvice, WhatIsNoFaultIsSaidToBeNone) {
   EXPECT_TRUE(find_advice(drop("TCP_OLD_DATA", "tcp_data_queue+0x1")).harmless);
   EXPECT_TRUE(find_advice(drop("SKB_CONSUMED", "")).harmless);

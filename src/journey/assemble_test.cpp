@@ -266,6 +266,40 @@ TEST_F(Assemble, LaterFragmentsAreFreedWithTheReassembledPacket) {
   EXPECT_EQ(run(events()).outcome.kind, OutcomeKind::kDropped);
 }
 
+TEST_F(Assemble, ALaterFragmentThatWaitsForTheOthersWasTakenIn) {
+  packet_.icmp.reset();
+  packet_.later_fragment = true;
+  const auto in = event({.time_ns = 2, .stage = STAGE_in}, packet_);
+  const Outcome taken =
+      run({event({.time_ns = 1, .stage = STAGE_rx}, packet_), in}, Ending::kSilent).outcome;
+  EXPECT_EQ(taken.kind, OutcomeKind::kConsumed);
+  EXPECT_FALSE(taken.seen);
+}
+
+TEST_F(Assemble, AnIcmpErrorThatASocketKeptHasDoneItsWork) {
+  packet_.icmp = decode::Icmp{.type = 3, .code = 3};
+  names_.reasons[8] = "QUEUE_PURGE";
+  auto freed = event({.time_ns = 4, .stage = STAGE_drop, .last = true}, packet_);
+  freed.drop = decode::Drop{.reason = 8, .has_reason = true, .location = 1};
+  const auto events = [&] {
+    return std::vector{event({.time_ns = 1, .stage = STAGE_rx}, packet_),
+                       event({.time_ns = 2, .stage = STAGE_in}, packet_), freed};
+  };
+  EXPECT_EQ(run(events()).outcome.kind, OutcomeKind::kDelivered);
+  EXPECT_EQ(way(run(events())), "host eth0 rx | host eth0 in | host eth0 deliver");
+  // Without a reason (before 5.17), by the function.
+  freed.drop->has_reason = false;
+  names_.symbols[1] = "skb_queue_purge+0x30";
+  EXPECT_EQ(run(events()).outcome.kind, OutcomeKind::kDelivered);
+  names_.symbols[1] = "nf_hook_slow+0x30";
+  EXPECT_EQ(run(events()).outcome.kind, OutcomeKind::kDropped);
+  // An answer that nobody read is another thing.
+  packet_.icmp = decode::Icmp{.type = 0};
+  freed.packet = packet_;
+  freed.drop->has_reason = true;
+  EXPECT_EQ(run(events()).outcome.kind, OutcomeKind::kDropped);
+}
+
 TEST_F(Assemble, AnsweredMeansDeliveredWhateverBecameOfCopies) {
   auto other = event({.time_ns = 9, .stage = STAGE_drop, .netns = 3, .last = true}, packet_);
   other.drop = decode::Drop{};

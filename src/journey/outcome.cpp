@@ -191,6 +191,9 @@ Outcome judge(const Journey& journey, const std::vector<Event>& events,
   Outcome outcome;
   if (taken != nullptr && (seen || for_a_socket)) {
     outcome = consumed_outcome(journey, *crossing, taken);
+  } else if (taken != nullptr && journey.packet.later_fragment) {
+    // It waits for the others, and when they have come is a part of the first.
+    outcome = outcome_at(OutcomeKind::kConsumed, *taken);
   } else if (crossing->stage == STAGE_tx) {
     outcome = outcome_at(OutcomeKind::kLeft, *crossing);
   } else if (seen) {

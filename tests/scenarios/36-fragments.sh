@@ -1,0 +1,93 @@
+# shellcheck shell=bash
+# Fragments: each is a packet of its own, and all but the first say little.
+. "$(dirname "$0")/lib.sh"
+
+line_network left router right
+base=${net4%.*}
+target=$base.1.2
+wait_for 'the way to be open' at left ping -c1 -W2 "$target"
+filter="net $base.0.0/16 and (udp or ip[6:2] & 0x1fff != 0)"
+
+send() { # bytes: over UDP, in fragments where they need be
+	at left python3 -c "
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.setsockopt(socket.IPPROTO_IP, 10, 0) # IP_MTU_DISCOVER: IP_PMTUDISC_DONT
+try: s.sendto(b'x' * $1, ('$target', 6002))
+except OSError: pass"
+}
+# Fragments that are sent again, and the packets that a receiver answers with, are none of these.
+first='map(select(.packet.fragment == "first"))[0]'
+later='map(select(.packet.fragment == "later"))'
+
+echo '== delivered'
+nsenter --net=/run/netns/right python3 -c '
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("", 6002))
+print("bound", flush=True)
+print(len(s.recv(9000)), flush=True)' >"$work/receiver" &
+receiver=$!
+wait_for 'the receiver' grep -q bound "$work/receiver"
+tp_trace --format json "$filter"
+send 4000
+wait "$receiver"
+tp_end INT
+expect 'all of it came' 4000 "$(tail -n 1 "$work/receiver")"
+expect_json 'three' 3 'journeys | length'
+expect_json 'none is missed, none dropped' 'consumed delivered' \
+	'[journeys[] | .outcome.kind, "delivered"] | unique | join(" ")'
+expect_json 'each came to where it was meant to go' '["right"]' '[journeys[].outcome.netns.name] | unique | tojson'
+tp_trace "$filter"
+send 4000 # nobody listens, and the first is dropped
+wait_for 'the drop' grep -q 'NO_SOCKET\|DROPPED in right' "$out"
+tp_end INT
+expect_no_line 'of none is said what is not so' 'LOST SIGHT|waiting for the link address|MTU' "$out"
+
+echo '== may not be cut, and is too large for the next link'
+at router ip link set eth1 mtu 1000
+tp_trace --format json "$filter"
+at left python3 -c "
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.setsockopt(socket.IPPROTO_IP, 10, 2) # IP_PMTUDISC_DO
+s.sendto(b'x' * 1300, ('$target', 6002))"
+wait_for_journeys 1
+tp_end INT
+expect_json 'the router drops it, for that reason' 'dropped in router: mtu' \
+	'journeys[0] | "\(outcome_words): \(.outcome.advice.key)"'
+at router ip link set eth1 mtu 1500
+at left ip route flush cache
+
+if at left nft 'add table netdev guard; add chain netdev guard it { type filter hook egress device "eth0" priority 0; udp dport 6002 drop; }' 2>"$work/nft"; then
+	echo '== the first is dropped where it leaves: the others go with it'
+	tp_trace --format json "$filter"
+	send 4000
+	wait_for_journeys 2
+	tp_end INT
+	expect_json 'the first, by the firewall' 'dropped in left: firewall' "journeys | $first | \"\\(outcome_words): \\(.outcome.advice.key)\""
+	expect_json 'the others, with it' '["dropped in left: fragments_freed"]' \
+		"journeys | $later | map(\"\\(outcome_words): \\(.outcome.advice.key)\") | unique | tojson"
+	tp_start drops --format json -i 0.1 "$filter"
+	wait_for 'tracepkt to be ready' grep -q 'Ctrl-C ends' "$err"
+	send 4000
+	wait_for 'the drops' grep -q fragments_freed "$out"
+	tp_end INT
+	expect_json 'drops says the same' 'firewall fragments_freed' 'map(select(.type == "drops").advice.key) | unique | join(" ")'
+else
+	without "a firewall at egress: $(head -1 "$work/nft")"
+fi
+
+if at right nft 'add table ip guard; add chain ip guard it { type filter hook input priority 0; tcp dport 6003 reject with icmp type host-unreachable; }' 2>"$work/nft"; then
+	echo '== an ICMP error that ends a connection has done its work'
+	tp_trace --format json "icmp and net $base.0.0/16"
+	at left python3 -c "
+import socket
+try: socket.create_connection(('$target', 6003), 20)
+except OSError as error: print(error)"
+	wait_for_journeys 1
+	tp_end INT
+	expect_json 'it was delivered' '["delivered in left"]' 'journeys | map(outcome_words) | unique | tojson'
+else
+	without "reject: $(head -1 "$work/nft")"
+fi
