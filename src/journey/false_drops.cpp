@@ -23,6 +23,11 @@ bool FalseDrops::is_end(const Event& event) {
   if (packet.later_fragment && event.netns.inode == 0) {
     return without_reason(event) && !is_in(event, {"inet_frag_rbtree_purge"});
   }
+  // What an ICMP error says a socket is told at once; the message itself is kept for whoever asks
+  // for it (IP_RECVERR), which of a connect that failed nobody does.
+  if (packet.echo_kind() == decode::EchoKind::kError && is_purge(event)) {
+    return true;
+  }
   if (packet.protocol != IPPROTO_TCP) {
     return false;
   }
@@ -33,11 +38,14 @@ bool FalseDrops::is_end(const Event& event) {
     return true;
   }
   // What lay in a socket's queue, a FIN mostly, goes when that is closed.
-  return event.device.index == 0 &&
-         (reason(event) == "QUEUE_PURGE" ||
-          (without_reason(event) &&
-           is_in(event, {"sk_stream_kill_queues", "skb_queue_purge", "skb_queue_purge_reason",
-                         "inet_sock_destruct", "inet_csk_destroy_sock"})));
+  return event.device.index == 0 && is_purge(event);
+}
+
+bool FalseDrops::is_purge(const Event& event) {
+  return reason(event) == "QUEUE_PURGE" ||
+         (without_reason(event) &&
+          is_in(event, {"sk_stream_kill_queues", "skb_queue_purge", "skb_queue_purge_reason",
+                        "inet_sock_destruct", "inet_csk_destroy_sock"}));
 }
 
 bool FalseDrops::is_refusal(const Event& event) {

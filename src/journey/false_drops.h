@@ -23,6 +23,7 @@ class FalseDrops {
 
  private:
   bool came_in() const;
+  bool is_purge(const decode::Event& event);  // a socket was closed, with the packet in a queue
   std::string reason(const decode::Event& event);
   bool without_reason(const decode::Event& event);
   bool is_in(const decode::Event& event, std::initializer_list<std::string_view> functions);
