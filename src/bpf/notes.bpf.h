@@ -14,11 +14,6 @@ struct socket_note {
 	struct socket_section socket;
 };
 
-struct icmp_note {
-	struct record_header header;
-	struct icmp_section icmp;
-};
-
 struct tcp_note_record {
 	struct record_header header;
 	struct tcp_section tcp;
@@ -184,31 +179,6 @@ __attribute__((noinline)) int tell_sender(__u64 packet, __u64 sk, __u64 time_ns)
 	fill_note(&note->header, HOOK_sender, STAGE_out, packet);
 	note->header.time_ns = time_ns;
 	fill_net(&note->header, BPF_CORE_READ((struct sock *)sk, __sk_common.skc_net.net));
-	bpf_ringbuf_submit(note, BPF_RB_NO_WAKEUP);
-	return 0;
-}
-
-SEC("tp_btf/icmp_send") int on_icmp_send(__u64 *ctx)
-{
-	__u64 skb = argument(ctx, 0);
-	struct tracked *known = find_noted(skb);
-	struct icmp_note *note;
-
-	if (!known)
-		return 0;
-	note = bpf_ringbuf_reserve(&events, sizeof(*note), 0);
-	if (!note) {
-		count_loss(LOSS_ring_full);
-		return 0;
-	}
-	fill_note(&note->header, HOOK_icmp_send, STAGE_icmp, known->id);
-	fill_device(&note->header, BPF_CORE_READ((struct sk_buff *)skb, dev));
-	__builtin_memset(&note->icmp, 0, sizeof(note->icmp));
-	note->icmp.section.id = SECTION_icmp;
-	note->icmp.section.size = sizeof(note->icmp);
-	note->icmp.protocol = IPPROTO_ICMP;
-	note->icmp.type = argument(ctx, 1);
-	note->icmp.code = argument(ctx, 2);
 	bpf_ringbuf_submit(note, BPF_RB_NO_WAKEUP);
 	return 0;
 }

@@ -8,6 +8,7 @@
 #include "bpf/emit.bpf.h"
 #include "bpf/route.bpf.h"
 #include "bpf/crossing.bpf.h"
+#include "bpf/icmp.bpf.h"
 #include "bpf/waiting.bpf.h"
 #include "bpf/netfilter.bpf.h"
 #include "bpf/netfilter_hooks.bpf.h"

@@ -94,6 +94,13 @@ static __always_inline bool is_same_print(__u64 a, __u64 b)
 	return a == b || ((__u32)(a ^ b) << 8 == 0 && (!(a >> 24) || !(b >> 24)));
 }
 
+/* Between two hooks of one namespace, where NAT may have changed it: UDP's checksum is other then.
+ */
+static __always_inline bool may_be_same(__u64 a, __u64 b)
+{
+	return is_same_print(a, b) || ((a & 0xff) == IPPROTO_UDP && (__u32)(a ^ b) << 8 == 0);
+}
+
 /* What turns a packet into another one, a tunnel, does so at once. */
 #define TRANSFORM_NS 5000000
 
@@ -136,6 +143,9 @@ __attribute__((noinline)) int is_another_packet(__u64 known_print, __u64 known_s
 	__u16 before = spot_stage(known_spot);
 	__u16 now = spot_stage(now_spot);
 
+	/* It is where it was, but for NAT; how it came into this buffer tells nothing. */
+	if (now == STAGE_icmp)
+		return !may_be_same(known_print, now_print);
 	if (before == STAGE_in) {
 		if (now == STAGE_in)
 			return true;

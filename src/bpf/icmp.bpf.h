@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0 */
+/*
+ * An ICMP error about a packet. Where it is sent, the packet may be in a buffer that no hook saw
+ * before: made anew where a clone is changed on its way, or of a packet made here. What was there
+ * before is another one then, so that it is looked at again.
+ */
+#pragma once
+
+#include "bpf/crossing.bpf.h"
+
+struct icmp_note {
+	struct record_header header;
+	struct icmp_section icmp;
+};
+
+SEC("tp_btf/icmp_send") int on_icmp_send(__u64 *ctx)
+{
+	struct sk_buff *skb = (struct sk_buff *)ctx[0];
+	struct sighting sighting;
+	struct icmp_note *note;
+	struct place place;
+	struct view view;
+
+	if (!tracked_count)
+		return 0;
+	place = find_place(skb);
+	sighting = look_again(skb, &place, STAGE_icmp, &view);
+	if (!sighting.id)
+		return 0;
+	note = bpf_ringbuf_reserve(&events, sizeof(*note), 0);
+	if (!note) {
+		count_loss(LOSS_ring_full);
+		return 0;
+	}
+	fill_note(&note->header, HOOK_icmp_send, STAGE_icmp, sighting.id);
+	fill_device(&note->header, place.dev);
+	__builtin_memset(&note->icmp, 0, sizeof(note->icmp));
+	note->icmp.section.id = SECTION_icmp;
+	note->icmp.section.size = sizeof(note->icmp);
+	note->icmp.protocol = IPPROTO_ICMP;
+	note->icmp.type = argument(ctx, 1);
+	note->icmp.code = argument(ctx, 2);
+	bpf_ringbuf_submit(note, BPF_RB_NO_WAKEUP);
+	return 0;
+}
