@@ -5,6 +5,7 @@
 
 #include "bpf/crossing.bpf.h"
 #include "bpf/netfilter.bpf.h"
+#include "bpf/shared_buffer.bpf.h"
 
 /*
  * The id of the packet that comes to a chain, 0 if it is none to follow. What is made here meets
@@ -13,12 +14,20 @@
 static __always_inline __u64 id_at_chain(struct sk_buff *skb, const struct nf_hook_state *state,
 					 enum hook_id hook)
 {
+	bool ip = state->pf == NFPROTO_IPV4 || state->pf == NFPROTO_IPV6;
+	__u64 head = (__u64)skb->head;
+	__u64 address = (__u64)skb;
 	struct tracked *known;
 
-	if (state->hook == NF_INET_LOCAL_OUT &&
-	    (state->pf == NFPROTO_IPV4 || state->pf == NFPROTO_IPV6))
+	if (ip && state->hook == NF_INET_LOCAL_OUT)
 		on_crossing(skb, hook, STAGE_out, VIEW_OUT);
-	known = find_tracked((__u64)skb->head);
+	if (!tracked_count)
+		return 0;
+	if (ip) {
+		head = as_number(&head);
+		return id_in_buffer(as_number(&address), head, head + skb->network_header);
+	}
+	known = find_tracked(head);
 	return known ? known->id : 0;
 }
 

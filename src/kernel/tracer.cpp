@@ -87,7 +87,7 @@ bool may_be_tcp(const filter::Filter& filter) {
 
 bool is_wanted(const Target& target, std::string_view program, const TraceRequest& request,
                const ChainHooks& chains) {
-  if (program == "in_chain_kfree_skb") {
+  if (program == "in_chain_kfree_skb" || program == "keep_netif_receive_skb") {
     return !chains.functions.empty();
   }
   if (request.drops_only) {

@@ -138,6 +138,47 @@ expect_json 'then it is established, and has its mark' 'established 7' \
 check_json
 at router nft delete table ip translate
 
+# What TCP sends, its sender keeps: to change it the router gives it a buffer of its own.
+echo '== TCP, which a router copies'
+at router nft -f - <<-END
+	table ip watch {
+		chain through {
+			type filter hook forward priority 0;
+			tcp dport 6005 counter accept
+		}
+		chain post {
+			type filter hook postrouting priority 0;
+			accept
+		}
+	}
+END
+nsenter --net=/run/netns/right python3 -c '
+import socket
+s = socket.socket()
+s.bind(("", 6005))
+s.listen()
+print("bound", flush=True)
+c = s.accept()[0]
+c.recv(100)
+c.close()' >"$work/server" &
+server=$!
+wait_for 'the server' grep -q bound "$work/server"
+tp_trace -v --format json "tcp dst port 6005 and net $base.0.0/16"
+at left python3 -c "
+import socket
+s = socket.create_connection(('$target', 6005))
+s.sendall(b'x' * 50)
+s.recv(1)"
+wait "$server"
+wait_for_journeys 3
+tp_end INT
+expect_json 'each is seen in both chains, on its way' 'forward postrouting' \
+	'journeys | map([.hops[] | select(.stage == "netfilter" and .table == "watch").hook] | join(" ")) | unique | join(" | ")'
+expect_json 'and stays one' 'left eth0 tx, router eth0 rx, router eth1 tx, right eth0 rx' \
+	'journeys | map(crossings) | unique | join(" | ")'
+check_json
+at router nft delete table ip watch
+
 ### iptables
 
 for tool in iptables-nft iptables-legacy; do
