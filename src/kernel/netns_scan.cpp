@@ -159,6 +159,15 @@ NetnsProcesses scan_netns_processes(const std::string& root) {
   return processes;
 }
 
+NetnsPaths scan_all_netns(const std::string& root) {
+  NetnsPaths paths = scan_named_netns(root, netns_inode_of_file);
+  paths.merge(scan_netns_mounts(root));
+  for (const auto& [inode, pids] : scan_netns_processes(root)) {
+    paths.try_emplace(inode, fmt::format("{}/proc/{}/ns/net", root, pids.front()));
+  }
+  return paths;
+}
+
 std::vector<pid_t> list_processes(const std::string& root) {
   std::vector<pid_t> pids;
   const Directory directory(::opendir((root + "/proc").c_str()), ::closedir);

@@ -40,6 +40,9 @@ NetnsPaths scan_netns_mounts(const std::string& root);
 using NetnsProcesses = std::unordered_map<std::uint32_t, std::vector<pid_t>>;
 NetnsProcesses scan_netns_processes(const std::string& root);
 
+// A file for every namespace that any of these knows, by inode.
+NetnsPaths scan_all_netns(const std::string& root);
+
 // Every pid in /proc, ascending.
 std::vector<pid_t> list_processes(const std::string& root);
 

@@ -1,0 +1,118 @@
+#include "kernel/device_programs.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <linux/if_link.h>
+#include <sched.h>
+
+#include <cerrno>
+#include <cstring>
+#include <functional>
+#include <iterator>
+#include <string>
+#include <thread>
+
+#include "base/fd.h"
+#include "kernel/libbpf_log.h"
+#include "kernel/netns_scan.h"
+
+namespace tracepkt::kernel {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+constexpr std::uint32_t kLo = 1;
+
+// A program that returns 0.
+Fd load(bpf_prog_type type, const char* name) {
+  const bpf_insn program[] = {
+      {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .src_reg = 0, .off = 0, .imm = 0},
+      {.code = BPF_JMP | BPF_EXIT, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0}};
+  return Fd(bpf_prog_load(type, name, "GPL", program, std::size(program), nullptr));
+}
+
+std::uint32_t id_of(const Fd& program) {
+  bpf_prog_info info = {};
+  __u32 size = sizeof(info);
+  return bpf_obj_get_info_by_fd(program.get(), &info, &size) == 0 ? info.id : 0;
+}
+
+// Runs in a network namespace of its own, which goes with its thread.
+class DeviceProgramsTest : public ::testing::Test {
+ protected:
+  static void in_namespace(const std::function<void()>& run) {
+    std::string refused;
+    std::thread thread([&] {
+      const LibbpfLog quiet;
+      if (::unshare(CLONE_NEWNET) != 0 || !load(BPF_PROG_TYPE_XDP, "probe").valid()) {
+        refused = std::strerror(errno);
+      } else {
+        run();
+      }
+    });
+    thread.join();
+    if (!refused.empty()) {
+      GTEST_SKIP() << "needs root, to make namespaces and load programs: " << refused;
+    }
+  }
+};
+
+TEST_F(DeviceProgramsTest, NoneWhereThereAreNone) {
+  in_namespace([] {
+    for (const auto place :
+         {ProgramPlace::kXdp, ProgramPlace::kTcIngress, ProgramPlace::kTcEgress}) {
+      EXPECT_THAT(list_programs(kLo, place), IsEmpty());
+      EXPECT_THAT(list_programs(4711, place), IsEmpty());
+    }
+    EXPECT_THAT(list_native_xdp(), IsEmpty());
+  });
+}
+
+TEST_F(DeviceProgramsTest, XdpByNameAndMode) {
+  in_namespace([] {
+    const Fd program = load(BPF_PROG_TYPE_XDP, "drop_all");
+    ASSERT_EQ(bpf_xdp_attach(kLo, program.get(), XDP_FLAGS_SKB_MODE, nullptr), 0);
+    EXPECT_THAT(
+        list_programs(kLo, ProgramPlace::kXdp),
+        ElementsAre(DeviceProgram{.kind = "xdpgeneric", .id = id_of(program), .name = "drop_all"}));
+    EXPECT_THAT(list_native_xdp(), IsEmpty());  // it is not the driver that runs it
+  });
+}
+
+TEST_F(DeviceProgramsTest, FiltersOfTcInTheirOrder) {
+  in_namespace([] {
+    const Fd first = load(BPF_PROG_TYPE_SCHED_CLS, "first");
+    const Fd second = load(BPF_PROG_TYPE_SCHED_CLS, "second");
+    LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = kLo, .attach_point = BPF_TC_EGRESS);
+    if (const int error = bpf_tc_hook_create(&hook); error != 0) {
+      return;  // no clsact in this kernel
+    }
+    LIBBPF_OPTS(bpf_tc_opts, late, .prog_fd = second.get(), .handle = 5, .priority = 9);
+    LIBBPF_OPTS(bpf_tc_opts, early, .prog_fd = first.get(), .handle = 6, .priority = 3);
+    ASSERT_EQ(bpf_tc_attach(&hook, &late), 0);
+    ASSERT_EQ(bpf_tc_attach(&hook, &early), 0);
+    const DeviceProgram one{
+        .kind = "bpf", .id = id_of(first), .pref = 3, .handle = 6, .name = "first"};
+    const DeviceProgram two{
+        .kind = "bpf", .id = id_of(second), .pref = 9, .handle = 5, .name = "second"};
+    EXPECT_THAT(list_programs(kLo, ProgramPlace::kTcEgress), ElementsAre(one, two));
+    EXPECT_THAT(list_programs(kLo, ProgramPlace::kTcIngress), IsEmpty());
+  });
+}
+
+TEST_F(DeviceProgramsTest, InterfacesOfANamespaceThatIsNotKnownAreNotOurs) {
+  in_namespace([] {
+    const Fd program = load(BPF_PROG_TYPE_XDP, "drop_all");
+    ASSERT_EQ(bpf_xdp_attach(kLo, program.get(), XDP_FLAGS_SKB_MODE, nullptr), 0);
+    NamespacePrograms programs;
+    EXPECT_THAT(programs.find(1, "", kLo, ProgramPlace::kXdp), IsEmpty());
+    const std::uint32_t ours = netns_inode_of_file("/proc/thread-self/ns/net");
+    EXPECT_EQ(programs.find(ours, "/proc/thread-self/ns/net", kLo, ProgramPlace::kXdp).size(), 1u);
+  });
+}
+
+}  // namespace
+}  // namespace tracepkt::kernel
