@@ -25,6 +25,11 @@ struct qdisc_note {
 	struct qdisc_section qdisc;
 };
 
+struct refusal_note {
+	struct record_header header;
+	struct refusal_section refusal;
+};
+
 /* Argument n of a tracepoint, of which nothing may be concluded. */
 static __always_inline __u64 argument(const __u64 *ctx, int n)
 {
@@ -286,5 +291,35 @@ SEC("tp_btf/qdisc_dequeue") int on_qdisc_dequeue(__u64 *ctx)
 		}
 		skb = (__u64)BPF_CORE_READ((struct sk_buff *)skb, next);
 	}
+	return 0;
+}
+
+/*
+ * An interface's driver has answered. With any other code but this one the skb is freed by now, and
+ * its memory may be another's: if it was dropped, kfree_skb has told that.
+ */
+#define NETDEV_TX_BUSY 0x10
+
+SEC("tp_btf/net_dev_xmit") int on_net_dev_xmit(__u64 *ctx)
+{
+	struct refusal_note *note;
+	struct tracked *known;
+
+	if ((__s32)ctx[1] != NETDEV_TX_BUSY)
+		return 0;
+	known = find_noted(argument(ctx, 0));
+	if (!known || is_silent(known))
+		return 0;
+	note = bpf_ringbuf_reserve(&events, sizeof(*note), 0);
+	if (!note) {
+		count_loss(LOSS_ring_full);
+		return 0;
+	}
+	fill_note(&note->header, HOOK_net_dev_xmit, STAGE_driver, known->id);
+	fill_device(&note->header, (struct net_device *)argument(ctx, 2));
+	note->refusal.section.id = SECTION_refusal;
+	note->refusal.section.size = sizeof(note->refusal);
+	note->refusal.code = NETDEV_TX_BUSY;
+	bpf_ringbuf_submit(note, BPF_RB_NO_WAKEUP);
 	return 0;
 }

@@ -66,6 +66,7 @@ enum class NameKind : std::uint64_t {
   kSocketOwner = 16,  // key: inode; "PID NAME", empty: nobody has it open
   kSocketAt = 24,     // key: which place (cli/name_keys.h); its inode, empty: none
   kResetReason = 17,  // key: reason of a reset that TCP sends
+  kPrograms = 18,     // at an interface. key: inode << 32 | ifindex; key2: journey::ProgramPlace
 };
 
 struct Name {

@@ -1,4 +1,5 @@
 // tracepkt doctor: what this kernel lets us see, tried for real, and what to do about the rest.
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <linux/capability.h>
 #include <netinet/in.h>
@@ -20,7 +21,10 @@
 #include "cli/standard_files.h"
 #include "filter/filter.h"
 #include "kernel/chain_hooks.h"
+#include "kernel/device_programs.h"
 #include "kernel/kernel_btf.h"
+#include "kernel/netns_names.h"
+#include "kernel/netns_open.h"
 #include "kernel/netns_scan.h"
 #include "kernel/rights.h"
 #include "kernel/symbols.h"
@@ -169,6 +173,39 @@ std::vector<Feature> firewall_features(const Status& tracing) {
   return features;
 }
 
+// Interfaces whose drivers run an XDP program: what that drops, sends back or redirects is seen by
+// nobody else. Nothing where there are none.
+std::vector<Feature> xdp_features() {
+  std::string list;
+  kernel::NetnsNames names;
+  for (const auto& [inode, path] : kernel::scan_all_netns("")) {
+    const Fd netns(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    std::vector<kernel::XdpDevice> devices;
+    if (netns.valid()) {
+      (void)kernel::run_in_netns(netns.get(), [&]() -> Status {
+        devices = kernel::list_native_xdp();
+        return {};
+      });
+    }
+    for (const kernel::XdpDevice& device : devices) {
+      const std::string where = names.name({.inode = inode, .cookie = 0});
+      list +=
+          fmt::format("{}{} in {}: {} (id {})", list.empty() ? "" : ", ", printable(device.name),
+                      where.empty() ? std::to_string(inode) : printable(where),
+                      printable(device.program.name), device.program.id);
+    }
+  }
+  if (list.empty()) {
+    return {};
+  }
+  return {{.name = "packets that XDP programs take first",
+           .state = State::kLess,
+           .why = list,
+           .advice =
+               "what such a program in the driver drops or redirects may be gone before there "
+               "is anything to trace; its owner's counters, or bpftool prog, tell of it"}};
+}
+
 Feature names_feature(const kernel::Rights& rights) {
   Feature feature{.name = "names of namespaces and containers"};
   if (!rights.initial_user_namespace) {
@@ -239,6 +276,7 @@ Diagnosis diagnose() {
   diagnosis.features.push_back(drop_reasons(btf, tracing));
   diagnosis.features.push_back(drop_functions(tracing));
   std::ranges::move(firewall_features(tracing), std::back_inserter(diagnosis.features));
+  std::ranges::move(xdp_features(), std::back_inserter(diagnosis.features));
   diagnosis.features.push_back(names_feature(rights));
   diagnosis.features.push_back(netns_feature(rights));
   std::ranges::move(hook_features(probes), std::back_inserter(diagnosis.features));

@@ -58,6 +58,12 @@ std::string FileNames::reset_reason(std::uint32_t reason) {
   return std::string(find(capture::NameKind::kResetReason, reason));
 }
 
+std::string FileNames::programs(std::uint32_t inode, std::uint32_t ifindex,
+                                journey::ProgramPlace place) {
+  return std::string(find(capture::NameKind::kPrograms, std::uint64_t{inode} << 32 | ifindex,
+                          static_cast<std::uint64_t>(place)));
+}
+
 std::string_view FileNames::find(capture::NameKind kind, std::uint64_t key,
                                  std::uint64_t key2) const {
   const auto it = names_.find({kind, key, key2});

@@ -29,6 +29,8 @@ class FileNames : public journey::Names {
   std::string socket_owner(std::uint64_t inode) override;
   std::uint64_t socket_at(const journey::SocketPlace& place) override;
   std::string reset_reason(std::uint32_t reason) override;
+  std::string programs(std::uint32_t inode, std::uint32_t ifindex,
+                       journey::ProgramPlace place) override;
 
  private:
   using Key = std::tuple<capture::NameKind, std::uint64_t, std::uint64_t>;

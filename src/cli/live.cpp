@@ -22,6 +22,7 @@
 #include "explain/netfilter.h"
 #include "kernel/bound_sockets.h"
 #include "kernel/chain_hooks.h"
+#include "kernel/device_programs.h"
 #include "kernel/kernel_btf.h"
 #include "kernel/netns_names.h"
 #include "kernel/nftables.h"
@@ -91,6 +92,9 @@ class LiveNames : public journey::Names {
   std::string socket_owner(std::uint64_t inode) override;
   std::uint64_t socket_at(const journey::SocketPlace& place) override;
 
+  std::string programs(std::uint32_t inode, std::uint32_t ifindex,
+                       journey::ProgramPlace place) override;
+
   std::string reset_reason(std::uint32_t reason) override {
     if (!reset_reasons_) {
       const auto kernel_btf = kernel::KernelBtf::load();
@@ -108,6 +112,7 @@ class LiveNames : public journey::Names {
   std::unordered_set<std::uint32_t> subsystems_;  // that have dropped something
   kernel::Symbols symbols_;
   kernel::NamespaceRules rules_;
+  kernel::NamespacePrograms programs_;
   kernel::SocketOwners owners_;
   kernel::BoundSockets bound_;
   std::uint64_t looked_ns_ = 0;  // for owners that were not known before
@@ -154,6 +159,17 @@ std::uint64_t LiveNames::socket_at(const journey::SocketPlace& place) {
                         return owner_of(inode) == owner_of(inodes.front());
                       });
   return !inodes.empty() && is_one ? inodes.front() : 0;
+}
+
+std::string LiveNames::programs(std::uint32_t inode, std::uint32_t ifindex,
+                                journey::ProgramPlace place) {
+  std::vector<journey::Program> programs;
+  for (const kernel::DeviceProgram& one : programs_.find(
+           inode, netns_.file(inode), ifindex, static_cast<kernel::ProgramPlace>(place))) {
+    programs.push_back(
+        {.kind = one.kind, .id = one.id, .pref = one.pref, .handle = one.handle, .name = one.name});
+  }
+  return journey::programs_text(programs);
 }
 
 capture::Session session_of(const CommonOptions& options, const kernel::TraceRequest& request,

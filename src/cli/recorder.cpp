@@ -152,6 +152,13 @@ std::string Recorder::reset_reason(std::uint32_t reason) {
   return name({NameKind::kResetReason, reason, 0}, [&] { return live_.reset_reason(reason); });
 }
 
+std::string Recorder::programs(std::uint32_t inode, std::uint32_t ifindex,
+                               journey::ProgramPlace place) {
+  return name({NameKind::kPrograms, std::uint64_t{inode} << 32 | ifindex,
+               static_cast<std::uint64_t>(place)},
+              [&] { return live_.programs(inode, ifindex, place); });
+}
+
 void Recorder::note_owner(std::uint64_t socket, const std::optional<journey::Process>& owner) {
   if (socket == 0) {
     return;

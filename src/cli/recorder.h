@@ -47,6 +47,8 @@ class Recorder : public journey::Names {
   std::string socket_owner(std::uint64_t inode) override;
   std::uint64_t socket_at(const journey::SocketPlace& place) override;
   std::string reset_reason(std::uint32_t reason) override;
+  std::string programs(std::uint32_t inode, std::uint32_t ifindex,
+                       journey::ProgramPlace place) override;
 
   // Which process was found to have a socket open.
   void note_owner(std::uint64_t socket, const std::optional<journey::Process>& owner);

@@ -123,6 +123,8 @@ Note note_of(const qdisc_section& section) {
   return Queue{.handle = section.handle, .kind = short_name(section.kind)};
 }
 
+Note note_of(const refusal_section& section) { return Refusal{.code = section.code}; }
+
 template <typename Section>
 bool decode_note(std::span<const std::byte> bytes, Event& event) {
   const auto section = read_section<Section>(bytes);
@@ -184,6 +186,8 @@ bool decode_section(std::uint16_t id, std::span<const std::byte> bytes, Event& e
       return decode_note<neigh_section>(bytes, event);
     case SECTION_qdisc:
       return decode_note<qdisc_section>(bytes, event);
+    case SECTION_refusal:
+      return decode_note<refusal_section>(bytes, event);
     default:
       return true;
   }

@@ -56,7 +56,12 @@ struct Queue {
   ShortName kind;
 };
 
-using Note = std::variant<std::monostate, IcmpError, TcpNote, Neighbour, Queue>;
+// An interface's driver did not take the packet.
+struct Refusal {
+  std::int32_t code = 0;  // enum netdev_tx
+};
+
+using Note = std::variant<std::monostate, IcmpError, TcpNote, Neighbour, Queue, Refusal>;
 
 // "aa:bb:cc:dd:ee:ff"
 std::string link_address_text(const std::uint8_t* bytes, std::size_t size);

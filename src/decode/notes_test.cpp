@@ -113,6 +113,14 @@ TEST(Notes, AQueue) {
   EXPECT_EQ(std::get<Queue>(event->note).handle, 0x80010000u);
 }
 
+TEST(Notes, ARefusalOfADriver) {
+  refusal_section section = {};
+  section.code = -100;
+  const auto event = decode_record(record_with(STAGE_driver, section, SECTION_refusal));
+  ASSERT_TRUE(event);
+  EXPECT_EQ(std::get<Refusal>(event->note).code, -100);
+}
+
 TEST(Notes, ASectionThatIsCutIsRefused) {
   neigh_section section = {};
   auto record = record_with(STAGE_neigh, section, SECTION_neigh);

@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "explain/netfilter.h"
+#include "explain/programs.h"
 #include "explain/route.h"
 
 namespace tracepkt::explain {
@@ -250,6 +251,13 @@ std::optional<AdviceWords> advice_words(const journey::Journey& journey) {
     found = advice(route->key, route->cause);
   }
   AdviceWords words = in_full(found, outcome, packet);
+  if (outcome.programs) {
+    const ProgramAdvice program = program_advice(*outcome.programs);
+    found.cause = program.cause.empty() ? found.cause : program.cause;
+    found.check = program.check.empty() ? found.check : program.check;
+    found.mend = program.mend.empty() ? found.mend : program.mend;
+    words = in_full(found, outcome, packet);
+  }
   // A chain that is known is better looked at alone than with all others.
   if (outcome.chain) {
     const FirewallWords firewall = firewall_words(*outcome.chain, outcome.netns.label());

@@ -122,6 +122,39 @@ std::string process_words(const decode::Socket& socket) {
                          : fmt::format("{} ({})", printable(socket.comm.view()), socket.pid);
 }
 
+std::string_view tunnel_kind(const decode::Packet& outer) {
+  switch (outer.protocol) {
+    case IPPROTO_IPIP:
+      return outer.src.family == 4 ? "ipip" : "ip4ip6";
+    case IPPROTO_IPV6:
+      return outer.src.family == 4 ? "sit" : "ip6ip6";
+    case IPPROTO_GRE:
+      return "gre";
+    case IPPROTO_ESP:
+      return "esp";
+    default:
+      break;
+  }
+  switch (outer.dport) {
+    case 4789:  // IANA's
+    case 8472:  // Linux's own, before there was one
+      return "vxlan";
+    case 6081:
+      return "geneve";
+    case 51820:
+      return "wireguard";
+    default:
+      return "udp";
+  }
+}
+
+std::string tunnel_words(const journey::Tunnel& tunnel) {
+  const std::string outer =
+      fmt::format("{} {}", tunnel_kind(tunnel.outer), tunnel.outer.addresses_text());
+  return tunnel.into ? fmt::format("encap: into {}, {} bytes more", outer, tunnel.overhead)
+                     : fmt::format("decap: out of {}", outer);
+}
+
 std::string_view neighbour_state(const Neighbour& neighbour) {
   if ((neighbour.state & kNudFailed) != 0) {
     return "failed";
@@ -152,6 +185,11 @@ std::string qdisc_handle(const decode::Queue& queue) {
   return fmt::format("{:x}:", queue.handle >> 16);
 }
 
+bool refused_as_busy(const decode::Refusal& refusal) {
+  constexpr std::int32_t kNetdevTxBusy = 0x10;
+  return refusal.code == kNetdevTxBusy;
+}
+
 std::string note_words(const journey::Hop& hop) {
   if (const auto* neighbour = std::get_if<Neighbour>(&hop.note)) {
     return words_of(*neighbour);
@@ -165,6 +203,10 @@ std::string note_words(const journey::Hop& hop) {
   if (const auto* queue = std::get_if<decode::Queue>(&hop.note)) {
     return fmt::format("{} {} {} in the queue", printable(queue->kind.view()), qdisc_handle(*queue),
                        duration_words(hop.queued_ns));
+  }
+  if (const auto* refusal = std::get_if<decode::Refusal>(&hop.note)) {
+    return refused_as_busy(*refusal) ? "busy, does not take it now"
+                                     : fmt::format("does not take it, code {}", refusal->code);
   }
   return "";
 }

@@ -22,6 +22,12 @@ std::string process_words(const decode::Socket& socket);
 std::string note_words(const journey::Hop& hop);
 
 // "resolved", "failed", "waiting"
+// What a tunnel's packets are called, where their protocol or port tells: "vxlan", "ipip", ...
+std::string_view tunnel_kind(const decode::Packet& outer);
+
+// "encap: into vxlan 10.0.0.1:37312 -> 10.0.0.2:4789, 50 bytes more"
+std::string tunnel_words(const journey::Tunnel& tunnel);
+
 std::string_view neighbour_state(const decode::Neighbour& neighbour);
 
 // "arrived", "reset_sent", "retransmitted"
@@ -29,6 +35,9 @@ std::string_view tcp_event(const decode::TcpNote& note);
 
 // Of a retransmission: "timeout", "loss", "probe"
 std::string_view retransmit_cause(const decode::TcpNote& note);
+
+// Is the driver's queue full, so that the packet goes back to that of the interface, if it has one?
+bool refused_as_busy(const decode::Refusal& refusal);
 
 // "8001:", "0:"
 std::string qdisc_handle(const decode::Queue& queue);

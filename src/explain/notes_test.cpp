@@ -97,6 +97,13 @@ TEST(NoteWords, AQueue) {
   EXPECT_EQ(note_words(hop), "fq 8001: 1.50 ms in the queue");
 }
 
+TEST(NoteWords, ARefusal) {
+  EXPECT_EQ(hop_words(hop_with(STAGE_driver, decode::Refusal{.code = 0x10}), nullptr),
+            "busy, does not take it now");
+  EXPECT_EQ(hop_words(hop_with(STAGE_driver, decode::Refusal{.code = -100}), nullptr),
+            "does not take it, code -100");
+}
+
 TEST(NoteWords, ThoseWhoAskForAnAddress) {
   decode::Packet packet{.ethertype = 0x0806, .len = 28};
   packet.arp = decode::Arp{.op = 1,

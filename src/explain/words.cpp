@@ -115,12 +115,15 @@ std::string hop_words(const Hop& hop, const Hop* before) {
       return hop.chain ? chain_words(*hop.chain) : "";
     case STAGE_nat:
       return hop.nat ? nat_words(*hop.nat) : "";
+    case STAGE_tunnel:
+      return hop.tunnel ? tunnel_words(*hop.tunnel) : "";
     case STAGE_out:
       return hop.socket ? "from " + process_words(*hop.socket) : "";
     case STAGE_qdisc:
     case STAGE_neigh:
     case STAGE_icmp:
     case STAGE_tcp:
+    case STAGE_driver:
       return note_words(hop);
     case STAGE_in:
       if (hop.packet && hop.packet->is_ip()) {

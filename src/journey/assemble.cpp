@@ -13,6 +13,7 @@
 #include "journey/hop_list.h"
 #include "journey/outcome.h"
 #include "journey/taker.h"
+#include "journey/tunnels.h"
 
 namespace tracepkt::journey {
 namespace {
@@ -22,6 +23,20 @@ using decode::Event;
 void name_drop(DropInfo& drop, Names& names) {
   drop.reason = drop.raw.has_reason ? names.drop_reason(drop.raw.reason) : "";
   drop.function = names.symbol(drop.raw.location);
+}
+
+// Asks which programs are at the interface where one dropped the packet.
+void name_programs(Outcome& outcome, Names& names) {
+  const auto place = program_place(*outcome.drop);
+  if (!place || outcome.device.index == 0) {
+    return;
+  }
+  Programs programs{
+      .place = *place,
+      .attached = programs_of(names.programs(outcome.netns.inode, outcome.device.index, *place))};
+  if (!programs.attached.empty()) {
+    outcome.programs = std::move(programs);
+  }
 }
 
 bool same_place(const Hop& hop, const Event& event) {
@@ -192,6 +207,7 @@ void assemble(std::vector<Event>& events, const AssembleContext& context, Journe
   }
 
   infer_nat(journey.hops);
+  infer_tunnels(journey.hops);
 
   // Looking these names up is dear, and they are seldom needed: only for what is left.
   for (Hop& hop : journey.hops) {
@@ -201,6 +217,7 @@ void assemble(std::vector<Event>& events, const AssembleContext& context, Journe
   }
   if (journey.outcome.drop) {
     name_drop(*journey.outcome.drop, context.names);
+    name_programs(journey.outcome, context.names);
   }
   const bool silent = outcome.kind == OutcomeKind::kDelivered && !outcome.socket && !answered &&
                       journey.packet.echo_kind() == decode::EchoKind::kRequest;

@@ -28,7 +28,8 @@ bool may_be_early(const Event& event) {
 
 // Tells of a packet, but not that it was seen anywhere.
 bool is_note(const Event& event) {
-  return event.stage == STAGE_icmp || event.stage == STAGE_tcp || event.stage == STAGE_qdisc;
+  return event.stage == STAGE_icmp || event.stage == STAGE_tcp || event.stage == STAGE_qdisc ||
+         event.stage == STAGE_driver;
 }
 
 // How long an answer may take to be joined to its request.
@@ -90,6 +91,7 @@ std::uint64_t Builder::add(Event&& event) {
   const auto open = open_for(event);
   if (!known) {
     take_early(open, event.packet_id);
+    asks_.learn(event, open->journey, next_exchange_);
   }
   if (event.packet) {
     learn_echo(open, event);
@@ -290,6 +292,7 @@ void Builder::end(OpenList::iterator open, Ending ending) {
     context.answered_ns = open->exchange->answered_ns;
   }
   assemble(open->events, context, open->journey);
+  asks_.refer(open->journey);
   handler_(std::move(open->journey));
   open->journey = Journey();
   open->exchange.reset();

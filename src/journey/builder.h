@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "journey/asks.h"
 #include "journey/assemble.h"
 #include "journey/journey.h"
 #include "journey/senders.h"
@@ -138,6 +139,7 @@ class Builder {
   std::unordered_set<std::uint64_t> ended_;
   std::deque<std::uint64_t> ended_order_;
   Senders senders_;
+  Asks asks_;
   std::deque<decode::Event> early_;  // told of packets not seen yet
   std::uint64_t next_id_ = 1;
   std::uint64_t next_exchange_ = 1;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "decode/event.h"
+#include "journey/programs.h"
 
 namespace tracepkt::journey {
 
@@ -56,6 +57,13 @@ struct AddressChange {
   decode::Packet to;
 };
 
+// The packet was put into another one, or taken out of it.
+struct Tunnel {
+  bool into = false;
+  decode::Packet outer;
+  std::uint32_t overhead = 0;  // bytes that the outer one is longer
+};
+
 struct Hop {
   std::uint64_t time_ns = 0;  // CLOCK_MONOTONIC
   std::uint32_t cpu = 0;
@@ -70,9 +78,11 @@ struct Hop {
   std::optional<decode::Route> route;
   std::optional<ChainWalk> chain;
   std::optional<AddressChange> nat;
+  std::optional<Tunnel> tunnel = {};
   decode::Note note = {};
   std::string reset_reason;     // of a reset that TCP sends: the kernel's name for it
   std::uint64_t queued_ns = 0;  // of a queue: how long it was in there
+  std::uint64_t asked_by = 0;   // of a neighbour: the journey of the request; 0: not traced
 
   // Does the packet cross an interface here?
   bool is_crossing() const { return stage == STAGE_tx || stage == STAGE_rx; }
@@ -86,6 +96,7 @@ struct Outcome {
   decode::Device device;                 // left: through which; dropped: on which
   std::optional<DropInfo> drop;          // dropped
   std::optional<ChainWalk> chain;        // dropped by a firewall: by this chain of it
+  std::optional<Programs> programs;      // dropped by one of these
   std::string netns_file;                // dropped, not answered: see Names::netns_file()
   std::optional<decode::Socket> socket;  // delivered to a process; without: to the kernel itself
   bool seen = true;                      // false: concluded from silence, no end was seen
@@ -144,6 +155,12 @@ class Names {
   // The inode of the socket that takes what comes there (of TCP: that listens); 0: none, or not
   // known.
   virtual std::uint64_t socket_at(const SocketPlace& /*place*/) { return 0; }
+  // The programs and filters at that place of an interface, by its index in that namespace, as
+  // programs_text() has them. Empty: there are none, or none are known.
+  virtual std::string programs(std::uint32_t /*inode*/, std::uint32_t /*ifindex*/,
+                               ProgramPlace /*place*/) {
+    return "";
+  }
   // The kernel's name for why TCP sends a reset, without SK_RST_REASON_.
   virtual std::string reset_reason(std::uint32_t /*reason*/) { return ""; }
 };

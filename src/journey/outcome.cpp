@@ -23,6 +23,7 @@ Outcome outcome_at(OutcomeKind kind, const Hop& hop) {
           .device = hop.device,
           .drop = {},
           .chain = {},
+          .programs = {},
           .socket = {}};
 }
 
@@ -54,7 +55,7 @@ Outcome consumed_outcome(const Journey& journey, const Hop& crossing, const Hop*
 bool is_decision(const Hop& hop) {
   return hop.stage == STAGE_route || hop.stage == STAGE_netfilter || hop.stage == STAGE_nat ||
          hop.stage == STAGE_neigh || hop.stage == STAGE_icmp || hop.stage == STAGE_tcp ||
-         hop.stage == STAGE_qdisc;
+         hop.stage == STAGE_qdisc || hop.stage == STAGE_driver || hop.stage == STAGE_tunnel;
 }
 
 // The firewall's chain that dropped the packet at this hop; null if none is known to have. It is

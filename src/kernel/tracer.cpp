@@ -100,7 +100,7 @@ bool is_wanted(const Target& target, std::string_view program, const TraceReques
   if (target.function.starts_with("tcp_")) {
     return request.sockets && may_be_tcp(request.filter);
   }
-  if (target.function == "qdisc_dequeue") {
+  if (target.function == "qdisc_dequeue" || target.function == "net_dev_xmit") {
     return request.queues;
   }
   return request.routes ||
@@ -462,6 +462,9 @@ std::vector<HookName> hook_names() {
       {.name = "qdisc_dequeue",
        .stage = STAGE_qdisc,
        .says = "taken out of the queue of an interface"},
+      {.name = "net_dev_xmit",
+       .stage = STAGE_driver,
+       .says = "refused by the driver of an interface, which is busy"},
   };
 }
 

@@ -30,7 +30,7 @@ struct TraceRequest {
   bool rules = false;
   // Whose socket a packet comes from, and what TCP makes of it, too.
   bool sockets = false;
-  // How long a packet was in the queue of an interface, too.
+  // How long a packet was in the queue of an interface, and that its driver refused it, too.
   bool queues = false;
   // Drops, and nothing else of any packet.
   bool drops_only = false;

@@ -84,6 +84,24 @@ void write_chain(JsonWriter& json, const journey::ChainWalk& walk) {
   }
 }
 
+void write_programs(JsonWriter& json, const journey::Programs& programs) {
+  json.begin_array();
+  for (const journey::Program& program : programs.attached) {
+    json.begin_object().field("kind", program.kind);
+    if (program.id != 0) {
+      json.field("id", program.id);
+    }
+    if (!program.name.empty()) {
+      json.field("name", program.name);
+    }
+    if (program.handle != 0) {
+      json.field("pref", program.pref).field("handle", program.handle);
+    }
+    json.end_object();
+  }
+  json.end_array();
+}
+
 void write_endpoints(JsonWriter& json, const decode::Packet& packet) {
   json.begin_object().field("src", packet.src.text()).field("dst", packet.dst.text());
   if (packet.has_ports) {
@@ -119,9 +137,14 @@ void write_note(JsonWriter& json, const journey::Hop& hop) {
       json.field("waited_ns",
                  neighbour->told_ns - std::min(neighbour->told_ns, neighbour->asked_ns));
     }
+    if (hop.asked_by != 0) {
+      json.field("asked_by", hop.asked_by);
+    }
   } else if (const auto* queue = std::get_if<decode::Queue>(&hop.note)) {
     json.field("qdisc", queue->kind.view()).field("handle", explain::qdisc_handle(*queue));
     json.field("queued_ns", hop.queued_ns);
+  } else if (const auto* refusal = std::get_if<decode::Refusal>(&hop.note)) {
+    json.field("code", refusal->code).field("busy", explain::refused_as_busy(*refusal));
   }
 }
 
@@ -137,6 +160,12 @@ void write_decision(JsonWriter& json, const journey::Hop& hop) {
   if (hop.nat) {
     write_endpoints(json.key("from"), hop.nat->from);
     write_endpoints(json.key("to"), hop.nat->to);
+  }
+  if (hop.tunnel) {
+    json.field("action", hop.tunnel->into ? "encap" : "decap");
+    json.field("kind", explain::tunnel_kind(hop.tunnel->outer));
+    write_endpoints(json.key("outer"), hop.tunnel->outer);
+    json.field("overhead", hop.tunnel->overhead);
   }
   write_note(json, hop);
   if (hop.drop) {
@@ -186,6 +215,9 @@ void write_outcome_fields(JsonWriter& json, const journey::Journey& journey) {
     if (const journey::Rule* rule = outcome.chain->decisive()) {
       write_rule(json.key("rule"), *rule);
     }
+  }
+  if (outcome.programs) {
+    write_programs(json.key("programs"), *outcome.programs);
   }
   if (const auto advice = explain::advice_words(journey)) {
     write_advice(json.key("advice"), *advice);

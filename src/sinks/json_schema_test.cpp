@@ -41,7 +41,7 @@ TEST(JsonSchema, KnowsEveryStageOfAHop) {
   };
   stages.erase("end");  // no hop tells it
   // Also those that not every kernel side tells of.
-  stages.insert({"out", "netfilter", "nat", "neigh", "qdisc", "icmp", "tcp"});
+  stages.insert({"out", "netfilter", "nat", "neigh", "qdisc", "icmp", "tcp", "driver", "tunnel"});
   EXPECT_THAT(list("/$defs/hop/properties/stage/enum"), ContainerEq(stages));
 }
 

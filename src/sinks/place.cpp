@@ -11,7 +11,8 @@
 namespace tracepkt::sinks {
 
 bool is_at_interface(const journey::Hop& hop) {
-  static constexpr std::array<std::string_view, 5> kStages = {"tx", "rx", "xdp", "tc", "qdisc"};
+  static constexpr std::array<std::string_view, 6> kStages = {"tx", "rx",    "xdp",
+                                                              "tc", "qdisc", "driver"};
   return hop.device.index != 0 &&
          std::ranges::find(kStages, decode::stage_name(hop.stage)) != kStages.end();
 }

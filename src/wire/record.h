@@ -39,6 +39,7 @@ enum hook_id {
   HOOK_neigh_update = 53,
   HOOK_neigh_event_send_done = 54,
   HOOK_qdisc_dequeue = 55,
+  HOOK_net_dev_xmit = 56,
 };
 
 enum stage_id {
@@ -86,6 +87,7 @@ enum section_id {
   SECTION_tcp = 17,
   SECTION_neigh = 18,
   SECTION_qdisc = 19,
+  SECTION_refusal = 20,
 };
 
 struct section_header {
@@ -219,6 +221,12 @@ struct qdisc_section {
   struct section_header section;
   __u32 handle;
   char kind[16];
+};
+
+/* An interface's driver did not take the packet. */
+struct refusal_section {
+  struct section_header section;
+  __s32 code; /* enum netdev_tx */
 };
 
 /* How first sight is decided. */

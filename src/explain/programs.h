@@ -1,0 +1,23 @@
+// The programs and filters at an interface, in words.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "journey/programs.h"
+
+namespace tracepkt::explain {
+
+// "drop_all (id 7)", "flower (pref 1, handle 0x1)"
+std::string program_words(const journey::Program& program);
+
+// What there is to say of a packet that one of them dropped; texts in which {in} and {dev} stand
+// for what advice_words() knows. Empty: no more than is said of any such drop.
+struct ProgramAdvice {
+  std::string cause;
+  std::string check;
+  std::string mend;
+};
+ProgramAdvice program_advice(const journey::Programs& programs);
+
+}  // namespace tracepkt::explain

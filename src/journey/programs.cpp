@@ -1,0 +1,88 @@
+#include "journey/programs.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+#include "journey/journey.h"
+
+namespace tracepkt::journey {
+namespace {
+
+// The next word of `line`, which then begins behind the space after it; nothing at its end.
+std::optional<std::string_view> next_word(std::string_view& line) {
+  const std::size_t end = line.find(' ');
+  if (end == 0 || end == std::string_view::npos) {
+    return std::nullopt;
+  }
+  const std::string_view word = line.substr(0, end);
+  line.remove_prefix(end + 1);
+  return word;
+}
+
+bool read_number(std::string_view& line, std::uint32_t& number) {
+  const auto word = next_word(line);
+  if (!word) {
+    return false;
+  }
+  const auto [end, error] = std::from_chars(word->data(), word->data() + word->size(), number);
+  return error == std::errc() && end == word->data() + word->size();
+}
+
+std::optional<Program> program_of(std::string_view line) {
+  Program program;
+  const auto kind = next_word(line);
+  if (!kind || !read_number(line, program.id) || !read_number(line, program.pref) ||
+      !read_number(line, program.handle)) {
+    return std::nullopt;
+  }
+  program.kind = *kind;
+  program.name = line;
+  return program;
+}
+
+}  // namespace
+
+std::optional<ProgramPlace> program_place(const DropInfo& drop) {
+  // The reasons came with 5.18; before, and in a veth later still, the function tells.
+  static constexpr std::array<std::string_view, 3> kXdpFunctions = {
+      "do_xdp_generic", "netif_receive_generic_xdp", "veth_xdp_rcv_skb"};
+  if (drop.reason == "TC_INGRESS") {
+    return ProgramPlace::kTcIngress;
+  }
+  if (drop.reason == "TC_EGRESS") {
+    return ProgramPlace::kTcEgress;
+  }
+  const std::string_view function =
+      std::string_view(drop.function).substr(0, drop.function.find_first_of("+."));
+  const bool by_function = (drop.reason.empty() || drop.reason == "NOT_SPECIFIED") &&
+                           std::ranges::find(kXdpFunctions, function) != kXdpFunctions.end();
+  return drop.reason == "XDP" || by_function ? std::optional(ProgramPlace::kXdp) : std::nullopt;
+}
+
+std::string programs_text(const std::vector<Program>& programs) {
+  std::string text;
+  for (const Program& program : programs) {
+    std::string name = program.name;
+    std::ranges::replace(name, '\n', ' ');
+    text += fmt::format("{} {} {} {} {}\n", program.kind, program.id, program.pref, program.handle,
+                        name);
+  }
+  return text;
+}
+
+std::vector<Program> programs_of(std::string_view text) {
+  std::vector<Program> programs;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    if (auto program = program_of(text.substr(0, end))) {
+      programs.push_back(*std::move(program));
+    }
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return programs;
+}
+
+}  // namespace tracepkt::journey

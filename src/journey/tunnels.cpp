@@ -1,0 +1,81 @@
+#include "journey/tunnels.h"
+
+#include <netinet/in.h>
+
+#include <cstddef>
+#include <optional>
+#include <utility>
+
+namespace tracepkt::journey {
+namespace {
+
+// From IPIP's header alone to IPv6, UDP, options of Geneve, and an Ethernet header with VLAN tags.
+constexpr std::uint32_t kLeastOverhead = 20;
+constexpr std::uint32_t kMostOverhead = 160;
+
+bool is_tunnel_protocol(std::uint8_t protocol) {
+  return protocol == IPPROTO_IPIP || protocol == IPPROTO_IPV6 || protocol == IPPROTO_GRE ||
+         protocol == IPPROTO_UDP || protocol == IPPROTO_ESP;
+}
+
+bool is_fragment(const decode::Packet& packet) {
+  return packet.first_fragment || packet.later_fragment;
+}
+
+Hop tunnel_hop(const Hop& at, std::uint64_t time_ns, Tunnel tunnel) {
+  const decode::Packet& packet = tunnel.into ? tunnel.outer : *at.packet;
+  Hop hop{.time_ns = time_ns,
+          .cpu = at.cpu,
+          .netns = at.netns,
+          .device = at.device,
+          .stage = STAGE_tunnel,
+          .inferred = true,
+          .packet = packet,
+          .drop = {},
+          .socket = {},
+          .route = {},
+          .chain = {},
+          .nat = {}};
+  hop.tunnel = std::move(tunnel);
+  return hop;
+}
+
+}  // namespace
+
+bool may_carry(const decode::Packet& outer, const decode::Packet& inner) {
+  if (!outer.is_ip() || !is_tunnel_protocol(outer.protocol) || is_fragment(outer) ||
+      is_fragment(inner) || outer.len < inner.len + kLeastOverhead ||
+      outer.len > inner.len + kMostOverhead) {
+    return false;
+  }
+  const bool same_ends = outer.src == inner.src && outer.dst == inner.dst;
+  return !same_ends || outer.protocol != inner.protocol;
+}
+
+void infer_tunnels(std::vector<Hop>& hops) {
+  std::optional<std::size_t> before;
+  for (std::size_t i = 0; i < hops.size(); ++i) {
+    if (!hops[i].packet) {
+      continue;
+    }
+    if (before) {
+      const decode::Packet& was = *hops[*before].packet;
+      const decode::Packet& is = *hops[i].packet;
+      if (may_carry(is, was)) {
+        // Right behind where the inner one was seen last: what follows is about the outer one.
+        Hop hop = tunnel_hop(hops[*before], hops[*before + 1].time_ns,
+                             {.into = true, .outer = is, .overhead = is.len - was.len});
+        hops.insert(hops.begin() + static_cast<std::ptrdiff_t>(*before + 1), std::move(hop));
+        ++i;
+      } else if (may_carry(was, is)) {
+        Hop hop = tunnel_hop(hops[i], hops[i].time_ns,
+                             {.into = false, .outer = was, .overhead = was.len - is.len});
+        hops.insert(hops.begin() + static_cast<std::ptrdiff_t>(i), std::move(hop));
+        ++i;
+      }
+    }
+    before = i;
+  }
+}
+
+}  // namespace tracepkt::journey

@@ -1,0 +1,95 @@
+#include "journey/tunnels.h"
+
+#include <gtest/gtest.h>
+
+#include "journey/assemble.h"
+#include "journey/testing.h"
+
+namespace tracepkt::journey {
+namespace {
+
+using testing::echo;
+using testing::event;
+
+decode::Packet outer(std::uint8_t protocol, std::uint32_t len) {
+  decode::Packet packet{.ethertype = 0x0800, .protocol = protocol, .ttl = 64, .len = len};
+  packet.src = testing::ip(101);
+  packet.dst = testing::ip(102);
+  return packet;
+}
+
+// "tx vxlan0 | tunnel vxlan0 into | tx eth0"
+std::string way(const std::vector<Hop>& hops) {
+  std::string text;
+  for (const Hop& hop : hops) {
+    text += (text.empty() ? "" : " | ") + std::string(decode::stage_name(hop.stage)) + ' ' +
+            std::string(hop.device.name.view());
+    if (hop.tunnel) {
+      text += hop.tunnel->into ? " into" : " out of";
+    }
+  }
+  return text;
+}
+
+Journey run(std::vector<decode::Event> events) {
+  testing::FakeNames names;
+  Journey journey;
+  assemble(events, {.names = names, .ending = Ending::kSeen}, journey);
+  return journey;
+}
+
+TEST(Tunnels, IntoAndOutOf) {
+  const decode::Packet inner = echo(false, 1, 2, 7, 1);  // 84 bytes
+  decode::Event route = event({.time_ns = 2, .stage = STAGE_route, .ifindex = 0, .device = ""});
+  route.route = decode::Route{.table = 254};
+  const Journey journey =
+      run({event({.time_ns = 1, .ifindex = 2, .device = "vxlan0"}, inner), route,
+           event({.time_ns = 3, .device = "eth0"}, outer(17, 134)),
+           event({.time_ns = 4, .stage = STAGE_rx, .netns = 2, .device = "eth0"}, outer(17, 134)),
+           event({.time_ns = 5, .stage = STAGE_rx, .netns = 2, .ifindex = 2, .device = "vxlan0"},
+                 inner)});
+  EXPECT_EQ(way(journey.hops),
+            "tx vxlan0 | tunnel vxlan0 into | route  | tx eth0 | rx eth0 | tunnel vxlan0 out of | "
+            "rx vxlan0");
+  EXPECT_EQ(journey.hops[1].tunnel->overhead, 50u);
+  EXPECT_EQ(journey.hops[1].tunnel->outer.dst, testing::ip(102));
+  EXPECT_EQ(journey.hops[1].packet->dst, testing::ip(102));  // as it is from there on
+  EXPECT_EQ(journey.hops[5].packet->dst, inner.dst);
+  EXPECT_EQ(journey.hops[5].netns.inode, 2u);
+  std::uint64_t before = 0;
+  for (const Hop& hop : journey.hops) {
+    EXPECT_GE(hop.time_ns, before);
+    before = hop.time_ns;
+  }
+}
+
+TEST(Tunnels, NatIsNone) {
+  decode::Packet from = outer(17, 134);
+  decode::Packet to = from;
+  to.src = testing::ip(9);
+  const Journey journey =
+      run({event({.time_ns = 1, .ifindex = 2}, from), event({.time_ns = 2, .ifindex = 3}, to)});
+  EXPECT_EQ(way(journey.hops).find("tunnel"), std::string::npos);
+}
+
+TEST(Tunnels, WhatMayCarryWhat) {
+  const decode::Packet inner = echo(false, 1, 2, 7, 1);
+  for (const int protocol : {4, 41, 47, 17, 50}) {
+    EXPECT_TRUE(may_carry(outer(static_cast<std::uint8_t>(protocol), 104), inner)) << protocol;
+  }
+  EXPECT_FALSE(may_carry(outer(6, 104), inner));
+  EXPECT_FALSE(may_carry(outer(4, 103), inner));   // shorter than the header
+  EXPECT_FALSE(may_carry(outer(17, 245), inner));  // longer than all headers there are
+  EXPECT_FALSE(may_carry(outer(4, 84), inner));
+  decode::Packet fragment = outer(17, 134);
+  fragment.later_fragment = true;
+  EXPECT_FALSE(may_carry(fragment, inner));
+  // A datagram whose payload grew is no tunnel.
+  EXPECT_FALSE(may_carry(outer(17, 134), outer(17, 84)));
+  decode::Packet arp{.ethertype = 0x0806, .len = 28};
+  EXPECT_TRUE(may_carry(outer(17, 78), arp));
+  EXPECT_FALSE(may_carry(arp, inner));
+}
+
+}  // namespace
+}  // namespace tracepkt::journey
