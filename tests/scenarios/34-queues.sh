@@ -52,3 +52,38 @@ wait_for_journeys 1
 tp_end INT
 expect_json 'none' 0 "$queued | length"
 expect_json 'the hook is not attached' false 'summary.probes.attached | any(contains("qdisc"))'
+
+# A veth whose other end has a ring, for GRO, that is full: its driver says so since 6.16.
+echo '== a driver that is busy'
+IFS=.- read -r major minor _ <<<"$(uname -r)"
+napi_threads() { ps -e -o pid=,comm= | awk '$2 ~ "^napi/eth0-" { print $1 }' | sort; }
+before=$(napi_threads)
+if [ "$major" -gt 6 ] || { [ "$major" = 6 ] && [ "$minor" -ge 16 ]; } &&
+	at right ethtool -K eth0 gro on 2>/dev/null && at left ethtool -K eth0 tso off 2>/dev/null &&
+	at right unshare --mount sh -c 'mount -t sysfs sysfs /sys && echo 1 >/sys/class/net/eth0/threaded'; then
+	# Who empties the ring has to wait for the CPU that fills it.
+	for thread in $(comm -13 <(echo "$before") <(napi_threads)); do taskset -pc 0 "$thread" >/dev/null; done
+	tc -n left qdisc replace dev eth0 root handle 8: pfifo limit 1000
+	busy() { # tracepkt's options...
+		tp_trace "$@" "udp port 6003 and net $net4.0/24"
+		at left taskset -c 0 chrt -f 1 python3 -c "
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.setsockopt(socket.SOL_SOCKET, 32, 1 << 22)  # SO_SNDBUFFORCE: more than the ring holds
+for i in range(400): s.sendto(b'x', ('$net4.2', 6003))"
+	}
+	busy -v --format json
+	wait_for_journeys 400
+	tp_end INT
+	refused='journeys | map(select(.hops | any(.stage == "driver")))'
+	expect_json 'it refused some' true "$refused | length > 0"
+	expect_json 'where, and why' 'left eth0 16 true' \
+		"$refused | map(.hops[] | select(.stage == \"driver\") | \"\\(.netns.name) \\(.dev.name) \\(.code) \\(.busy)\") | unique | join(\", \")"
+	expect_json 'they went on later' true "$refused | map([.hops[].stage] | index(\"driver\") < index(\"rx\")) | all"
+	busy -v
+	wait_for 'the refusal' grep -q 'does not take it now' "$out"
+	tp_end INT
+	expect_line 'in words' 'left +eth0 +driver +busy, does not take it now' "$out"
+else
+	without 'a busy driver: Linux 6.16, ethtool and a NAPI thread'
+fi

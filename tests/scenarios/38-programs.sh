@@ -1,0 +1,114 @@
+# shellcheck shell=bash
+# What programs at an interface drop: XDP's, in the kernel's generic part and in the driver, and tc's; by their names.
+. "$(dirname "$0")/lib.sh"
+
+kernel=$(uname -r)
+IFS=.- read -r major minor _ <<<"$kernel"
+has_reasons=$([ "$major" -gt 5 ] || { [ "$major" = 5 ] && [ "$minor" -ge 17 ]; } && echo yes || echo no)
+
+netns left right
+cable left eth0 right eth0
+address left eth0 "$net4.1/24"
+address right eth0 "$net4.2/24"
+mac() { ip -n "$1" -j link show eth0 | jq -r '.[0].address'; }
+# Programs that drop everything drop ARP, too.
+ip -n left neigh add "$net4.2" lladdr "$(mac right)" dev eth0
+ip -n right neigh add "$net4.1" lladdr "$(mac left)" dev eth0
+pins=$work/bpf
+mkdir "$pins"
+mount -t bpf bpf "$pins"
+at_exit 'umount "$pins"'
+program() { "$here/bpf-program" "$@"; }
+xdp=$(program xdp drop_all 1 "$pins/xdp") || skip 'no BPF programs can be loaded'
+tc=$(program tc shot_all 2 "$pins/tc")
+pass=$(program tc pass_all -1 "$pins/pass")
+
+outcome='requests[0].outcome'
+one='"\(.kind) \(.id) \(.name)"'
+
+drops_in() { # what netns reason kind id name key
+	tp ping -c1 -W1 --netns left --format json "$net4.2"
+	expect_status 1
+	expect_json "$1: dropped there" "dropped in $2" 'requests[0] | outcome_words'
+	[ "$has_reasons" = no ] || expect_json "$1: the reason" true "$outcome.reason | test(\"^($3)\$\")"
+	expect_json "$1: by which program" "$4 $5 $6" "$outcome.programs | map($one) | join(\", \")"
+	expect_json "$1: the advice" "$7" "$outcome.advice.key"
+	expect_json "$1: in words" true "$outcome.advice.cause | contains(\"$6 (id $5)\")"
+	expect_json "$1: whose it is" true "$outcome.advice.mend | contains(\"bpftool prog show id $5\")"
+}
+
+echo '== XDP, in the generic part of the kernel'
+if ip -n right link set dev eth0 xdpgeneric pinned "$pins/xdp" 2>"$work/ip"; then
+	drops_in 'generic' right 'XDP|NOT_SPECIFIED' xdpgeneric "$xdp" drop_all xdp_program
+	expect_json 'how to take it off' true "$outcome.advice.mend | contains(\"ip netns exec right ip link set dev eth0 xdpgeneric off\")"
+	tp ping -c1 -W1 --netns left "$net4.2"
+	expect_line 'the table says it' "The XDP program drop_all \(id $xdp\) on the interface dropped it." "$out"
+	ip -n right link set dev eth0 xdpgeneric off
+else
+	without "generic XDP: $(cat "$work/ip")"
+fi
+
+echo '== XDP, in the driver'
+if ip -n right link set dev eth0 xdpdrv pinned "$pins/xdp" 2>"$work/ip"; then
+	# A veth may copy the packet first, and what becomes of the copy no hook sees.
+	tp ping -c1 -W1 --netns left --format json "$net4.2"
+	expect_status 1
+	expect_json 'it is not said to have come anywhere' true "$outcome.kind | IN(\"left\", \"dropped\", \"lost\")"
+	expect_json 'if it is seen, by which program' true \
+		"$outcome | .kind != \"dropped\" or (.programs | map($one)) == [\"xdpdrv $xdp drop_all\"]"
+	tp doctor --format json
+	expect_json 'doctor says that there is one' true \
+		".[0].features | map(select(.name == \"packets that XDP programs take first\"))[0].why | contains(\"eth0 in right: drop_all (id $xdp)\")"
+	ip -n right link set dev eth0 xdpdrv off
+else
+	without "XDP in the driver: $(cat "$work/ip")"
+fi
+tp doctor --format json
+expect_json 'and nothing where there is none' 0 '.[0].features | map(select(.why | contains("eth0 in right"))) | length'
+
+[ "$has_reasons" = yes ] || exit 0 # of tc, only the reason tells
+modprobe -qa sch_ingress cls_bpf cls_matchall act_gact 2>/dev/null || true
+tc -n left qdisc add dev eth0 clsact 2>"$work/tc" || skip "no clsact: $(cat "$work/tc")"
+tc -n right qdisc add dev eth0 clsact
+
+echo '== tc, on the way out'
+tc -n left filter add dev eth0 egress pref 7 bpf direct-action object-pinned "$pins/tc"
+drops_in 'egress' left TC_EGRESS bpf "$tc" shot_all tc_egress
+expect_json 'which filter' 7 "$outcome.programs[0].pref"
+expect_json 'how to take it off' true "$outcome.advice.mend | contains(\"tc filter del dev eth0 egress pref 7\")"
+tc -n left filter del dev eth0 egress
+
+echo '== tc, on the way in; of several it is one'
+tc -n right filter add dev eth0 ingress pref 7 bpf direct-action object-pinned "$pins/tc"
+drops_in 'ingress' right TC_INGRESS bpf "$tc" shot_all tc_ingress
+tc -n right filter add dev eth0 ingress pref 3 bpf direct-action object-pinned "$pins/pass"
+tp ping -c1 -W1 --netns left --format json "$net4.2"
+expect_json 'all of them, in their order' "bpf $pass pass_all, bpf $tc shot_all" "$outcome.programs | map($one) | join(\", \")"
+expect_json 'and not more than is known' \
+	"One of those that tc asks at the interface's ingress dropped it: pass_all (id $pass), shot_all (id $tc)." "$outcome.advice.cause"
+tp_start drops --format json --count 1 "icmp and net $net4.0/24"
+wait_for 'drops to be ready' grep -q 'Ctrl-C ends' "$err"
+at left ping -q -c1 -W1 "$net4.2" >/dev/null || true
+tp_wait
+expect_json 'drops says it, too' true \
+	"map(select(.type == \"drops\")) | any(.advice.cause | contains(\"shot_all (id $tc)\"))"
+tc -n right filter del dev eth0 ingress
+
+echo '== a filter that is no program'
+if tc -n right filter add dev eth0 ingress pref 9 matchall action drop 2>"$work/tc"; then
+	tp ping -c1 -W1 --netns left --format json "$net4.2"
+	expect_json 'which' 'matchall 9 1' "$outcome.programs | map(\"\\(.kind) \\(.pref) \\(.handle)\") | join(\", \")"
+	expect_json 'in words' "The tc filter matchall (pref 9, handle 0x1) at the interface's ingress dropped it." "$outcome.advice.cause"
+	tc -n right filter del dev eth0 ingress
+else
+	without "matchall: $(cat "$work/tc")"
+fi
+
+echo '== tcx'
+index=$(ip -n right -j link show eth0 | jq '.[0].ifindex')
+if at right "$here/bpf-program" tcx "$index" ingress "$pins/tc" 2>"$work/tcx"; then
+	drops_in 'tcx' right TC_INGRESS tcx "$tc" shot_all tc_ingress
+	expect_json 'what lists it' 'ip netns exec right bpftool net show dev eth0' "$outcome.advice.check"
+else
+	without "tcx: $(cat "$work/tcx")"
+fi

@@ -1,0 +1,65 @@
+# shellcheck shell=bash
+# Tunnels: the packet inside and the one outside are one journey, and where the one becomes the other is told.
+. "$(dirname "$0")/lib.sh"
+
+netns left right
+cable left eth0 right eth0
+address left eth0 "$net4.1/25"
+address right eth0 "$net4.2/25"
+wait_for 'IPv4 to be open' at left ping -c1 -W2 "$net4.2"
+base=${net4%.*}
+
+# "left tun encap vxlan 10.0.0.1 -> 10.0.0.2"
+tunnels='[.hops[] | select(.stage == "tunnel") | "\(.netns.name) \(.dev.name) \(.action) \(.kind) \(.outer.src) -> \(.outer.dst)"] | join(", ")'
+
+tried=0
+tunnel() { # kind overhead type args...
+	local kind=$1 overhead=$2 type=$3 target=$base.250.2
+	echo "== $kind"
+	modprobe -q "$type" 2>/dev/null || true
+	if ! ip -n left link add name tun type "${@:3}" local "$net4.1" remote "$net4.2" 2>"$work/ip"; then
+		without "$kind: $(cat "$work/ip")"
+		return 0
+	fi
+	tried=1
+	ip -n right link add name tun type "${@:3}" local "$net4.2" remote "$net4.1"
+	ip -n left link set dev tun up
+	ip -n right link set dev tun up
+	if [ "$type" = sit ]; then
+		target=$net6:250::2
+		address left tun "$net6:250::1/64"
+		address right tun "$target/64"
+	else
+		address left tun "$base.250.1/24"
+		address right tun "$target/24"
+	fi
+	wait_for 'the tunnel to be open' at left ping -c1 -W2 "$target"
+	tp ping -c1 --netns left --format json "$target"
+	expect_status 0
+	expect_json "$kind: there" "left tun encap $kind $net4.1 -> $net4.2, right tun decap $kind $net4.1 -> $net4.2" "requests[0] | $tunnels"
+	expect_json "$kind: and back" "right tun encap $kind $net4.2 -> $net4.1, left tun decap $kind $net4.2 -> $net4.1" "replies[0] | $tunnels"
+	expect_json "$kind: so many bytes more" "$overhead" 'requests[0].hops | map(select(.stage == "tunnel") | .overhead) | unique | map(tostring) | join(" ")'
+	expect_json "$kind: between the interfaces" 'tx tunnel tx rx tunnel rx deliver' \
+		'requests[0] | [.hops[].stage | select(IN("tx", "tunnel", "rx", "deliver"))] | join(" ")'
+	expect_json "$kind: one journey each way" '1 1' '"\(requests | length) \(replies | length)"'
+	expect_json "$kind: in order" true '[requests[0], replies[0]] | map(ordered) | all'
+	tp ping -c1 --netns left "$target"
+	expect_line "$kind: in words" "encap: into $kind " "$out"
+	expect_line "$kind: and out again" "decap: out of $kind " "$out"
+	# Of the outer packet, the filter knows the outer addresses only.
+	tp_trace --format json "host $net4.2 and host $net4.1 and not arp"
+	at left ping -q -c1 -W2 "$target" >/dev/null
+	# What it was before is not known, but what comes out of it is.
+	wait_for_journeys 1 "$tunnels == \"right tun decap $kind $net4.1 -> $net4.2\""
+	wait_for_journeys 1 "$tunnels == \"left tun decap $kind $net4.2 -> $net4.1\""
+	tp_end INT
+	ip -n left link del dev tun
+	ip -n right link del dev tun 2>/dev/null || true
+}
+
+tunnel vxlan 50 vxlan id 7 dstport 4789
+tunnel ipip 20 ipip
+tunnel gre 24 gre
+tunnel gre 38 gretap
+tunnel sit 20 sit
+[ $tried = 1 ] || skip 'no kind of tunnel here'
