@@ -92,3 +92,16 @@ wait_for 'the reply' grep -q is-at "$out"
 tp_end INT
 expect_line 'the table has words for the request' "^arp who-has $base.0.2 tell $base.0.1, 28 bytes" "$out"
 expect_line 'and for the reply' "^arp $base.0.2 is-at $(mac router eth0), 28 bytes" "$out"
+
+echo '== who asked, who answered, and who waited for it'
+forget
+tp_trace --format json "(arp or icmp) and host $base.0.2 and host $base.0.1"
+at left ping -q -c1 -W2 "$base.0.2" >/dev/null
+wait_for_journeys 1 ".packet.arp.op == 2 and .packet.arp.sender == \"$base.0.2\""
+wait_for_journeys 1 '.hops | any(.asked_by)'
+tp_end INT
+asked="journeys | map(select(.packet.arp.op == 1 and .packet.arp.target == \"$base.0.2\"))"
+expect_json 'the reply is of its request' true \
+	"($asked | .[-1]) as \$asked | journeys | map(select(.packet.arp.op == 2 and .packet.arp.sender == \"$base.0.2\")) | .[0] | .exchange == \$asked.exchange and .direction == \"reply\""
+expect_json 'the packet that waited knows the request' true \
+	"($asked | map(.id)) as \$ids | journeys | map(select(.packet.proto == \"icmp\") | .hops[] | select(.stage == \"neigh\" and .address == \"$base.0.2\")) | .[0].asked_by | IN(\$ids[])"
