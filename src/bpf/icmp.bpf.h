@@ -13,9 +13,9 @@ struct icmp_note {
 	struct icmp_section icmp;
 };
 
-SEC("tp_btf/icmp_send") int on_icmp_send(__u64 *ctx)
+static __always_inline int tell_icmp(const __u64 *ctx, struct sk_buff *skb, enum hook_id hook,
+				     __u8 protocol)
 {
-	struct sk_buff *skb = (struct sk_buff *)ctx[0];
 	struct sighting sighting;
 	struct icmp_note *note;
 	struct place place;
@@ -32,14 +32,30 @@ SEC("tp_btf/icmp_send") int on_icmp_send(__u64 *ctx)
 		count_loss(LOSS_ring_full);
 		return 0;
 	}
-	fill_note(&note->header, HOOK_icmp_send, STAGE_icmp, sighting.id);
+	fill_note(&note->header, hook, STAGE_icmp, sighting.id);
 	fill_device(&note->header, place.dev);
 	__builtin_memset(&note->icmp, 0, sizeof(note->icmp));
 	note->icmp.section.id = SECTION_icmp;
 	note->icmp.section.size = sizeof(note->icmp);
-	note->icmp.protocol = IPPROTO_ICMP;
+	note->icmp.protocol = protocol;
 	note->icmp.type = argument(ctx, 1);
 	note->icmp.code = argument(ctx, 2);
 	bpf_ringbuf_submit(note, BPF_RB_NO_WAKEUP);
 	return 0;
+}
+
+SEC("tp_btf/icmp_send") int on_icmp_send(__u64 *ctx)
+{
+	return tell_icmp(ctx, (struct sk_buff *)ctx[0], HOOK_icmp_send, IPPROTO_ICMP);
+}
+
+/* Where there is no such tracepoint, as in 5.10. */
+SEC("fentry/__icmp_send") int on_icmp_send_function(__u64 *ctx)
+{
+	return tell_icmp(ctx, (struct sk_buff *)ctx[0], HOOK_icmp_send, IPPROTO_ICMP);
+}
+
+SEC("fentry/icmp6_send") int on_icmp6_send(__u64 *ctx)
+{
+	return tell_icmp(ctx, (struct sk_buff *)ctx[0], HOOK_icmp6_send, IPPROTO_ICMPV6);
 }

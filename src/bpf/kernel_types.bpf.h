@@ -322,11 +322,13 @@ struct nft_traceinfo {
 };
 
 struct xt_table {
+	void *private;
 	__u8 af;
 	char name[32];
 };
 
 struct ebt_table {
+	void *private;
 	char name[32];
 };
 

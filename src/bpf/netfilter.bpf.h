@@ -17,6 +17,9 @@
 #define NF_VERDICT_MASK 0xff
 #define NFCT_INFOMASK 7
 
+/* enum nft_verdicts */
+#define NFT_CONTINUE (-1)
+
 /* enum nft_trace_types, the same in all kernels */
 #define NFT_TRACETYPE_POLICY 1
 #define NFT_TRACETYPE_RETURN 2
@@ -40,14 +43,15 @@ struct {
 /* Where the record is put together: too large for the stack. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 2);
+	__uint(max_entries, 3);
 	__type(key, __u32);
 	__type(value, struct netfilter_record);
 } netfilter_room SEC(".maps");
 
 enum netfilter_room_id {
 	ROOM_CHAIN, /* of programs at a chain's begin */
-	ROOM_RULE,  /* of the program that sees rules */
+	ROOM_RULE,  /* of the program that sees rules of nftables */
+	ROOM_LEGACY_RULE,
 };
 
 static __always_inline struct netfilter_record *netfilter_room_of(__u32 id)
@@ -92,7 +96,7 @@ static __always_inline void fill_netfilter(struct netfilter_record *record, stru
 	record->netfilter.hook = state->hook;
 	record->netfilter.pad = 0;
 	record->netfilter.pad2 = 0;
-	record->netfilter.pad3 = 0;
+	record->netfilter.generation = 0;
 	record->netfilter.verdict = 0;
 	record->netfilter.rule = 0;
 	fill_connection(&record->netfilter, as_number((const __u64 *)&skb->_nfct));

@@ -70,9 +70,22 @@ SEC("fexit/nft_do_chain") int after_nft_do_chain(__u64 *ctx)
 	return 0;
 }
 
+/*
+ * All rules of a table are replaced at once, by others elsewhere in memory. Where that is is not
+ * told: only that it is another place.
+ */
+static __always_inline __u32 generation_of(const void *rules)
+{
+	__u64 address = 0;
+
+	bpf_probe_read_kernel(&address, sizeof(address), rules);
+	return address * 0x9e3779b97f4a7c15 >> 32;
+}
+
 /* Legacy tables have the same kind of function each, with a name of its own. */
 static __always_inline int on_xtables(struct sk_buff *skb, const struct nf_hook_state *state,
-				      enum hook_id hook, __u8 family, const void *name)
+				      enum hook_id hook, __u8 family, const void *name,
+				      const void *rules)
 {
 	struct netfilter_record *record = enter_chain(skb, state, hook);
 
@@ -81,6 +94,7 @@ static __always_inline int on_xtables(struct sk_buff *skb, const struct nf_hook_
 	record->netfilter.backend = NETFILTER_XTABLES;
 	record->netfilter.family = family;
 	bpf_probe_read_kernel_str(record->netfilter.table, sizeof(record->netfilter.table), name);
+	record->netfilter.generation = generation_of(rules);
 	keep_chain(skb, record);
 	return 0;
 }
@@ -124,7 +138,9 @@ static __always_inline struct xtables_arguments xtables_arguments_of(const __u64
 				  (const struct nf_hook_state *)arguments.state, HOOK_##function,  \
 				  family,                                                          \
 				  (const void *)arguments.table +                                  \
-				      bpf_core_field_offset(struct table_type, name));             \
+				      bpf_core_field_offset(struct table_type, name),              \
+				  (const void *)arguments.table +                                  \
+				      bpf_core_field_offset(struct table_type, private));          \
 	}                                                                                          \
 	SEC("fexit/" #function) int after_##function(__u64 *ctx)                                   \
 	{                                                                                          \

@@ -188,7 +188,7 @@ __attribute__((noinline)) int tell_sender(__u64 packet, __u64 sk, __u64 time_ns)
 	return 0;
 }
 
-/* `sk` may be NULL. The socket's section ends the record, also where it says nothing. */
+/* `sk` and `skb` may be NULL. The socket's section ends the record, also where it says nothing. */
 static __always_inline int tell_tcp(const struct tracked *known, struct tcp_section *tcp,
 				    enum hook_id hook, __u64 sk, struct sk_buff *skb)
 {
@@ -200,7 +200,7 @@ static __always_inline int tell_tcp(const struct tracked *known, struct tcp_sect
 	}
 	fill_note(&note->header, hook, STAGE_tcp, known->id);
 	note->header.netns = known->netns;
-	note->header.iif = BPF_CORE_READ(skb, skb_iif);
+	note->header.iif = skb ? BPF_CORE_READ(skb, skb_iif) : 0;
 	tcp->section.id = SECTION_tcp;
 	tcp->section.size = sizeof(*tcp);
 	note->tcp = *tcp;
@@ -211,6 +211,31 @@ static __always_inline int tell_tcp(const struct tracked *known, struct tcp_sect
 	}
 	bpf_ringbuf_submit(note, BPF_RB_NO_WAKEUP);
 	return 0;
+}
+
+/* By address, what the IP layer took in last on each CPU. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} taken_in SEC(".maps");
+
+static __always_inline void keep_taken_in(__u64 head)
+{
+	__u32 key = 0;
+	__u64 *last = bpf_map_lookup_elem(&taken_in, &key);
+
+	if (last)
+		*last = head;
+}
+
+static __always_inline __u64 last_taken_in(void)
+{
+	__u32 key = 0;
+	const __u64 *last = bpf_map_lookup_elem(&taken_in, &key);
+
+	return last ? *last : 0;
 }
 
 /* A segment at the socket of an established connection. */
@@ -243,6 +268,42 @@ SEC("tp_btf/tcp_send_reset") int on_tcp_send_reset(__u64 *ctx)
 		tcp.reason = argument(ctx, 2);
 	}
 	return tell_tcp(known, &tcp, HOOK_tcp_send_reset, argument(ctx, 0), (struct sk_buff *)skb);
+}
+
+/* TCP's header of what the IP layer took in last on this CPU, if it is this one. */
+static __always_inline bool is_reset_for(__u64 header, struct sock *sk, bool v4)
+{
+	__u8 first = 0, flags = 0;
+	__be16 port = 0;
+
+	bpf_probe_read_kernel(&first, sizeof(first), (void *)header);
+	/* A reset has no extensions but for what nobody sends. */
+	header += v4 ? (first & 0xf) * 4 : 40;
+	bpf_probe_read_kernel(&port, sizeof(port), (void *)(header + 2));
+	bpf_probe_read_kernel(&flags, sizeof(flags), (void *)(header + 13));
+	return flags & 4 && bpf_ntohs(port) == BPF_CORE_READ(sk, __sk_common.skc_num);
+}
+
+/*
+ * A reset that fits its connection. The tracepoint knows the socket alone: the packet is the one
+ * that came in last on this CPU. One that had to wait for its socket, because a process was at it,
+ * is not told.
+ */
+SEC("tp_btf/tcp_receive_reset") int on_tcp_receive_reset(__u64 *ctx)
+{
+	struct sock *sk = (struct sock *)argument(ctx, 0);
+	__u64 head = last_taken_in();
+	struct tracked *known = head ? find_tracked(head) : NULL;
+	struct tcp_section tcp = {};
+	__u8 first = 0;
+
+	if (!known || is_silent(known) || known->stage != STAGE_in)
+		return 0;
+	bpf_probe_read_kernel(&first, sizeof(first), (void *)(head + known->offset));
+	if (!is_reset_for(head + known->offset, sk, first >> 4 == 4))
+		return 0;
+	tcp.note = TCP_RESET_RECEIVED;
+	return tell_tcp(known, &tcp, HOOK_tcp_receive_reset, (__u64)sk, NULL);
 }
 
 /* Called when the segment's clone has been handed to the device. */

@@ -12,6 +12,7 @@
 #include "bpf/waiting.bpf.h"
 #include "bpf/netfilter.bpf.h"
 #include "bpf/netfilter_hooks.bpf.h"
+#include "bpf/netfilter_legacy.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
@@ -57,6 +58,8 @@ SEC("tp_btf/netif_receive_skb") int on_netif_receive_skb(__u64 *ctx)
 	if (!place.dev || has_master(place.dev) ||
 	    BPF_CORE_READ_BITFIELD(skb, pkt_type) == PACKET_OTHERHOST)
 		return 0;
+	if (config.with_senders)
+		keep_taken_in((__u64)skb->head);
 	return on_crossing(skb, HOOK_netif_receive_skb, STAGE_in, VIEW_IN);
 }
 

@@ -161,7 +161,8 @@ std::vector<Feature> hook_features(const std::vector<kernel::Probe>& probes) {
 // Chains, and the rules in them.
 std::vector<Feature> firewall_features(const Status& tracing) {
   std::vector<Feature> features = {{.name = "firewall chains and their verdicts"},
-                                   {.name = "firewall rules (--rules; nftables)"}};
+                                   {.name = "firewall rules (--rules; nftables)"},
+                                   {.name = "firewall rules (--rules; legacy iptables)"}};
   const kernel::ChainHooks chains = kernel::find_chain_hooks();
   for (Feature& feature : features) {
     if (!tracing || !chains.why.empty()) {
@@ -169,6 +170,12 @@ std::vector<Feature> firewall_features(const Status& tracing) {
       feature.why = tracing ? chains.why : "packets cannot be traced here";
       feature.advice = tracing ? "what a firewall drops is told as a drop all the same" : "";
     }
+  }
+  if (Feature& legacy = features.back();
+      legacy.state == State::kWorks && !chains.why_no_legacy_rules.empty()) {
+    legacy.state = State::kNo;
+    legacy.why = chains.why_no_legacy_rules;
+    legacy.advice = "the table and chain of legacy iptables are told, with the verdict";
   }
   return features;
 }

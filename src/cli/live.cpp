@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <linux/netfilter.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -17,13 +18,14 @@
 #include "base/text.h"
 #include "capture/contents.h"
 #include "cli/recorder.h"
+#include "cli/rule_tracing.h"
 #include "cli/standard_files.h"
 #include "decode/event.h"
 #include "explain/netfilter.h"
 #include "kernel/bound_sockets.h"
-#include "kernel/chain_hooks.h"
 #include "kernel/device_programs.h"
 #include "kernel/kernel_btf.h"
+#include "kernel/legacy_rules.h"
 #include "kernel/netns_names.h"
 #include "kernel/nftables.h"
 #include "kernel/rights.h"
@@ -55,7 +57,7 @@ std::int64_t clock_ns(clockid_t clock) {
 // Names from this machine, now.
 class LiveNames : public journey::Names {
  public:
-  explicit LiveNames(bool numeric) : netns_(numeric) {}
+  explicit LiveNames(bool numeric) : numeric_(numeric), netns_(numeric) {}
 
   std::string netns(const decode::NetnsId& id) override {
     return netns_.name({.inode = id.inode, .cookie = id.cookie});
@@ -85,7 +87,19 @@ class LiveNames : public journey::Names {
   std::string symbol(std::uint64_t address) override { return symbols_.name(address); }
 
   std::string rule(std::uint32_t inode, const decode::Netfilter& netfilter) override {
-    return rules_.text(inode, netns_.file(inode), explain::family_name(netfilter), netfilter.table,
+    const auto file = file_of(inode);
+    if (!file) {
+      return "";
+    }
+    if (netfilter.backend == NETFILTER_XTABLES) {
+      return legacy_rules_.text(inode, *file,
+                                {.family = netfilter.family == NFPROTO_IPV6 ? 6 : 4,
+                                 .table = netfilter.table,
+                                 .chain = netfilter.chain,
+                                 .number = netfilter.rule,
+                                 .generation = netfilter.generation});
+    }
+    return rules_.text(inode, *file, explain::family_name(netfilter), netfilter.table,
                        netfilter.rule);
   }
 
@@ -107,17 +121,32 @@ class LiveNames : public journey::Names {
  private:
   using ReasonNames = std::unordered_map<std::uint32_t, std::string>;
 
+  // A file that is the namespace, empty for ours; also with -n, which is about names.
+  std::optional<std::string> file_of(std::uint32_t inode) {
+    if (inode == own_netns_) {
+      return "";
+    }
+    if (numeric_) {
+      files_.name({.inode = inode, .cookie = 0});
+    }
+    std::string file = (numeric_ ? files_ : netns_).file(inode);
+    return file.empty() ? std::nullopt : std::optional(std::move(file));
+  }
+
+  bool numeric_;
+  std::uint32_t own_netns_ = kernel::netns_inode_of_file("/proc/thread-self/ns/net");
   kernel::NetnsNames netns_;
+  kernel::NetnsNames files_;  // with -n
   std::unordered_map<std::uint32_t, std::string> reasons_;
   std::unordered_set<std::uint32_t> subsystems_;  // that have dropped something
   kernel::Symbols symbols_;
   kernel::NamespaceRules rules_;
   kernel::NamespacePrograms programs_;
+  kernel::LegacyRules legacy_rules_;
   kernel::SocketOwners owners_;
   kernel::BoundSockets bound_;
   std::uint64_t looked_ns_ = 0;  // for owners that were not known before
   std::optional<ReasonNames> reset_reasons_;
-  std::uint32_t own_netns_ = kernel::netns_inode_of_file("/proc/thread-self/ns/net");
 };
 
 // Looking through all processes takes a while: while packets come that nobody seems to have sent,
@@ -190,23 +219,6 @@ capture::Session session_of(const CommonOptions& options, const kernel::TraceReq
           .count = ping ? std::nullopt : options.count};  // ping's is of pings
 }
 
-// Puts in place what makes the kernel tell of rules, and says so.
-Result<kernel::RuleTracing> start_rule_tracing() {
-  if (const kernel::ChainHooks hooks = kernel::find_chain_hooks(); !hooks.why.empty()) {
-    return std::unexpected(Error{.what = "--rules cannot be had here: " + hooks.why,
-                                 .hint = "tracepkt doctor shows what can",
-                                 .unavailable = true});
-  }
-  auto tracing = kernel::RuleTracing::start();
-  if (tracing) {
-    fmt::print(stderr,
-               "--rules: while tracepkt runs there is an nftables table inet {}, which no packet "
-               "passes\n",
-               tracing->table());
-  }
-  return tracing;
-}
-
 // -o; no file where there is none.
 Result<Fd> open_output(const std::string& path) {
   if (path.empty()) {
@@ -255,7 +267,7 @@ struct Live::State {
   bool shows_journeys;  // false: the output is the capture's
   std::unique_ptr<sinks::Sink> sink;
   kernel::Tracer tracer;
-  std::optional<kernel::RuleTracing> rule_tracing;  // --rules
+  std::optional<RuleTracing> rule_tracing;  // --rules
   std::unique_ptr<LiveNames> live_names;
   std::optional<Recorder> recorder;  // -w
   journey::Names& names;
@@ -286,6 +298,9 @@ void Live::State::take(std::span<const std::byte> record) {
     // So may the process: its socket has been seen with it, or its inode tells.
     if (event->socket && event->socket->pid == 0) {
       names.socket_owner(event->socket->inode);
+    }
+    if (rule_tracing) {
+      rule_tracing->see(*event);
     }
     if (recorder) {
       recorder->describe(*event);
@@ -336,9 +351,9 @@ Result<std::unique_ptr<Live>> Live::start(const CommonOptions& options,
   if (auto recent = kernel::require_kernel(kernel::kernel_release()); !recent) {
     return std::unexpected(recent.error());
   }
-  std::optional<kernel::RuleTracing> rule_tracing;
+  std::optional<RuleTracing> rule_tracing;
   if (request.rules) {
-    auto started = start_rule_tracing();
+    auto started = RuleTracing::start(request);
     if (!started) {
       return std::unexpected(started.error());
     }
@@ -373,6 +388,9 @@ Result<std::unique_ptr<Live>> Live::start(const CommonOptions& options,
   state->rule_tracing = std::move(rule_tracing);
   State* raw = state.get();
   raw->live_names->warm_up();
+  if (raw->rule_tracing) {
+    raw->rule_tracing->announce();
+  }
   auto ring = ring::Ring::open(raw->tracer.ring_fd(),
                                [raw](std::span<const std::byte> record) { raw->take(record); });
   if (!ring) {
@@ -407,6 +425,9 @@ void Live::read() {
   if (now_ns > state.forgot_ns + kForgetEveryNs) {
     state.forgot_ns = now_ns;
     state.tracer.forget_packets(now_ns - kForgetAfterNs);
+    if (state.rule_tracing) {
+      state.rule_tracing->look_again();
+    }
   }
 }
 

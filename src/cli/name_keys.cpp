@@ -29,6 +29,12 @@ std::uint64_t rule_scope(std::uint32_t inode, const decode::Netfilter& netfilter
     fnv.mix(static_cast<std::uint8_t>(c));
   }
   fnv.mix(std::uint8_t{0});
+  if (netfilter.backend == NETFILTER_XTABLES) {
+    for (const char c : netfilter.chain) {
+      fnv.mix(static_cast<std::uint8_t>(c));
+    }
+    fnv.mix(std::uint8_t{0});
+  }
   return fnv.hash();
 }
 

@@ -11,7 +11,8 @@
 namespace tracepkt::cli {
 
 // Of rules with the same handle. FNV-1a (64 bits) over the namespace's inode (4 bytes, little
-// endian), the table's family (1), its name, and a 0.
+// endian), the table's family (1), its name, and a 0; of legacy iptables, whose rules have numbers
+// in their chain, also the chain's name and a 0.
 std::uint64_t rule_scope(std::uint32_t inode, const decode::Netfilter& netfilter);
 
 // Of sockets. FNV-1a over the namespace's inode, the protocol (1), and of the local and of the

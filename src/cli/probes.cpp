@@ -33,9 +33,11 @@ std::vector<Row> catalogue() {
   std::vector<Row> rows;
   const kernel::ChainHooks chains = kernel::find_chain_hooks();
   for (kernel::HookName& hook : kernel::hook_names()) {
-    const bool here = hook.kind == "tp_btf"
-                          ? kernel_btf && kernel_btf->tracepoint_arguments(hook.name) >= 0
-                          : chains.has(hook.name);
+    const bool here =
+        hook.kind == "tp_btf"
+            ? kernel_btf && kernel_btf->tracepoint_arguments(hook.name) >= 0
+            : chains.has(hook.name) || (hook.of_kernel && chains.takes_fentry && kernel_btf &&
+                                        kernel_btf->has_function(hook.name));
     rows.push_back({.hook = std::move(hook), .here = here});
   }
   return rows;
@@ -60,8 +62,9 @@ void print_table(const std::vector<Row>& rows, sinks::Output& out) {
     }
   }
   out.write(fmt::format(
-      "\nFirewall chains are seen by fentry, all else by BTF tracepoints (tp_btf). HERE: kernel {} "
-      "has it.\nWhether you may use it: tracepkt doctor\n",
+      "\nFirewall chains and ICMPv6 errors are seen by fentry, rules of legacy iptables by a "
+      "kprobe; all else\nby BTF tracepoints (tp_btf). HERE: kernel {} has it. Whether you may use "
+      "it: tracepkt doctor\n",
       kernel::kernel_release()));
 }
 

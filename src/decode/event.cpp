@@ -85,6 +85,7 @@ bool decode_netfilter(std::span<const std::byte> bytes, Event& event) {
                               .hook = section->hook,
                               .verdict = section->verdict,
                               .rule = section->rule,
+                              .generation = section->generation,
                               .table = text_of(section->table),
                               .chain = text_of(section->chain),
                               .connection = {}};

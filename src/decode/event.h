@@ -65,9 +65,10 @@ struct Netfilter {
   std::uint8_t pf = 0;      // NFPROTO_* of the hook
   std::uint8_t hook = 0;    // NF_INET_*, NF_BR_*, NF_ARP_*, NF_NETDEV_*
   std::int32_t verdict = 0;
-  std::uint64_t rule = 0;  // handle (nftables) or number (xtables); 0: none
-  std::string table;       // cut at 31 bytes
-  std::string chain;       // cut at 63; empty: it is called as the hook is
+  std::uint64_t rule = 0;        // handle (nftables) or number (xtables); 0: none
+  std::uint32_t generation = 0;  // xtables: differs when the rules of the table were replaced
+  std::string table;             // cut at 31 bytes
+  std::string chain;             // cut at 63; empty: it is called as the hook is
 
   struct Connection {
     std::uint8_t info = 0;  // enum ip_conntrack_info

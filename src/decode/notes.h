@@ -27,7 +27,12 @@ struct IcmpError {
 };
 
 struct TcpNote {
-  enum class Kind : std::uint8_t { kArrived = 1, kResetSent = 2, kRetransmitted = 3 };
+  enum class Kind : std::uint8_t {
+    kArrived = 1,
+    kResetSent = 2,
+    kRetransmitted = 3,
+    kResetReceived = 4
+  };
 
   Kind kind = Kind::kArrived;
   std::uint8_t ca_state = 0;  // retransmitted: TCP_CA_*

@@ -29,9 +29,12 @@ std::string chain_path(const journey::ChainWalk& walk) {
   std::vector<std::string> chains = {chain_name(walk.base)};
   for (const journey::Rule& rule : walk.rules) {
     const std::string name = chain_name(rule.raw);
+    const auto open = std::ranges::find(chains, name);
     if (rule.raw.kind == NETFILTER_RETURN && chains.size() > 1 && name == chains.back()) {
       chains.pop_back();
-    } else if (rule.raw.kind == NETFILTER_RULE && name != chains.back()) {
+    } else if (rule.raw.kind == NETFILTER_RULE && open != chains.end()) {
+      chains.erase(open + 1, chains.end());  // back from a chain that it went to for good
+    } else if (rule.raw.kind == NETFILTER_RULE) {
       chains.push_back(name);
     }
   }
@@ -75,8 +78,9 @@ std::string check_words(const Netfilter& netfilter) {
   if (is_by_xtables(netfilter)) {
     const std::string_view options =
         netfilter.family == NFPROTO_BRIDGE || netfilter.family == NFPROTO_ARP ? "" : " -v -n";
-    return fmt::format("{{in}}{} -t {} -L {}{}", xtables_tool(netfilter),
-                       shell_word(netfilter.table), chain_name(netfilter), options);
+    return fmt::format("{{in}}{} -t {} -L {}{}{}", xtables_tool(netfilter),
+                       shell_word(netfilter.table), shell_word(chain_name(netfilter)), options,
+                       netfilter.rule != 0 ? " --line-numbers" : "");
   }
   return fmt::format("{{in}}nft -a list chain {} {} {}", family_name(netfilter),
                      shell_word(netfilter.table), shell_word(netfilter.chain));
@@ -179,8 +183,12 @@ std::string_view connection_state(const Netfilter& netfilter) {
 std::string chain_words(const journey::ChainWalk& walk) {
   const Netfilter& base = walk.base;
   std::string words =
-      fmt::format("{}: {}{} {}/{} {}", hook_name(base), is_by_xtables(base) ? "legacy " : "",
-                  family_name(base), printable(base.table), chain_path(walk), verdict_name(base));
+      fmt::format("{}: {}{} {}/{}", hook_name(base), is_by_xtables(base) ? "legacy " : "",
+                  family_name(base), printable(base.table), chain_path(walk));
+  if (is_by_xtables(base) && base.kind != NETFILTER_CHAIN) {
+    return words + fmt::format(" rule {}", base.rule);  // alone it does not tell its verdict
+  }
+  words += fmt::format(" {}", verdict_name(base));
   if (const journey::Rule* rule = walk.decisive()) {
     words += fmt::format(", {} {}", number_word(rule->raw), rule->raw.rule);
   } else if (walk.by_policy) {

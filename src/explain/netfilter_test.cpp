@@ -70,6 +70,38 @@ TEST(Netfilter, LegacyTablesCallTheirChainsAsTheHooksAreCalled) {
             "{in}ip6tables-legacy -t filter -L FORWARD -v -n");
 }
 
+TEST(Netfilter, ARuleOfALegacyTable) {
+  const auto legacy = [](Netfilter raw) {
+    raw.backend = NETFILTER_XTABLES;
+    raw.family = NFPROTO_IPV4;
+    raw.table = "filter";
+    return raw;
+  };
+  journey::Rule deep = rule(NETFILTER_RULE, "de;ep", 4, NF_DROP, "-A de;ep -j DROP");
+  deep.raw = legacy(deep.raw);
+  EXPECT_EQ(chain_words({.base = deep.raw, .rules = {deep}}),
+            "forward: legacy ip filter/de;ep rule 4")
+      << "alone, as it is told";
+  journey::Rule first = rule(NETFILTER_RULE, "FORWARD", 1, NFT_JUMP);
+  first.raw = legacy(first.raw);
+  const journey::ChainWalk walk{.base = legacy(chain("", NF_DROP)), .rules = {first, deep}};
+  EXPECT_EQ(chain_words(walk), "forward: legacy ip filter/FORWARD > de;ep drop, rule 4");
+  const FirewallWords words = firewall_words(walk, "q1");
+  EXPECT_EQ(words.sentence,
+            "Dropped by a firewall rule in namespace q1 (legacy xtables, ip filter, chain de;ep, "
+            "rule 4)");
+  EXPECT_EQ(words.check, "{in}iptables-legacy -t filter -L 'de;ep' -v -n --line-numbers");
+}
+
+TEST(Netfilter, BackFromAChainThatItWentToForGood) {
+  const journey::ChainWalk walk{
+      .base = chain("in", NF_DROP),
+      .rules = {rule(NETFILTER_RULE, "in", 3, NFT_JUMP), rule(NETFILTER_RULE, "mid", 4, NFT_GOTO),
+                rule(NETFILTER_RETURN, "deep", 0, NFT_RETURN),
+                rule(NETFILTER_RULE, "in", 5, NF_DROP)}};
+  EXPECT_EQ(chain_words(walk), "forward: inet guard/in drop, handle 5");
+}
+
 TEST(Netfilter, NumbersOfALaterKernelAreNoNames) {
   Netfilter later = chain("in", 17);
   later.hook = 200;

@@ -40,6 +40,8 @@ std::string words_of(const TcpNote& note, const journey::Hop& hop) {
       return hop.socket ? "for " + process_words(*hop.socket) : "for a socket";
     case TcpNote::Kind::kResetSent:
       return hop.reset_reason.empty() ? "reset sent" : "reset sent: " + printable(hop.reset_reason);
+    case TcpNote::Kind::kResetReceived:
+      return hop.socket ? "reset received, by " + process_words(*hop.socket) : "reset received";
     case TcpNote::Kind::kRetransmitted:
       break;
   }
@@ -170,6 +172,8 @@ std::string_view tcp_event(const TcpNote& note) {
       return "reset_sent";
     case TcpNote::Kind::kRetransmitted:
       return "retransmitted";
+    case TcpNote::Kind::kResetReceived:
+      return "reset_received";
   }
   return "";
 }

@@ -30,7 +30,7 @@ std::string tunnel_words(const journey::Tunnel& tunnel);
 
 std::string_view neighbour_state(const decode::Neighbour& neighbour);
 
-// "arrived", "reset_sent", "retransmitted"
+// "arrived", "reset_sent", "reset_received", "retransmitted"
 std::string_view tcp_event(const decode::TcpNote& note);
 
 // Of a retransmission: "timeout", "loss", "probe"

@@ -73,6 +73,9 @@ TEST(NoteWords, Tcp) {
   EXPECT_EQ(note_words(reset), "reset sent");
   reset.reset_reason = "NO_SOCKET";
   EXPECT_EQ(note_words(reset), "reset sent: NO_SOCKET");
+  EXPECT_EQ(note_words(hop_with(STAGE_tcp, TcpNote{.kind = TcpNote::Kind::kResetReceived})),
+            "reset received");
+  EXPECT_EQ(tcp_event(TcpNote{.kind = TcpNote::Kind::kResetReceived}), "reset_received");
   const auto again = [](std::uint8_t ca_state, std::uint8_t tries) {
     return std::string(retransmit_cause(
         TcpNote{.kind = TcpNote::Kind::kRetransmitted, .ca_state = ca_state, .tries = tries}));
@@ -87,6 +90,9 @@ TEST(NoteWords, AnIcmpError) {
   EXPECT_EQ(note_words(hop_with(STAGE_icmp,
                                 decode::IcmpError{.protocol = IPPROTO_ICMP, .type = 3, .code = 3})),
             "sent: port unreachable");
+  EXPECT_EQ(note_words(hop_with(
+                STAGE_icmp, decode::IcmpError{.protocol = IPPROTO_ICMPV6, .type = 3, .code = 0})),
+            "sent: hop limit exceeded");
 }
 
 TEST(NoteWords, AQueue) {

@@ -5,6 +5,8 @@
 #include <ranges>
 #include <utility>
 
+#include "journey/legacy_walk.h"
+
 namespace tracepkt::journey {
 
 using decode::Event;
@@ -114,7 +116,7 @@ decode::Device HopList::device_of(const Event& event) const {
 }
 
 void ChainWalks::add(const Event& event) {
-  if (!event.netfilter) {
+  if (!event.netfilter || is_own_table(*event.netfilter)) {
     return;
   }
   switch (event.netfilter->kind) {
@@ -122,8 +124,11 @@ void ChainWalks::add(const Event& event) {
       end_walk(event);
       break;
     case NETFILTER_POLICY:
-      by_policy_ = true;
-      break;
+      if (event.netfilter->backend != NETFILTER_XTABLES) {
+        by_policy_ = true;
+        break;
+      }
+      [[fallthrough]];  // what the kernel calls so there may be a rule
     case NETFILTER_RULE:
     case NETFILTER_RETURN:
       rules_.push_back(
@@ -134,6 +139,9 @@ void ChainWalks::add(const Event& event) {
 
 void ChainWalks::end_walk(const Event& event) {
   list_.add(event);
+  if (event.netfilter->backend == NETFILTER_XTABLES) {
+    by_policy_ = complete_legacy_walk(*event.netfilter, rules_);
+  }
   hops_.back().chain =
       ChainWalk{.base = *event.netfilter, .rules = std::move(rules_), .by_policy = by_policy_};
   rules_.clear();

@@ -47,6 +47,20 @@ bool refuses_fentry() {
   return !loaded.valid() && errno == EPERM;
 }
 
+// The kernel's own sign that it takes kprobes (4.17); where modules of iptables are, one of these
+// tells of their rules.
+constexpr const char* kKprobes = "/sys/bus/event_source/devices/kprobe/type";
+constexpr const char* kLegacyRules = "nf_log_trace";
+
+// Why legacy rules cannot be told; null: they can.
+const char* no_legacy_rules() {
+#ifdef __x86_64__
+  return exists(kKprobes) ? nullptr : "this kernel has no kprobes";
+#else
+  return "where a function's arguments are is known of x86-64 alone";
+#endif
+}
+
 }  // namespace
 
 bool ChainHooks::has(const std::string& function) const {
@@ -59,6 +73,7 @@ ChainHooks find_chain_hooks() {
     hooks.why = "this kernel refuses fentry programs";
     return hooks;
   }
+  hooks.takes_fentry = true;
   const bool too_old = parse_version(kernel_release()).value_or(kTypesOfModules) < kTypesOfModules;
   std::optional<Result<KernelBtf>> kernel_btf;
   for (const ChainFunction& function : kFunctions) {
@@ -76,6 +91,11 @@ ChainHooks find_chain_hooks() {
     } else if (too_old || exists("/sys/module/" + module + "/initstate")) {
       hooks.why = "modules have no BTF, as before Linux 5.11";
     }
+  }
+  if (const char* why = no_legacy_rules(); why != nullptr) {
+    hooks.why_no_legacy_rules = why;
+  } else if (hooks.has("ipt_do_table") || hooks.has("ip6t_do_table")) {
+    hooks.functions.emplace_back(kLegacyRules);
   }
   return hooks;
 }

@@ -12,6 +12,10 @@ struct ChainHooks {
   std::vector<std::string> functions;
   // Why what is loaded is not in `functions`; empty: all is.
   std::string why;
+  // Why rules of legacy iptables cannot be told; empty: they can.
+  std::string why_no_legacy_rules;
+  // Programs can be attached to functions at all.
+  bool takes_fentry = false;
 
   bool has(const std::string& function) const;
 };

@@ -85,6 +85,14 @@ bool may_be_tcp(const filter::Filter& filter) {
   return ((sets.v4[0] | sets.v6[0]) >> IPPROTO_TCP & 1) != 0;
 }
 
+// Functions of the kernel itself that say what no tracepoint does, or none of an older kernel.
+constexpr std::string_view kIcmp6Send = "icmp6_send";
+constexpr std::string_view kIcmpSend = "__icmp_send";
+
+bool is_icmp_function(std::string_view function) {
+  return function == kIcmp6Send || function == kIcmpSend;
+}
+
 bool is_wanted(const Target& target, std::string_view program, const TraceRequest& request,
                const ChainHooks& chains) {
   if (program == "in_chain_kfree_skb" || program == "keep_netif_receive_skb") {
@@ -93,9 +101,13 @@ bool is_wanted(const Target& target, std::string_view program, const TraceReques
   if (request.drops_only) {
     return target.function == "kfree_skb";
   }
+  if (is_icmp_function(target.function)) {
+    return chains.takes_fentry;
+  }
   if (!target.is_tracepoint()) {
-    return chains.has(target.function) &&
-           (request.rules || target.function != "__nft_trace_packet");
+    const bool tells_rules =
+        target.function == "__nft_trace_packet" || target.function == "nf_log_trace";
+    return chains.has(target.function) && (request.rules || !tells_rules);
   }
   if (target.function.starts_with("tcp_")) {
     return request.sockets && may_be_tcp(request.filter);
@@ -105,6 +117,25 @@ bool is_wanted(const Target& target, std::string_view program, const TraceReques
   }
   return request.routes ||
          (target.function != "fib_table_lookup" && target.function != "fib6_table_lookup");
+}
+
+bool has_target(const KernelBtf& kernel_btf, const Target& target) {
+  if (is_icmp_function(target.function)) {
+    return kernel_btf.has_function(std::string(target.function));
+  }
+  return !target.is_tracepoint() || kernel_btf.tracepoint_arguments(target.function) >= 0;
+}
+
+// An ICMP error is told by the tracepoint, or else by the function: which, is known when what the
+// kernel has was looked up. Before that the tracepoint is tried.
+bool is_other_way(const Target& target, const KernelBtf* kernel_btf) {
+  const bool has_tracepoint =
+      kernel_btf == nullptr || kernel_btf->tracepoint_arguments("icmp_send") >= 0;
+  if (target.function == kIcmpSend) {
+    return has_tracepoint;
+  }
+  return target.function == "icmp_send" && !has_tracepoint &&
+         kernel_btf->has_function(std::string(kIcmpSend));
 }
 
 // A BPF object, with the filter written into it.
@@ -160,6 +191,20 @@ void Tracer::State::map_tracked_count() {
   if (page != MAP_FAILED) {
     tracked_count = static_cast<std::int64_t*>(page);
   }
+}
+
+protocol_sets protocols_of(const TraceRequest& request) {
+  protocol_sets sets = {};
+  if (request.command_token != 0) {
+    // What the filter does not match may be what a packet answers that it does match.
+    std::ranges::fill(sets.v4, UINT64_MAX);
+    std::ranges::fill(sets.v6, UINT64_MAX);
+  } else if (request.mode == MATCH_ECHO) {
+    sets = icmp_protocols();
+  } else if (request.filter.l3) {
+    sets = filter::possible_protocols(*request.filter.l3);
+  }
+  return sets;
 }
 
 Tracer::Tracer(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -247,15 +292,7 @@ Status Tracer::State::load(std::span<const std::byte> bytes, const TraceRequest&
   config->with_neighbours = !request.drops_only;
   config->echo = request.echo;
   config->command_token = request.command_token;
-  if (request.command_token != 0) {
-    // What the filter does not match may be what a packet answers that it does match.
-    std::ranges::fill(config->protocols.v4, UINT64_MAX);
-    std::ranges::fill(config->protocols.v6, UINT64_MAX);
-  } else if (request.mode == MATCH_ECHO) {
-    config->protocols = icmp_protocols();
-  } else if (request.filter.l3) {
-    config->protocols = filter::possible_protocols(*request.filter.l3);
-  }
+  config->protocols = protocols_of(request);
   bpf_map__set_max_entries(events, static_cast<std::uint32_t>(request.ring_bytes));
 
   probes.clear();
@@ -266,12 +303,17 @@ Status Tracer::State::load(std::span<const std::byte> bytes, const TraceRequest&
       bpf_program__set_autoload(program, false);
       continue;
     }
-    const bool exists = kernel_btf == nullptr || !target.is_tracepoint() ||
-                        kernel_btf->tracepoint_arguments(target.function) >= 0;
+    if (is_other_way(target, kernel_btf)) {
+      bpf_program__set_autoload(program, false);
+      continue;
+    }
+    const bool exists = kernel_btf == nullptr || has_target(*kernel_btf, target);
     bpf_program__set_autoload(program, exists);
     if (std::ranges::find(probes, target.probe(), &Probe::name) == probes.end()) {
-      probes.push_back(
-          {.name = target.probe(), .why = exists ? "" : "this kernel has no such tracepoint"});
+      probes.push_back({.name = target.probe(),
+                        .why = exists                   ? ""
+                               : target.is_tracepoint() ? "this kernel has no such tracepoint"
+                                                        : "this kernel has no such function"});
     }
   }
   if (const int error = bpf_object__load(object.get()); error != 0) {
@@ -421,6 +463,10 @@ std::vector<HookName> hook_names() {
        .name = "__nft_trace_packet",
        .stage = STAGE_netfilter,
        .says = "a rule of nftables or iptables-nft that matched (--rules)"},
+      {.kind = "kprobe",
+       .name = "nf_log_trace",
+       .stage = STAGE_netfilter,
+       .says = "a rule of legacy iptables or ip6tables that matched (--rules)"},
       {.kind = "fentry",
        .name = "ipt_do_table",
        .stage = STAGE_netfilter,
@@ -454,10 +500,23 @@ std::vector<HookName> hook_names() {
        .stage = STAGE_neigh,
        .says = "a next hop that does not answer is given up"},
       {.name = "icmp_send", .stage = STAGE_icmp, .says = "an ICMP error about a packet (IPv4)"},
+      {.kind = "fentry",
+       .name = "__icmp_send",
+       .stage = STAGE_icmp,
+       .says = "the same, where there is no such tracepoint",
+       .of_kernel = true},
+      {.kind = "fentry",
+       .name = "icmp6_send",
+       .stage = STAGE_icmp,
+       .says = "an ICMP error about a packet (IPv6)",
+       .of_kernel = true},
       {.name = "tcp_probe",
        .stage = STAGE_tcp,
        .says = "a segment at the socket of its connection"},
       {.name = "tcp_send_reset", .stage = STAGE_tcp, .says = "a segment answered with a reset"},
+      {.name = "tcp_receive_reset",
+       .stage = STAGE_tcp,
+       .says = "a segment that is a reset, and ends its connection"},
       {.name = "tcp_retransmit_skb", .stage = STAGE_tcp, .says = "a segment sent again"},
       {.name = "qdisc_dequeue",
        .stage = STAGE_qdisc,

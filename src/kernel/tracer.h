@@ -38,6 +38,9 @@ struct TraceRequest {
   std::uint64_t command_token = 0;
 };
 
+// Of bare IP packets that the request can be about; none where its filter is of link layers alone.
+protocol_sets protocols_of(const TraceRequest& request);
+
 struct Probe {
   std::string name;  // "tp_btf:net_dev_queue"
   bool attached = false;
@@ -87,11 +90,12 @@ void mark_as_command(std::uint64_t token);
 
 // The catalogue: the tracepoints without which a ping cannot be followed, and all others.
 struct HookName {
-  std::string kind = "tp_btf";  // or "fentry"
+  std::string kind = "tp_btf";  // or "fentry", "kprobe"
   std::string name;
   std::optional<stage_id> stage;  // of the hops that it tells, if it tells any
   bool needed = false;
   std::string says;
+  bool of_kernel = false;  // fentry: a function that is in no module
 
   std::string probe() const { return kind + ':' + name; }
 };

@@ -31,6 +31,9 @@ enum hook_id {
   HOOK_ip6t_do_table = 67,
   HOOK_arpt_do_table = 68,
   HOOK_ebt_do_table = 69,
+  HOOK_nf_log_trace = 70,
+  HOOK_icmp6_send = 71,
+  HOOK_tcp_receive_reset = 72,
   HOOK_sender = 48, /* no tracepoint of its own: told with the first hook that sees the packet */
   HOOK_icmp_send = 49,
   HOOK_tcp_probe = 50,
@@ -170,8 +173,8 @@ struct netfilter_section {
   __u32 ct_mark;
   __u16 ct_zone;
   __u16 pad2;
-  __u32 pad3;
-  __u64 rule; /* its handle (nftables) or number (xtables); 0: none */
+  __u32 generation; /* xtables: another one when the rules of its table were replaced */
+  __u64 rule;       /* its handle (nftables) or number (xtables); 0: none */
   char table[32];
   char chain[64]; /* xtables: empty, it is called as the hook is */
 };
@@ -179,16 +182,17 @@ struct netfilter_section {
 /* An ICMP error that is sent because of the packet. */
 struct icmp_section {
   struct section_header section;
-  __u8 protocol; /* IPPROTO_ICMP */
+  __u8 protocol; /* IPPROTO_ICMP, IPPROTO_ICMPV6 */
   __u8 type;
   __u8 code;
   __u8 pad;
 };
 
 enum tcp_note {
-  TCP_ARRIVED = 1,       /* it came to an established connection's socket */
-  TCP_RESET_SENT = 2,    /* it is answered with a reset */
-  TCP_RETRANSMITTED = 3, /* what was sent before, once more */
+  TCP_ARRIVED = 1,        /* it came to an established connection's socket */
+  TCP_RESET_SENT = 2,     /* it is answered with a reset */
+  TCP_RETRANSMITTED = 3,  /* what was sent before, once more */
+  TCP_RESET_RECEIVED = 4, /* it is a reset, and ends its connection */
 };
 
 struct tcp_section {

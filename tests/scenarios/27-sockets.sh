@@ -9,9 +9,11 @@ wait_for 'IPv4 to be open' at left ping -c1 -W2 "$target"
 wait_for 'IPv6 to be open' at left ping -c1 -W2 "$net6:1::2"
 
 "$TRACEPKT" probes --format json >"$work/probes"
-has_hook() { # name
-	[ "$(jq -s "map(select(.name == \"tp_btf:$1\")) | .[0].here" "$work/probes")" = true ]
+has_hook() { # name [kind]
+	[ "$(jq -s "map(select(.name == \"${2:-tp_btf}:$1\")) | .[0].here" "$work/probes")" = true ]
 }
+tells_icmp() { has_hook icmp_send || has_hook __icmp_send fentry; }
+tells_icmp6() { has_hook icmp6_send fentry; }
 
 # Tells its name and pid, and then runs the rest of a Python program.
 python() { # netns file program
@@ -44,12 +46,13 @@ s.sendto(b'x', ('$there', 4444))"
 		"journeys[0] | $(at_stage out '"\(.socket.process) \(.socket.pid)"')"
 	expect_json 'it comes first' 'out left' 'journeys[0].hops[0] | "\(.stage) \(.netns.name)"'
 	expect_json 'the end' 'dropped in right' 'journeys[0] | outcome_words'
-	[[ $there != *:* ]] || continue # no hook tells of ICMPv6 errors
-	if has_hook icmp_send; then
-		expect_json 'the error that is sent' 'right 3/3 port unreachable' \
+	tells=tells_icmp code=3/3
+	[[ $there != *:* ]] || tells=tells_icmp6 code=1/4
+	if $tells; then
+		expect_json 'the error that is sent' "right $code port unreachable" \
 			"journeys[0] | $(at_stage icmp '"\(.netns.name) \(.icmp.type)/\(.icmp.code) \(.says)"')"
 	else
-		without 'ICMP errors: this kernel has no icmp_send tracepoint'
+		without "ICMP errors to $there: this kernel does not tell of them"
 	fi
 done
 
@@ -86,7 +89,7 @@ s.recv(20)"
 done
 
 echo '== a time to live that ends in the router'
-if has_hook icmp_send; then
+if tells_icmp; then
 	tp_trace --format json "icmp[icmptype] == icmp-echo and dst $target"
 	at left ping -q -c1 -W1 -t1 "$target" >/dev/null || true
 	wait_for_journeys 1
@@ -95,6 +98,16 @@ if has_hook icmp_send; then
 		"journeys[0] | $(at_stage icmp '"\(.netns.name) \(.icmp.type)/\(.icmp.code) \(.says)"')"
 	tp ping -c1 -t1 -W1 --netns left "$target"
 	expect_line 'in the table' 'icmp +sent: time to live exceeded' "$out"
+fi
+
+echo '== a hop limit that ends there'
+if tells_icmp6; then
+	tp_trace --format json "icmp6 and dst $net6:1::2"
+	at left ping -q -6 -c1 -W1 -t1 "$net6:1::2" >/dev/null || true
+	wait_for_journeys 1 '.packet.icmp.type == 128'
+	tp_end INT
+	expect_json 'the error' 'router 3/0 hop limit exceeded' \
+		"journeys[] | select(.packet.icmp.type == 128) | $(at_stage icmp '"\(.netns.name) \(.icmp.type)/\(.icmp.code) \(.says)"')"
 fi
 
 echo '== TCP: a connection, and its capture'
@@ -160,6 +173,8 @@ if [ "$major" -gt 6 ] || { [ "$major" = 6 ] && [ "$minor" -ge 10 ]; }; then
 else
 	without 'resets without a socket: this kernel does not tell of them'
 fi
+expect_json 'who it is for' "left reset_received $(process "$work/client")" \
+	"journeys | sort_by(.id) | .[1] | $(at_stage tcp '"\(.netns.name) \(.event) \(.socket.process) \(.socket.pid)"')"
 
 echo '== TCP: what is lost is sent again'
 rm -f "$work/server" "$work/end"
