@@ -70,9 +70,9 @@ _tracepkt() {
 		*)
 			case $command in
 				'') words=(ping trace report drops probes doctor help --help --version) ;;
-				ping) words=(-v --rules -4 -6 -c --count -i -s -t -W -I -m --netns --duration --buffer -w --rotate --files --snaplen) ;;
+				ping) words=(-v -vv --functions --rules -4 -6 -c --count -i -s -t -W -I -m --netns --duration --buffer -w --rotate --files --snaplen) ;;
 				trace)
-					words=(-v --rules --count --duration --buffer -w --rotate --files --snaplen -o --output
+					words=(-v -vv --functions --rules --count --duration --buffer -w --rotate --files --snaplen -o --output
 						-r --since --until --netns --dev --outcome --sort --journey)
 					;;
 				report) words=(-r -o --since --until --netns --dev --outcome --journey) ;;

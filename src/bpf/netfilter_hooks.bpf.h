@@ -165,6 +165,20 @@ SEC("tp_btf/kfree_skb") int in_chain_kfree_skb(__u64 *ctx)
 	return 0;
 }
 
+/*
+ * With -vv: what is made here is seen for the first time where the IP layer begins to send it, so
+ * that the functions on its way out are told as well.
+ */
+SEC("fentry/__ip_local_out") int on_ip_local_out(__u64 *ctx)
+{
+	return on_crossing((struct sk_buff *)ctx[2], HOOK_ip_local_out, STAGE_out, VIEW_OUT);
+}
+
+SEC("fentry/__ip6_local_out") int on_ip6_local_out(__u64 *ctx)
+{
+	return on_crossing((struct sk_buff *)ctx[2], HOOK_ip6_local_out, STAGE_out, VIEW_OUT);
+}
+
 /* `rule` is a number: the verifier would follow a pointer from rule to rule. */
 struct rule_walk {
 	__u64 rule;

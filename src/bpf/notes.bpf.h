@@ -8,6 +8,7 @@
 #pragma once
 
 #include "bpf/emit.bpf.h"
+#include "bpf/note_header.bpf.h"
 
 struct socket_note {
 	struct record_header header;
@@ -45,33 +46,6 @@ static __always_inline struct tracked *find_noted(__u64 skb)
 	if (!tracked_count || !skb)
 		return NULL;
 	return find_tracked((__u64)BPF_CORE_READ((struct sk_buff *)skb, head));
-}
-
-static __always_inline void fill_note(struct record_header *header, enum hook_id hook,
-				      enum stage_id stage, __u64 packet)
-{
-	__builtin_memset(header, 0, sizeof(*header));
-	header->hook = hook;
-	header->stage = stage;
-	header->cpu = bpf_get_smp_processor_id();
-	header->time_ns = bpf_ktime_get_ns();
-	header->packet = packet;
-}
-
-static __always_inline void fill_net(struct record_header *header, struct net *net)
-{
-	header->netns = BPF_CORE_READ(net, ns.inum);
-	if (bpf_core_field_exists(net->net_cookie))
-		header->netns_cookie = BPF_CORE_READ(net, net_cookie);
-}
-
-static __always_inline void fill_device(struct record_header *header, struct net_device *dev)
-{
-	if (!dev)
-		return;
-	header->ifindex = BPF_CORE_READ(dev, ifindex);
-	BPF_CORE_READ_INTO(&header->ifname, dev, name);
-	fill_net(header, BPF_CORE_READ(dev, nd_net.net));
 }
 
 /* Who writes to a socket, by its inode: known from the first time that it was seen doing so. */

@@ -15,6 +15,12 @@ extern const std::byte tracepkt_bpf_command_begin[];
 extern const std::byte tracepkt_bpf_command_end[];
 extern const std::byte tracepkt_bpf_command_without_kfuncs_begin[];
 extern const std::byte tracepkt_bpf_command_without_kfuncs_end[];
+extern const std::byte tracepkt_bpf_functions_begin[];
+extern const std::byte tracepkt_bpf_functions_end[];
+extern const std::byte tracepkt_bpf_functions_session_begin[];
+extern const std::byte tracepkt_bpf_functions_session_end[];
+extern const std::byte tracepkt_bpf_functions_session_context_begin[];
+extern const std::byte tracepkt_bpf_functions_session_context_end[];
 extern const std::byte tracepkt_bpf_trial_begin[];
 extern const std::byte tracepkt_bpf_trial_end[];
 }
@@ -50,6 +56,22 @@ inline std::span<const std::byte> command_object()
 inline std::span<const std::byte> command_without_kfuncs_object()
 {
 	return {tracepkt_bpf_command_without_kfuncs_begin, tracepkt_bpf_command_without_kfuncs_end};
+}
+
+// The programs at kernel functions (functions.bpf.c), one for the call and one for the return.
+inline std::span<const std::byte> functions_object()
+{
+	return {tracepkt_bpf_functions_begin, tracepkt_bpf_functions_end};
+}
+
+// The same as one program for both; `takes_context`: as its kfuncs are called since 7.0.
+inline std::span<const std::byte> functions_session_object(bool takes_context)
+{
+	return takes_context
+		   ? std::span<const std::byte>{tracepkt_bpf_functions_session_context_begin,
+						tracepkt_bpf_functions_session_context_end}
+		   : std::span<const std::byte>{tracepkt_bpf_functions_session_begin,
+						tracepkt_bpf_functions_session_end};
 }
 
 // One empty program per kind of probe (trial.bpf.c), to see which kinds this kernel takes.

@@ -11,17 +11,7 @@
 #include "bpf/command.bpf.h"
 #endif
 #include "bpf/match.bpf.h"
-#include "wire/tracked.h"
-
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, TRACKED_MAX);
-	__type(key, __u64);
-	__type(value, struct tracked);
-} tracked_packets SEC(".maps");
-
-/* Entries in tracked_packets: while there are none, nobody needs to look. */
-__s64 tracked_count SEC(".data.tracked");
+#include "bpf/tracked.bpf.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -183,11 +173,6 @@ static __always_inline void forget(__u64 head)
 {
 	if (!bpf_map_delete_elem(&tracked_packets, &head))
 		__sync_fetch_and_add(&tracked_count, -1);
-}
-
-static __always_inline struct tracked *find_tracked(__u64 head)
-{
-	return tracked_count ? bpf_map_lookup_elem(&tracked_packets, &head) : NULL;
 }
 
 static __always_inline bool is_silent(const struct tracked *known)

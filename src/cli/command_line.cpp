@@ -30,7 +30,6 @@ constexpr std::array<std::string_view, 6> kCommands = {"ping",  "trace",  "repor
 // What the design has and this version does not: better said than taken for a host or a typing
 // error.
 constexpr std::array<std::string_view, 2> kLaterCommands = {"mtr", "demo"};
-constexpr std::array<std::string_view, 1> kLaterOptions = {"-vv"};
 
 constexpr const char* kFooter = R"(
 Examples:
@@ -50,7 +49,7 @@ Examples:
   tracepkt ping -c 3 web.example       three times, with statistics
   tracepkt ping --netns web 10.0.0.1   from inside a namespace or container
 
-Exit status: 0 answered, 1 not answered, 2 error, 3 --rules cannot be had here.)";
+Exit status: 0 answered, 1 not answered, 2 error, 3 --rules or -vv cannot be had here.)";
 
 constexpr const char* kTraceFooter = R"(
 Examples:
@@ -267,7 +266,9 @@ Status check_trace(const TraceOptions& options) {
 void add_session(CLI::App& command, CommonOptions& common) {
   command.add_flag("-v", common.verbosity,
                    "more stages: the routes looked up (ping: always), firewall chains that let it "
-                   "pass, queues");
+                   "pass, queues; -vv: every kernel function that is given the packet, too");
+  add_value(command, "--functions", common.functions, parse_name,
+            "-vv, of the functions whose name this matches: 'ip_*'", "GLOB");
   command.add_flag("--rules", common.rules,
                    "which firewall rules matched (nftables, iptables-nft)");
   add_duration_and_buffer(command, common);
@@ -420,20 +421,12 @@ Result<std::vector<std::string>> take_command(std::vector<std::string>& argument
   return command;
 }
 
-Error later_option(std::string_view option, std::string_view command) {
-  return {.what = fmt::format("{} is not there yet, in this version of tracepkt", option),
-          .hint = fmt::format("tracepkt {} --help shows what there is", command)};
-}
-
 // Of what could not be parsed, the option that there is not, if it was that.
 std::optional<Error> unknown_option(const CLI::App& app, const std::string& command) {
   for (const std::string& word : app.remaining(true)) {
     const std::string option = word.substr(0, word.find('='));
     if (!option.starts_with('-') || option.find_first_not_of('-') == std::string::npos) {
       continue;
-    }
-    if (contains(kLaterOptions, option)) {
-      return later_option(option, command);
     }
     return Error{.what = fmt::format("unknown option {}", printable(option)),
                  .hint = fmt::format("tracepkt {} --help shows those that there are", command)};
@@ -513,9 +506,13 @@ int run(std::vector<std::string> arguments) {
     return report({.what = printable(error.what()),
                    .hint = fmt::format("tracepkt {} --help shows how it is used", arguments[1])});
   }
-  if (ping_options.common.verbosity > 1 || trace_options.common.verbosity > 1 ||
-      drops_options.common.verbosity > 1) {
-    return report(later_option("-vv", arguments[1]));
+  if (drops_options.common.verbosity > 1) {
+    return report({.what = "-vv shows kernel functions on a packet's way: drops follows none",
+                   .hint = "tracepkt trace -vv"});
+  }
+  // Which functions are asked for says that they are.
+  for (CommonOptions* common : {&ping_options.common, &trace_options.common}) {
+    common->verbosity = common->functions ? 2 : common->verbosity;
   }
   for (const CommonOptions* common :
        {&ping_options.common, &trace_options.common, &drops_options.common}) {

@@ -213,6 +213,36 @@ std::vector<Feature> xdp_features() {
                "is anything to trace; its owner's counters, or bpftool prog, tell of it"}};
 }
 
+// Tried with one function.
+Feature functions_feature(const Status& tracing) {
+  Feature feature{.name = "every kernel function (-vv, --functions)"};
+  if (!tracing) {
+    feature.state = State::kNo;
+    feature.why = "packets cannot be traced here";
+    return feature;
+  }
+  const auto tracer = kernel::Tracer::start({.mode = MATCH_ECHO,
+                                             .filter = {},
+                                             .echo = {},
+                                             .ring_bytes = 8u << 20,
+                                             .functions = "ip_rcv",
+                                             .drops_only = true});
+  if (!tracer) {
+    feature.state = State::kNo;
+    feature.why = tracer.error().what;
+    // That it was asked for by name goes without saying here.
+    if (const std::size_t colon = feature.why.find(": "); colon != std::string::npos) {
+      feature.why.erase(0, colon + 2);
+    }
+  } else if (tracer->probes().back().name.starts_with("kprobe:")) {
+    feature.state = State::kLess;
+    feature.why =
+        "no multi-kprobes (Linux 5.18 and later, with CONFIG_FPROBE): each function is attached to "
+        "by itself, which takes its time, so -vv shows a choice of them, and --functions up to 64";
+  }
+  return feature;
+}
+
 Feature names_feature(const kernel::Rights& rights) {
   Feature feature{.name = "names of namespaces and containers"};
   if (!rights.initial_user_namespace) {
@@ -284,6 +314,7 @@ Diagnosis diagnose() {
   diagnosis.features.push_back(drop_functions(tracing));
   std::ranges::move(firewall_features(tracing), std::back_inserter(diagnosis.features));
   std::ranges::move(xdp_features(), std::back_inserter(diagnosis.features));
+  diagnosis.features.push_back(functions_feature(tracing));
   diagnosis.features.push_back(names_feature(rights));
   diagnosis.features.push_back(netns_feature(rights));
   std::ranges::move(hook_features(probes), std::back_inserter(diagnosis.features));

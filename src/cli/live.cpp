@@ -246,7 +246,7 @@ struct Live::State {
         clock(session_clock),
         shows_journeys(options.write_file != "-"),
         sink(shows_journeys ? sinks::make_sink(options.format, out, err, clock,
-                                               options.verbosity > 0 || options.rules)
+                                               options.detail())
                             : sinks::make_summary_sink(err)),
         tracer(std::move(live_tracer)),
         live_names(std::move(machine_names)),

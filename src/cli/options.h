@@ -19,7 +19,8 @@ struct CommonOptions {
   sinks::Format format = sinks::Format::kTable;
   sinks::ColorMode color = sinks::ColorMode::kAuto;
   bool numeric = false;                 // -n
-  int verbosity = 0;                    // -v
+  int verbosity = 0;                    // -v, -vv
+  std::optional<std::string> functions;  // --functions
   bool rules = false;                   // --rules
   std::optional<std::uint64_t> count;   // --count
   std::optional<double> duration_s;     // --duration
@@ -29,6 +30,17 @@ struct CommonOptions {
   std::uint64_t rotate_bytes = 0;       // --rotate; 0: never
   std::uint64_t files = 0;              // --files; 0: all
   std::size_t snaplen = WINDOW_BYTES;   // --snaplen
+
+  // What of each journey is shown.
+  sinks::Detail detail() const {
+    return verbosity > 1           ? sinks::Detail::kFunctions
+           : verbosity > 0 || rules ? sinks::Detail::kEveryStage
+                                    : sinks::Detail::kNews;
+  }
+  // The kernel functions that are asked for; empty: all of them.
+  std::optional<std::string> wanted_functions() const {
+    return functions || verbosity < 2 ? functions : std::optional(std::string());
+  }
 };
 
 // A moment: on the wall clock, or as seen from a capture's beginning.

@@ -82,7 +82,8 @@ kernel::TraceRequest PingSession::request() const {
                                .ring_bytes = options_.common.buffer_bytes,
                                .routes = true,
                                .chains = true,
-                               .rules = options_.common.rules};
+                               .rules = options_.common.rules,
+                               .functions = options_.common.wanted_functions()};
   const ping::Identity& identity = socket_.identity();
   std::memcpy(&request.echo.cookie, identity.cookie.data(), sizeof(request.echo.cookie));
   std::memset(&request.echo.cookie_mask, 0xff, identity.cookie_bytes);

@@ -27,17 +27,26 @@ struct Row {
   bool here = false;
 };
 
+bool is_here(const kernel::HookName& hook, const Result<kernel::KernelBtf>& kernel_btf,
+             const kernel::ChainHooks& chains) {
+  if (hook.kind == "tp_btf") {
+    return kernel_btf && kernel_btf->tracepoint_arguments(hook.name) >= 0;
+  }
+  if (hook.stage == STAGE_function) {
+    return kernel_btf && (kernel_btf->has_function("register_fprobe") ||
+                          kernel_btf->has_function("register_kprobe"));
+  }
+  return chains.has(hook.name) || (hook.of_kernel && chains.takes_fentry && kernel_btf &&
+                                   kernel_btf->has_function(hook.name));
+}
+
 // Without BTF none can be had.
 std::vector<Row> catalogue() {
   const auto kernel_btf = kernel::KernelBtf::load();
   std::vector<Row> rows;
   const kernel::ChainHooks chains = kernel::find_chain_hooks();
   for (kernel::HookName& hook : kernel::hook_names()) {
-    const bool here =
-        hook.kind == "tp_btf"
-            ? kernel_btf && kernel_btf->tracepoint_arguments(hook.name) >= 0
-            : chains.has(hook.name) || (hook.of_kernel && chains.takes_fentry && kernel_btf &&
-                                        kernel_btf->has_function(hook.name));
+    const bool here = is_here(hook, kernel_btf, chains);
     rows.push_back({.hook = std::move(hook), .here = here});
   }
   return rows;
@@ -62,9 +71,9 @@ void print_table(const std::vector<Row>& rows, sinks::Output& out) {
     }
   }
   out.write(fmt::format(
-      "\nFirewall chains and ICMPv6 errors are seen by fentry, rules of legacy iptables by a "
-      "kprobe; all else\nby BTF tracepoints (tp_btf). HERE: kernel {} has it. Whether you may use "
-      "it: tracepkt doctor\n",
+      "\nFirewall chains and ICMPv6 errors are seen by fentry, functions and rules of legacy "
+      "iptables by kprobes,\nall else by BTF tracepoints (tp_btf). HERE: kernel {} has it. Whether "
+      "you may use it: tracepkt doctor\n",
       kernel::kernel_release()));
 }
 

@@ -217,6 +217,21 @@ void Recorder::describe(const decode::Event& event) {
     }
     told = explain::hop_words(hop, nullptr);
   }
+  if (const auto* call = std::get_if<decode::FunctionCall>(&event.note)) {
+    journey::Hop hop{.netns = {},
+                     .stage = event.stage,
+                     .packet = {},
+                     .drop = {},
+                     .socket = {},
+                     .route = {},
+                     .chain = {},
+                     .nat = {},
+                     .note = event.note,
+                     .function = symbol(call->address),
+                     .reset_reason = {}};
+    hop.function.resize(std::min(hop.function.size(), hop.function.find('+')));
+    told = explain::hop_words(hop, nullptr);
+  }
   add_to_comment(comment_, told, event.packet);
 }
 

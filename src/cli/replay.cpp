@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <fnmatch.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -224,7 +225,7 @@ std::unique_ptr<sinks::Sink> Replay::make_sink(const sinks::Clock& clock) {
                           .selection = selection_words(options_)});
   }
   return sinks::make_sink(options_.common.format, out_, err_, clock,
-                          options_.common.verbosity > 0 || options_.common.rules);
+                          options_.common.detail());
 }
 
 void Replay::take_record(std::span<const std::byte> record) {
@@ -279,6 +280,11 @@ void Replay::take(const capture::Exchange& exchange) {
 
 void Replay::ended(journey::Journey&& journey) {
   ++ended_;
+  if (options_.common.functions) {
+    std::erase_if(journey.functions, [&](const journey::FunctionStep& step) {
+      return fnmatch(options_.common.functions->c_str(), step.name.c_str(), 0) != 0;
+    });
+  }
   if ((live_count_ && ended_ > *live_count_) || !wants_more()) {
     return;
   }

@@ -121,6 +121,7 @@ Status TraceSession::prepare() {
                            .rules = options_.common.rules,
                            .sockets = true,
                            .queues = options_.common.verbosity > 0,
+                           .functions = options_.common.wanted_functions(),
                            .command_token = token_},
                           [this](journey::Journey&& journey) { show(std::move(journey)); });
   if (!live) {

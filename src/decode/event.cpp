@@ -9,6 +9,8 @@
 #include <bit>
 #include <cstring>
 
+#include "wire/function.h"
+
 namespace tracepkt::decode {
 namespace {
 
@@ -125,6 +127,20 @@ Note note_of(const qdisc_section& section) {
 }
 
 Note note_of(const refusal_section& section) { return Refusal{.code = section.code}; }
+Note note_of(const function_section& section) {
+  FunctionCall call{.address = section.address,
+                    .returns = section.returns,
+                    .returned = section.returned != 0,
+                    .value = section.value};
+  // Above its size there is whatever the register held before.
+  if (const unsigned bits = section.size * 8u; bits > 0 && bits < 64) {
+    call.value &= (std::uint64_t{1} << bits) - 1;
+    if (section.returns == RETURNS_SIGNED && (call.value >> (bits - 1)) != 0) {
+      call.value |= ~std::uint64_t{0} << bits;
+    }
+  }
+  return call;
+}
 
 template <typename Section>
 bool decode_note(std::span<const std::byte> bytes, Event& event) {
@@ -189,6 +205,8 @@ bool decode_section(std::uint16_t id, std::span<const std::byte> bytes, Event& e
       return decode_note<qdisc_section>(bytes, event);
     case SECTION_refusal:
       return decode_note<refusal_section>(bytes, event);
+    case SECTION_function:
+      return decode_note<function_section>(bytes, event);
     default:
       return true;
   }

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cstddef>
 
+#include "wire/function.h"
+
 namespace tracepkt::decode {
 
 std::string_view ShortName::view() const {
@@ -20,5 +22,7 @@ std::string link_address_text(const std::uint8_t* bytes, std::size_t size) {
 }
 
 std::string Neighbour::lladdr_text() const { return link_address_text(lladdr.data(), lladdr_len); }
+
+bool FunctionCall::has_return() const { return returns != RETURNS_NOTHING; }
 
 }  // namespace tracepkt::decode

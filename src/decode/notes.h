@@ -66,7 +66,18 @@ struct Refusal {
   std::int32_t code = 0;  // enum netdev_tx
 };
 
-using Note = std::variant<std::monostate, IcmpError, TcpNote, Neighbour, Queue, Refusal>;
+// A kernel function is given the packet, or returns.
+struct FunctionCall {
+  std::uint64_t address = 0;
+  std::uint8_t returns = 0;  // enum function_returns
+  bool returned = false;
+  std::uint64_t value = 0;  // returned: of the size that it has, sign and all
+
+  bool has_return() const;  // it returns something
+};
+
+using Note =
+    std::variant<std::monostate, IcmpError, TcpNote, Neighbour, Queue, Refusal, FunctionCall>;
 
 // "aa:bb:cc:dd:ee:ff"
 std::string link_address_text(const std::uint8_t* bytes, std::size_t size);

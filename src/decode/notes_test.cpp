@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "decode/event.h"
+#include "wire/function.h"
 
 namespace tracepkt::decode {
 namespace {
@@ -46,6 +47,35 @@ TEST(Notes, ASocketOfAnOlderFileHasNoInode) {
   ASSERT_TRUE(event && event->socket);
   EXPECT_EQ(event->socket->pid, 4711u);
   EXPECT_EQ(event->socket->inode, 0u);
+}
+
+FunctionCall decoded(const function_section& section) {
+  const auto event = decode_record(record_with(STAGE_function, section, SECTION_function));
+  const auto* call = event ? std::get_if<FunctionCall>(&event->note) : nullptr;
+  EXPECT_NE(call, nullptr);
+  return call != nullptr ? *call : FunctionCall();
+}
+
+TEST(Notes, AFunctionReturnsAsMuchAsItsTypeHolds) {
+  function_section section = {};
+  section.address = 0xffffffff81000000;
+  section.returned = 1;
+  section.value = 0xdeadbeefffffffea;  // what is above 32 bits is nobody's
+  section.size = 4;
+  section.returns = RETURNS_SIGNED;
+  EXPECT_EQ(decoded(section).address, 0xffffffff81000000u);
+  EXPECT_EQ(static_cast<std::int64_t>(decoded(section).value), -22);
+  section.returns = RETURNS_UNSIGNED;
+  EXPECT_EQ(decoded(section).value, 0xffffffeau);
+  section.size = 8;
+  EXPECT_EQ(decoded(section).value, 0xdeadbeefffffffeau);
+  section.size = 1;
+  section.returns = RETURNS_BOOL;
+  section.value = 0x5500;
+  EXPECT_EQ(decoded(section).value, 0u);
+  EXPECT_TRUE(decoded(section).has_return());
+  section.returns = RETURNS_NOTHING;
+  EXPECT_FALSE(decoded(section).has_return());
 }
 
 TEST(Notes, AnIcmpError) {

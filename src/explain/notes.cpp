@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "explain/words.h"
+#include "wire/function.h"
 
 namespace tracepkt::explain {
 namespace {
@@ -194,6 +195,28 @@ bool refused_as_busy(const decode::Refusal& refusal) {
   return refusal.code == kNetdevTxBusy;
 }
 
+std::string function_name(const journey::Hop& hop) {
+  const auto* call = std::get_if<decode::FunctionCall>(&hop.note);
+  return !hop.function.empty() || call == nullptr ? hop.function
+                                                  : fmt::format("{:#x}", call->address);
+}
+
+std::string returned_value(const decode::FunctionCall& call) {
+  if (!call.returned) {
+    return "";
+  }
+  switch (call.returns) {
+    case RETURNS_SIGNED:
+      return fmt::format("{}", static_cast<std::int64_t>(call.value));
+    case RETURNS_BOOL:
+      return call.value != 0 ? "true" : "false";
+    case RETURNS_POINTER:
+      return fmt::format("{:#x}", call.value);
+    default:
+      return fmt::format("{}", call.value);
+  }
+}
+
 std::string note_words(const journey::Hop& hop) {
   if (const auto* neighbour = std::get_if<Neighbour>(&hop.note)) {
     return words_of(*neighbour);
@@ -211,6 +234,10 @@ std::string note_words(const journey::Hop& hop) {
   if (const auto* refusal = std::get_if<decode::Refusal>(&hop.note)) {
     return refused_as_busy(*refusal) ? "busy, does not take it now"
                                      : fmt::format("does not take it, code {}", refusal->code);
+  }
+  if (const auto* call = std::get_if<decode::FunctionCall>(&hop.note)) {
+    const std::string value = returned_value(*call);
+    return printable(function_name(hop)) + "()" + (value.empty() ? "" : " = " + value);
   }
   return "";
 }

@@ -18,7 +18,7 @@ std::string arp_words(const decode::Arp& arp);
 // "curl (4711)"
 std::string process_words(const decode::Socket& socket);
 
-// Of a hop at a queue, a neighbour, ICMP or TCP.
+// Of a hop at a queue, a neighbour, ICMP, TCP or in a kernel function.
 std::string note_words(const journey::Hop& hop);
 
 // "resolved", "failed", "waiting"
@@ -41,5 +41,12 @@ bool refused_as_busy(const decode::Refusal& refusal);
 
 // "8001:", "0:"
 std::string qdisc_handle(const decode::Queue& queue);
+
+// "ip_rcv", or where there is no name the address.
+std::string function_name(const journey::Hop& hop);
+
+// What a kernel function returned: "-22", "true", "0xffff888100000000"; empty: it has not, or
+// returns nothing.
+std::string returned_value(const decode::FunctionCall& call);
 
 }  // namespace tracepkt::explain

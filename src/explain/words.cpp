@@ -124,6 +124,7 @@ std::string hop_words(const Hop& hop, const Hop* before) {
     case STAGE_icmp:
     case STAGE_tcp:
     case STAGE_driver:
+    case STAGE_function:
       return note_words(hop);
     case STAGE_in:
       if (hop.packet && hop.packet->is_ip()) {

@@ -147,10 +147,23 @@ void settle_arrivals(Journey& journey) {
   }
 }
 
+// "ip_rcv+0x0": a call is at the beginning.
+void name_functions(std::vector<FunctionStep>& functions, Names& names) {
+  std::ranges::stable_sort(functions, {}, &FunctionStep::time_ns);
+  for (FunctionStep& step : functions) {
+    step.name = names.symbol(step.call.address);
+    step.name.resize(std::min(step.name.size(), step.name.find('+')));
+    if (step.netns.inode != 0) {
+      step.netns_name = names.netns(step.netns);
+    }
+  }
+}
+
 }  // namespace
 
 void assemble(std::vector<Event>& events, const AssembleContext& context, Journey& journey) {
   put_in_order(events);
+  name_functions(journey.functions, context.names);
   journey.hops.clear();
   journey.hops.reserve(events.size() + 1);
   HopList list(journey.hops, context.names);

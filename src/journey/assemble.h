@@ -28,7 +28,7 @@ struct AssembleContext {
 };
 
 // Sets hops, packet and outcome of `journey` from its events, which come in any order and leave in
-// that of time.
+// that of time, as do its functions, which get their names.
 void assemble(std::vector<decode::Event>& events, const AssembleContext& context, Journey& journey);
 
 }  // namespace tracepkt::journey

@@ -6,6 +6,7 @@
 #include <iterator>
 #include <string_view>
 #include <utility>
+#include <variant>
 
 namespace tracepkt::journey {
 namespace {
@@ -78,6 +79,9 @@ std::uint64_t Builder::add(Event&& event) {
   if (ended_.contains(event.packet_id)) {
     return 0;
   }
+  if (event.stage == STAGE_function) {
+    return add_function(event);
+  }
   const bool known = by_packet_.contains(event.packet_id);
   // An end or a note alone, of a buffer too many or of a packet whose events were lost, tells
   // nothing; nor do chains that an unknown packet passed.
@@ -113,11 +117,70 @@ std::uint64_t Builder::add(Event&& event) {
   }
   if (last) {
     std::erase(open->packet_ids, packet_id);
-    if (open->packet_ids.empty()) {
-      end(open, Ending::kSeen);
-    }
+    end_if_over(open);
   }
   return id;
+}
+
+// A packet is freed deep inside of the functions that it was given to: what these return comes
+// after its end.
+void Builder::end_if_over(OpenList::iterator open) {
+  if (open->packet_ids.empty() && open->calls == 0) {
+    end(open, Ending::kSeen);
+  }
+}
+
+std::uint64_t Builder::add_function(const Event& event) {
+  const auto it = by_packet_.find(event.packet_id);
+  const auto* call = std::get_if<decode::FunctionCall>(&event.note);
+  if (it == by_packet_.end() || call == nullptr) {
+    return 0;
+  }
+  const auto open = it->second;
+  Journey& journey = open->journey;
+  const std::uint64_t id = journey.id;
+  open->last_ns = std::max(open->last_ns, event.time_ns);
+  open_.splice(open_.end(), open_, open);
+  if (call->returned) {
+    take_return(*open, event);
+    end_if_over(open);
+  } else if (journey.functions.size() < options_.max_functions &&
+             functions_ < options_.max_all_functions) {
+    journey.functions.push_back({.time_ns = event.time_ns,
+                                 .cpu = event.cpu,
+                                 .netns = event.netns,
+                                 .device = event.device,
+                                 .call = *call,
+                                 .netns_name = {},
+                                 .name = {}});
+    ++functions_;
+    open->calls += call->has_return() ? 1 : 0;
+  } else {
+    ++journey.more_functions;
+  }
+  return id;
+}
+
+// Of the calls of that function the newest that has not returned: on the same processor, if there
+// is one there, as two copies of a packet may be in it at once.
+void Builder::take_return(Open& open, const Event& event) {
+  const auto& returned = std::get<decode::FunctionCall>(event.note);
+  auto found = open.journey.functions.rend();
+  for (auto step = open.journey.functions.rbegin(); step != open.journey.functions.rend(); ++step) {
+    if (step->call.address != returned.address || step->call.returned) {
+      continue;
+    }
+    if (step->cpu == event.cpu) {
+      found = step;
+      break;
+    }
+    found = found == open.journey.functions.rend() ? step : found;
+  }
+  if (found != open.journey.functions.rend()) {
+    found->call.returned = true;
+    found->call.value = returned.value;
+    --open.calls;
+  }
 }
 
 // A route without any packet that takes it tells nothing.
@@ -274,6 +337,10 @@ void Builder::learn_request(OpenList::iterator open, const EchoKey& key, std::ui
 }
 
 void Builder::end(OpenList::iterator open, Ending ending) {
+  if (open->packet_ids.empty()) {
+    ending = Ending::kSeen;
+  }
+  functions_ -= open->journey.functions.size();
   forget_segment(open);
   for (const std::uint64_t id : open->all_ids) {
     by_packet_.erase(id);
@@ -300,6 +367,7 @@ void Builder::end(OpenList::iterator open, Ending ending) {
   open->packet_ids.clear();
   open->all_ids.clear();
   open->keys.clear();
+  open->calls = 0;
   open->last_ns = 0;
   spare_.splice(spare_.begin(), open_, open);
 }

@@ -29,6 +29,9 @@ struct BuilderOptions {
   // Journeys under way at the same time; beyond it the one silent for longest is ended, and counted
   // as given up, unless all that can be seen of it was seen: a socket took it.
   std::size_t max_open = 8192;
+  // Calls of kernel functions that are kept: of one packet, and of all that are under way.
+  std::size_t max_functions = 4096;
+  std::size_t max_all_functions = 1 << 18;
   // Requests that an answer may still be joined to; beyond it the oldest is forgotten.
   std::size_t max_exchanges = 32768;
 };
@@ -102,6 +105,7 @@ class Builder {
     std::vector<std::uint64_t> packet_ids;  // still alive in the kernel
     std::vector<std::uint64_t> all_ids;
     std::vector<EchoKey> keys;
+    std::size_t calls = 0;  // of functions that have not returned
     std::uint64_t last_ns = 0;
   };
   using OpenList = std::list<Open>;
@@ -110,6 +114,9 @@ class Builder {
 
   static SegmentKey segment_of(const decode::Event& event);
 
+  std::uint64_t add_function(const decode::Event& event);
+  static void take_return(Open& open, const decode::Event& event);
+  void end_if_over(OpenList::iterator open);
   void keep_early(const decode::Event& event);
   void take_early(OpenList::iterator open, std::uint64_t packet_id);
   OpenList::iterator open_for(const decode::Event& event);
@@ -144,6 +151,7 @@ class Builder {
   std::uint64_t next_id_ = 1;
   std::uint64_t next_exchange_ = 1;
   std::uint64_t given_up_ = 0;
+  std::size_t functions_ = 0;  // kept, of all that is under way
 };
 
 }  // namespace tracepkt::journey

@@ -1,5 +1,7 @@
 #include "journey/journey.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include <charconv>
@@ -62,6 +64,33 @@ std::string_view direction_name(Direction direction) {
       return "reply";
   }
   return "";
+}
+
+void for_each_hop(const Journey& journey, const std::function<void(const Hop&)>& take) {
+  auto step = journey.functions.begin();
+  const auto take_until = [&](std::uint64_t time_ns) {
+    for (; step != journey.functions.end() && step->time_ns < time_ns; ++step) {
+      take(Hop{.time_ns = std::max(step->time_ns, journey.begin_ns()),
+               .cpu = step->cpu,
+               .netns = {.inode = step->netns.inode, .name = step->netns_name},
+               .device = step->device,
+               .stage = STAGE_function,
+               .packet = {},
+               .drop = {},
+               .socket = {},
+               .route = {},
+               .chain = {},
+               .nat = {},
+               .note = step->call,
+               .function = step->name,
+               .reset_reason = {}});
+    }
+  };
+  for (const Hop& hop : journey.hops) {
+    take_until(hop.time_ns);
+    take(hop);
+  }
+  take_until(UINT64_MAX);
 }
 
 }  // namespace tracepkt::journey

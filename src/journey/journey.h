@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -80,6 +81,7 @@ struct Hop {
   std::optional<AddressChange> nat;
   std::optional<Tunnel> tunnel = {};
   decode::Note note = {};
+  std::string function;         // that the packet is given to: its name
   std::string reset_reason;     // of a reset that TCP sends: the kernel's name for it
   std::uint64_t queued_ns = 0;  // of a queue: how long it was in there
   std::uint64_t asked_by = 0;   // of a neighbour: the journey of the request; 0: not traced
@@ -109,6 +111,17 @@ enum class Direction : std::uint8_t { kOriginal, kRequest, kReply };
 
 std::string_view direction_name(Direction direction);
 
+// A kernel function that was given the packet (-vv). There may be thousands: see for_each_hop().
+struct FunctionStep {
+  std::uint64_t time_ns = 0;
+  std::uint32_t cpu = 0;
+  decode::NetnsId netns;
+  decode::Device device;
+  decode::FunctionCall call;
+  std::string netns_name;
+  std::string name;  // "ip_rcv"
+};
+
 struct Journey {
   std::uint64_t id = 0;        // 1, 2, 3, ... in order of first sight
   std::uint64_t exchange = 0;  // the same for a request and what answers it; 0: in none
@@ -117,6 +130,8 @@ struct Journey {
   std::uint64_t packet_id = 0;  // of that, in the kernel side's records
   std::vector<Hop> hops;
   std::uint64_t more_hops = 0;  // that were seen, but not kept: it circles
+  std::vector<FunctionStep> functions;  // in order
+  std::uint64_t more_functions = 0;     // that were called, but not kept
   Outcome outcome;
 
   std::uint64_t begin_ns() const { return hops.empty() ? 0 : hops.front().time_ns; }
@@ -124,6 +139,9 @@ struct Journey {
     return hops.empty() ? 0 : hops.back().time_ns - hops.front().time_ns;
   }
 };
+
+// The hops in order, and between them, each as a hop of its own, the functions.
+void for_each_hop(const Journey& journey, const std::function<void(const Hop&)>& take);
 
 // Where a socket may be, and what it may be connected to: of a packet that comes to it, dst and
 // src.

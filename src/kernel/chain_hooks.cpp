@@ -34,19 +34,6 @@ constexpr KernelVersion kTypesOfModules = {.major = 5, .minor = 11};
 
 bool exists(const std::string& path) { return access(path.c_str(), F_OK) == 0; }
 
-// A kernel that refuses all such programs (lockdown, a security module) does so before it looks at
-// what they are for: this one is for nothing.
-bool refuses_fentry() {
-  const bpf_insn program[] = {
-      {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .src_reg = 0, .off = 0, .imm = 0},
-      {.code = BPF_JMP | BPF_EXIT, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0}};
-  LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = BPF_TRACE_FENTRY,
-              .attach_btf_id = 1);
-  const Fd loaded(bpf_prog_load(BPF_PROG_TYPE_TRACING, "try_fentry", "GPL", program,
-                                std::size(program), &options));
-  return !loaded.valid() && errno == EPERM;
-}
-
 // The kernel's own sign that it takes kprobes (4.17); where modules of iptables are, one of these
 // tells of their rules.
 constexpr const char* kKprobes = "/sys/bus/event_source/devices/kprobe/type";
@@ -59,6 +46,19 @@ const char* no_legacy_rules() {
 #else
   return "where a function's arguments are is known of x86-64 alone";
 #endif
+}
+
+// A kernel that refuses all such programs (lockdown, a security module) does so before it looks at
+// what they are for: this one is for nothing.
+bool refuses_fentry() {
+  const bpf_insn program[] = {
+      {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .src_reg = 0, .off = 0, .imm = 0},
+      {.code = BPF_JMP | BPF_EXIT, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0}};
+  LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = BPF_TRACE_FENTRY,
+              .attach_btf_id = 1);
+  const Fd loaded(bpf_prog_load(BPF_PROG_TYPE_TRACING, "try_fentry", "GPL", program,
+                                std::size(program), &options));
+  return !loaded.valid() && errno == EPERM;
 }
 
 }  // namespace

@@ -21,6 +21,7 @@
 #include "filter/patch.h"
 #include "filter/protocols.h"
 #include "kernel/chain_hooks.h"
+#include "kernel/function_tracer.h"
 #include "kernel/kernel_btf.h"
 #include "kernel/libbpf_log.h"
 #include "kernel/rights.h"
@@ -104,6 +105,9 @@ bool is_wanted(const Target& target, std::string_view program, const TraceReques
   if (is_icmp_function(target.function)) {
     return chains.takes_fentry;
   }
+  if (target.function.ends_with("_local_out")) {
+    return request.functions && chains.takes_fentry;
+  }
   if (!target.is_tracepoint()) {
     const bool tells_rules =
         target.function == "__nft_trace_packet" || target.function == "nf_log_trace";
@@ -163,6 +167,7 @@ struct Tracer::State {
   Object object;
   std::vector<Link> links;
   std::vector<Probe> probes;
+  std::optional<FunctionTracer> functions;
   std::uint64_t busy = 0;                 // counted when the programs are taken down
   std::int64_t* tracked_count = nullptr;  // shared with the programs; a page of its own
 
@@ -173,6 +178,7 @@ struct Tracer::State {
   Status load(std::span<const std::byte> bytes, const TraceRequest& request,
               const ChainHooks& chains, const KernelBtf* kernel_btf);
   void attach();
+  Status start_functions(const std::string& glob);
   void map_tracked_count();
   std::uint64_t count_busy() const;
 };
@@ -265,7 +271,25 @@ Result<Tracer> Tracer::start(const TraceRequest& request) {
                 .unavailable = true});
     }
   }
+  if (request.functions) {
+    if (Status started = state->start_functions(*request.functions); !started) {
+      return std::unexpected(started.error());
+    }
+  }
   return Tracer(std::move(state));
+}
+
+Status Tracer::State::start_functions(const std::string& glob) {
+  auto started = FunctionTracer::start(object.get(), glob);
+  if (!started) {
+    return std::unexpected(started.error());
+  }
+  functions = *std::move(started);
+  probes.push_back({.name = fmt::format("{}: {} functions{}", functions->kind(), functions->count(),
+                                        functions->is_choice() ? ", a choice" : ""),
+                    .attached = true,
+                    .why = {}});
+  return {};
 }
 
 // With `kernel_btf`, without the tracepoints that it does not know.
@@ -360,6 +384,9 @@ std::uint64_t Tracer::State::count_busy() const {
 }
 
 void Tracer::stop() {
+  if (state_->functions) {
+    state_->functions->stop();
+  }
   state_->links.clear();
   state_->busy = state_->count_busy();
 }
@@ -392,6 +419,12 @@ std::vector<Loss> Tracer::losses() const {
                     .says = "events that came while the same program ran on that CPU, which the "
                             "kernel does not run twice at once",
                     .count = state_->links.empty() ? state_->busy : state_->count_busy()});
+  if (state_->functions) {
+    losses.push_back({.name = "functions_busy",
+                      .says = "calls of kernel functions that came while another was told of on "
+                              "that CPU",
+                      .count = state_->functions->missed()});
+  }
   return losses;
 }
 
@@ -483,6 +516,21 @@ std::vector<HookName> hook_names() {
        .name = "ebt_do_table",
        .stage = STAGE_netfilter,
        .says = "a table of legacy ebtables passed, with its verdict"},
+      {.kind = "fentry",
+       .name = "__ip_local_out",
+       .stage = STAGE_out,
+       .says = "a packet that is made here begins its way (IPv4; -vv)",
+       .of_kernel = true},
+      {.kind = "fentry",
+       .name = "__ip6_local_out",
+       .stage = STAGE_out,
+       .says = "a packet that is made here begins its way (IPv6; -vv)",
+       .of_kernel = true},
+      {.kind = "kprobe",
+       .name = "functions",
+       .stage = STAGE_function,
+       .says = "every kernel function that takes a packet, with what it returns; or a choice of "
+               "them, where each is a kprobe of its own (-vv, --functions)"},
       {.name = "sys_exit", .says = "a socket made, or bound to a port (trace -- COMMAND)"},
       {.name = "sched_process_fork", .says = "a process begun (trace -- COMMAND)"},
       {.name = "sched_process_exit", .says = "a process ended (trace -- COMMAND)"},

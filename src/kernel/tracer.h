@@ -32,6 +32,8 @@ struct TraceRequest {
   bool sockets = false;
   // How long a packet was in the queue of an interface, and that its driver refused it, too.
   bool queues = false;
+  // The kernel functions that a packet is given to, too: those whose name this matches; empty: all.
+  std::optional<std::string> functions;
   // Drops, and nothing else of any packet.
   bool drops_only = false;
   // Only packets of the command that is marked with it (see mark_as_command()); 0: of everybody.
@@ -56,7 +58,8 @@ struct Loss {
 class Tracer {
  public:
   // Programs run from the return on. Fails where none of this can be had, saying what is missing;
-  // a tracepoint that this kernel lacks only shows in probes().
+  // a tracepoint that this kernel lacks only shows in probes(). Functions are asked for by name:
+  // without them it fails.
   static Result<Tracer> start(const TraceRequest& request);
 
   Tracer(Tracer&&) noexcept;

@@ -11,6 +11,7 @@
 #include "explain/notes.h"
 #include "explain/route.h"
 #include "sinks/json_parts.h"
+#include "wire/function.h"
 
 namespace tracepkt::sinks {
 namespace {
@@ -110,6 +111,27 @@ void write_endpoints(JsonWriter& json, const decode::Packet& packet) {
   json.end_object();
 }
 
+void write_function(JsonWriter& json, const journey::Hop& hop, const decode::FunctionCall& call) {
+  json.field("function", explain::function_name(hop));
+  if (!call.returned) {
+    return;
+  }
+  json.key("returned");
+  switch (call.returns) {
+    case RETURNS_SIGNED:
+      json.value(static_cast<std::int64_t>(call.value));
+      break;
+    case RETURNS_BOOL:
+      json.value(call.value != 0);
+      break;
+    case RETURNS_POINTER:  // more digits than a reader in JavaScript keeps of a number
+      json.value(explain::returned_value(call));
+      break;
+    default:
+      json.value(call.value);
+  }
+}
+
 void write_note(JsonWriter& json, const journey::Hop& hop) {
   if (const auto* icmp = std::get_if<decode::IcmpError>(&hop.note)) {
     json.key("icmp").begin_object().field("type", icmp->type).field("code", icmp->code);
@@ -145,6 +167,8 @@ void write_note(JsonWriter& json, const journey::Hop& hop) {
     json.field("queued_ns", hop.queued_ns);
   } else if (const auto* refusal = std::get_if<decode::Refusal>(&hop.note)) {
     json.field("code", refusal->code).field("busy", explain::refused_as_busy(*refusal));
+  } else if (const auto* call = std::get_if<decode::FunctionCall>(&hop.note)) {
+    write_function(json, hop, *call);
   }
 }
 
@@ -264,12 +288,13 @@ void JsonSink::journey(const journey::Journey& journey) {
   json.field("duration_ns", journey.duration_ns());
   write_packet(json.key("packet"), journey.packet);
   json.key("hops").begin_array();
-  for (const journey::Hop& hop : journey.hops) {
-    write_hop(json, journey, hop);
-  }
+  for_each_hop(journey, [&](const journey::Hop& hop) { write_hop(json, journey, hop); });
   json.end_array();
   if (journey.more_hops != 0) {
     json.field("more_hops", journey.more_hops);
+  }
+  if (journey.more_functions != 0) {
+    json.field("more_functions", journey.more_functions);
   }
   json.key("outcome").begin_object();
   write_outcome_fields(json, journey);

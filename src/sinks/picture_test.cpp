@@ -156,7 +156,7 @@ TEST(PictureSink, DrawsOneAndSaysOfOthers) {
   std::string errors;
   const std::string out = testing::written([&](Output& output) {
     errors = testing::written([&](Output& err) {
-      const auto sink = make_sink(Format::kDot, output, err, {}, false);
+      const auto sink = make_sink(Format::kDot, output, err, {}, Detail::kNews);
       sink->journey(testing::reply());
       sink->journey(testing::hostile());
       sink->journey(testing::request());
@@ -176,7 +176,8 @@ TEST(PictureSink, LeavesOutWhatLetItThrough) {
   journey.hops.insert(journey.hops.begin() + 2, testing::chain(3500, "host", NF_ACCEPT));
   const auto drawn = [&journey](bool every_stage) {
     return testing::written([&](Output& out) {
-      const auto sink = make_sink(Format::kMermaid, out, out, {}, every_stage);
+      const auto sink = make_sink(Format::kMermaid, out, out, {},
+                                  every_stage ? Detail::kEveryStage : Detail::kNews);
       sink->journey(journey);
       sink->summary({});
     });

@@ -143,7 +143,8 @@ void ReportBlock::add(const Journey& journey) {
   rest.begin_array().value(packet).value(outcomes_.number(outcome_json(journey)));
   rest.value(journey.more_hops).begin_array();
   const Hop* before = nullptr;
-  for (const Hop& hop : journey.hops) {
+  std::size_t told = 0;
+  for_each_hop(journey, [&](const Hop& hop) {
     rest.value(hops_.number(hop_json(journey, hop, before)));
     if (hop.packet) {
       rest.value(packets_.number(packet_json(*hop.packet)));
@@ -151,8 +152,9 @@ void ReportBlock::add(const Journey& journey) {
       rest.value(-1);
     }
     rest.value(hop.time_ns - journey.begin_ns());
-    before = &hop;
-  }
+    // A function's hop does not last.
+    before = hop.stage == STAGE_function ? before : &journey.hops[told++];
+  });
   details_ += (count_ == 0 ? "" : ",\n") + rest.end_array().end_array().text();
   ++count_;
 }

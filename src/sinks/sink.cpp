@@ -64,7 +64,7 @@ std::optional<explain::AdviceWords> silence_words(const PingExchange& exchange) 
 }
 
 std::unique_ptr<Sink> make_sink(Format format, Output& out, Output& err, const Clock& clock,
-                                bool every_stage) {
+                                Detail detail) {
   switch (format) {
     case Format::kClassic:
       return std::make_unique<ClassicSink>(out, err);
@@ -75,11 +75,11 @@ std::unique_ptr<Sink> make_sink(Format format, Output& out, Output& err, const C
     case Format::kSvg:
     case Format::kMermaid:
     case Format::kDot:
-      return std::make_unique<PictureSink>(format, out, err, every_stage);
+      return std::make_unique<PictureSink>(format, out, err, detail != Detail::kNews);
     case Format::kTable:
       break;
   }
-  return std::make_unique<TableSink>(out, every_stage);
+  return std::make_unique<TableSink>(out, detail);
 }
 
 std::unique_ptr<Sink> make_summary_sink(Output& err) { return std::make_unique<SummarySink>(err); }

@@ -117,12 +117,18 @@ class Sink {
 // The last three are pictures, of one journey and what answered it.
 enum class Format : std::uint8_t { kTable, kClassic, kJson, kPerfetto, kSvg, kMermaid, kDot };
 
+// How much a table shows; what programs read has it all.
+enum class Detail : std::uint8_t {
+  kNews,
+  kEveryStage,  // -v: also what only says that all went on
+  kFunctions,   // -vv: and every kernel function
+};
+
 constexpr bool is_picture(Format format) { return format >= Format::kSvg; }
 
 // `out` takes data, `err` the rest; both must outlive the sink.
-// `every_stage` (-v): also those that only say that all went on.
 std::unique_ptr<Sink> make_sink(Format format, Output& out, Output& err, const Clock& clock,
-                                bool every_stage);
+                                Detail detail);
 
 // Shows the summary alone, on `err`, in words.
 std::unique_ptr<Sink> make_summary_sink(Output& err);

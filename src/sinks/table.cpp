@@ -44,16 +44,22 @@ bool ended_well(const Journey& journey) {
 
 }  // namespace
 
-bool TableSink::is_shown(const Hop& hop) const { return every_stage_ || is_news(hop); }
+bool TableSink::is_shown(const Hop& hop) const {
+  if (hop.stage == STAGE_function) {
+    return detail_ == Detail::kFunctions;
+  }
+  return detail_ != Detail::kNews || is_news(hop);
+}
 
 TableSink::Columns TableSink::columns_for(std::span<const Journey> journeys) const {
   Columns columns{.netns = 12, .device = 12};
-  const auto shown = [this](const Hop& hop) { return is_shown(hop); };
   for (const Journey& journey : journeys) {
-    for (const Hop& hop : journey.hops | std::views::filter(shown)) {
-      columns.netns = std::max(columns.netns, display_width(printable(hop.netns.label())));
-      columns.device = std::max(columns.device, display_width(device_text(hop.device)));
-    }
+    for_each_hop(journey, [&](const Hop& hop) {
+      if (is_shown(hop)) {
+        columns.netns = std::max(columns.netns, display_width(printable(hop.netns.label())));
+        columns.device = std::max(columns.device, display_width(device_text(hop.device)));
+      }
+    });
   }
   columns.device = std::min(columns.device, kLongestDevice);
   const std::size_t others = columns.device + kStageWidth + kTimeWidth + 4 * kBetweenColumns;
@@ -99,9 +105,11 @@ void TableSink::column_names(const Columns& columns) {
 
 void TableSink::rows(const Journey& journey, const Columns& columns, std::uint64_t since_ns) {
   const Hop* before = nullptr;
-  for (const Hop& hop : journey.hops) {
+  std::size_t told = 0;
+  for_each_hop(journey, [&](const Hop& hop) {
+    const Hop* const lasting = hop.stage == STAGE_function ? before : &journey.hops[told++];
     if (!is_shown(hop)) {
-      continue;
+      return;
     }
     const std::string netns = shortened(printable(hop.netns.label()), columns.netns);
     const std::string device = shortened(device_text(hop.device), columns.device);
@@ -123,7 +131,12 @@ void TableSink::rows(const Journey& journey, const Columns& columns, std::uint64
       paragraph(words, style, 6);
     }
     since_ns = hop.time_ns;
-    before = &hop;
+    before = lasting;
+  });
+  if (journey.more_functions != 0 && detail_ == Detail::kFunctions) {
+    paragraph(fmt::format("{} more calls of kernel functions were not kept.",
+                          journey.more_functions),
+              &Output::plain);
   }
 }
 

@@ -8,8 +8,7 @@ namespace tracepkt::sinks {
 
 class TableSink : public Sink {
  public:
-  // `every_stage`: also those that only say that all went on.
-  TableSink(Output& out, bool every_stage) : out_(out), every_stage_(every_stage) {}
+  TableSink(Output& out, Detail detail) : out_(out), detail_(detail) {}
   void journey(const journey::Journey& journey) override;
   void exchange(const PingExchange& exchange) override;
   void summary(const Summary& summary) override;
@@ -33,7 +32,7 @@ class TableSink : public Sink {
   Columns columns_for(std::span<const journey::Journey> journeys) const;
 
   Output& out_;
-  bool every_stage_;
+  Detail detail_;
 };
 
 }  // namespace tracepkt::sinks

@@ -43,6 +43,9 @@ enum hook_id {
   HOOK_neigh_event_send_done = 54,
   HOOK_qdisc_dequeue = 55,
   HOOK_net_dev_xmit = 56,
+  HOOK_ip_local_out = 80,
+  HOOK_ip6_local_out = 81,
+  HOOK_function = 82,
 };
 
 enum stage_id {
@@ -91,6 +94,7 @@ enum section_id {
   SECTION_neigh = 18,
   SECTION_qdisc = 19,
   SECTION_refusal = 20,
+  SECTION_function = 32,
 };
 
 struct section_header {
@@ -231,6 +235,17 @@ struct qdisc_section {
 struct refusal_section {
   struct section_header section;
   __s32 code; /* enum netdev_tx */
+};
+
+/* A kernel function that is given the packet: called, and where it returns something, once more. */
+struct function_section {
+  struct section_header section;
+  __u8 returns;  /* enum function_returns */
+  __u8 size;     /* bytes of `value` */
+  __u8 returned; /* this is its return */
+  __u8 argument; /* the skb: 1 is the first one */
+  __u64 address;
+  __u64 value; /* returned: its lowest bytes are what the function returned */
 };
 
 /* How first sight is decided. */

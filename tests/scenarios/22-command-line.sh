@@ -27,8 +27,9 @@ expect_line 'not that HOST is missing' '^tracepkt: unknown option --bogus$' "$er
 expect_usage_error ping -w '' -c1 127.0.0.1
 expect_usage_error trace -w it -o it --duration 0.1
 expect_line 'that one would destroy the other' 'the same file' "$err"
-expect_usage_error ping -vv -c1 127.0.0.1
-expect_line '-vv is for later' '^tracepkt: -.* is not there yet' "$err"
+expect_usage_error drops -vv
+expect_line 'which has no functions to show' '^tracepkt: -vv shows kernel functions .* drops follows none' "$err"
+expect_usage_error ping --functions '' -c1 127.0.0.1
 expect_usage_error ping
 expect_usage_error ping 127.0.0.1 127.0.0.2
 expect_usage_error ping -c 0 127.0.0.1

@@ -176,11 +176,11 @@ record_too() { # args...: sets tp_args
 		doctor | probes | help | mtr | report | demo) return 0 ;;
 	esac
 	for word; do
-		case $previous in --format | --color) options+=("$word") ;; esac
+		case $previous in --format | --color | --functions) options+=("$word") ;; esac
 		case $word in
 			-w | -r | -w?* | -r?* | -h | --help | --version | --rotate* | --files* | --snaplen*) return 0 ;;
 			-- | -o | --output | --output=*) return 0 ;; # a command, with an output of its own
-			--format | --color | --format=* | --color=* | -n | -v | --rules) options+=("$word") ;;
+			--format | --color | --format=* | --color=* | --functions | -n | -v | -vv | --rules) options+=("$word") ;;
 		esac
 		previous=$word
 	done

@@ -70,5 +70,8 @@ function readDetails(journey) {
     });
     before = offset;
   }
-  return {...journey, packet: block.packets[packet], outcome: block.outcomes[outcome], moreHops, hops};
+  // The kernel's functions (-vv) are in the table of hops; no picture has room for them.
+  const stations = hops.filter((hop) => hop.stage !== 'function');
+  return {...journey, packet: block.packets[packet], outcome: block.outcomes[outcome], moreHops,
+    hops: stations, everyHop: hops};
 }

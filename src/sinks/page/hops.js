@@ -26,7 +26,7 @@ function hopsTable(journeys) {
         make('th', {colspan: 7, scope: 'rowgroup'},
           `${journey.direction === 'reply' ? '↑ back' : '↓ there'} · #${journey.id} ${journey.title}`)));
     }
-    for (const hop of journey.hops) {
+    for (const hop of journey.everyHop) {
       ++number;
       hop.row = 'hop-' + number;
       body.append(hopRow(hop, number, journey.begin - first, whole));
