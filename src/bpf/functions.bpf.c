@@ -27,19 +27,30 @@ struct {
 	__type(value, struct traced_function);
 } functions SEC(".maps");
 
+/*
+ * All are loaded, and kept apart, before it is asked which is meant: an address in the context that
+ * depends on something is refused.
+ */
 static __always_inline __u64 argument_of(struct pt_regs *ctx, __u8 number)
 {
+	__u64 first = ctx->di;
+	__u64 second = ctx->si;
+	__u64 third = ctx->dx;
+	__u64 fourth = ctx->cx;
+	__u64 fifth = ctx->r8;
+
+	asm volatile("" : "+r"(first), "+r"(second), "+r"(third), "+r"(fourth), "+r"(fifth));
 	switch (number) {
 	case 1:
-		return ctx->di;
+		return first;
 	case 2:
-		return ctx->si;
+		return second;
 	case 3:
-		return ctx->dx;
+		return third;
 	case 4:
-		return ctx->cx;
+		return fourth;
 	default:
-		return ctx->r8;
+		return fifth;
 	}
 }
 

@@ -122,7 +122,9 @@ Status FunctionTracer::State::load(bpf_object* followed, const KernelBtf& kernel
     }
   }
   if (const int error = bpf_object__load(object.get()); error != 0) {
-    return std::unexpected(unavailable(refusal(-error)));
+    return error == -EPERM ? Status(std::unexpected(unavailable(refusal(-error))))
+                           : errno_failure(-error, "the kernel refuses the programs at functions",
+                                           log.last_warning());
   }
   return {};
 }
@@ -252,41 +254,39 @@ Result<FunctionTracer> FunctionTracer::start(bpf_object* followed, const std::st
   if (Status loaded = state->load(followed, *kernel_btf); !loaded) {
     return std::unexpected(loaded.error());
   }
-  auto functions = find_skb_functions(glob.empty() ? "*" : glob);
-  if (!functions) {
-    return std::unexpected(functions.error());
-  }
+  std::vector<SkbFunction> functions =
+      find_skb_functions(*kernel_btf, glob.empty() ? "*" : glob);
   state->is_choice = *way == Way::kSingly && glob.empty();
   if (state->is_choice) {
-    std::erase_if(*functions, [](const SkbFunction& one) { return !is_chosen(one.name); });
+    std::erase_if(functions, [](const SkbFunction& one) { return !is_chosen(one.name); });
   }
-  find_addresses(read_kallsyms(), *functions);
-  std::erase_if(*functions, [](const SkbFunction& one) { return one.addresses.empty(); });
+  find_addresses(read_kallsyms(), functions);
+  std::erase_if(functions, [](const SkbFunction& one) { return one.addresses.empty(); });
   if (*way != Way::kSingly) {
     const auto available = read_available_functions();
     if (!available) {
       return std::unexpected(
           unavailable(available.error().what + " (it takes root: CAP_SYS_ADMIN)"));
     }
-    keep_attachable(*available, *functions);
+    keep_attachable(*available, functions);
   }
-  if (functions->empty()) {
+  if (functions.empty()) {
     return failure(fmt::format("--functions {}: no kernel function that takes a packet has such a "
                                "name and can be attached to",
                                printable(glob)),
                    "such as: --functions 'ip_*'; the names are those that -vv shows");
   }
-  if (*way == Way::kSingly && functions->size() > kMostSingly) {
+  if (*way == Way::kSingly && functions.size() > kMostSingly) {
     return failure(fmt::format("--functions {}: {} functions, and this kernel, which has no "
                                "multi-kprobes, is attached to {} at most",
-                               printable(glob), functions->size(), kMostSingly),
+                               printable(glob), functions.size(), kMostSingly),
                    "a narrower one; or -vv alone, for a choice of them");
   }
-  if (Status told = state->tell_functions(*functions); !told) {
+  if (Status told = state->tell_functions(functions); !told) {
     return std::unexpected(told.error());
   }
-  if (Status attached = *way == Way::kSingly ? state->attach_singly(*functions)
-                                             : state->attach_multi(*functions);
+  if (Status attached = *way == Way::kSingly ? state->attach_singly(functions)
+                                             : state->attach_multi(functions);
       !attached) {
     return std::unexpected(attached.error());
   }

@@ -192,14 +192,10 @@ std::vector<SkbFunction> skb_functions_in(const btf* types, std::uint32_t first_
   return functions;
 }
 
-Result<std::vector<SkbFunction>> find_skb_functions(const std::string& glob) {
+std::vector<SkbFunction> find_skb_functions(const KernelBtf& kernel_btf, const std::string& glob) {
   const LibbpfLog quiet;
-  const auto kernel_btf = KernelBtf::load();
-  if (!kernel_btf) {
-    return std::unexpected(kernel_btf.error());
-  }
-  std::vector<SkbFunction> functions = skb_functions_in(kernel_btf->get(), 1, "", glob);
-  const std::uint32_t own = btf__type_cnt(kernel_btf->get());
+  std::vector<SkbFunction> functions = skb_functions_in(kernel_btf.get(), 1, "", glob);
+  const std::uint32_t own = btf__type_cnt(kernel_btf.get());
   std::error_code error;
   for (const auto& file : std::filesystem::directory_iterator("/sys/kernel/btf", error)) {
     const std::string module = file.path().filename();
@@ -207,7 +203,7 @@ Result<std::vector<SkbFunction>> find_skb_functions(const std::string& glob) {
       continue;
     }
     const std::unique_ptr<btf, void (*)(btf*)> types(
-        btf__parse_split(file.path().c_str(), const_cast<btf*>(kernel_btf->get())), btf__free);
+        btf__parse_split(file.path().c_str(), const_cast<btf*>(kernel_btf.get())), btf__free);
     if (types) {
       std::ranges::move(skb_functions_in(types.get(), own, module, glob),
                         std::back_inserter(functions));

@@ -16,6 +16,8 @@ struct btf;
 
 namespace tracepkt::kernel {
 
+class KernelBtf;
+
 struct SkbFunction {
   std::string name;
   std::string module;  // empty: of the kernel itself
@@ -29,7 +31,7 @@ std::vector<SkbFunction> skb_functions_in(const btf* types, std::uint32_t first_
                                           const std::string& module, const std::string& glob);
 
 // The same of this kernel and its modules.
-Result<std::vector<SkbFunction>> find_skb_functions(const std::string& glob);
+std::vector<SkbFunction> find_skb_functions(const KernelBtf& kernel_btf, const std::string& glob);
 
 // Fills in addresses from lines as /proc/kallsyms has them. A name may have several.
 void find_addresses(std::string_view kallsyms, std::vector<SkbFunction>& functions);
