@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0 */
-/* The header of a record of a packet that is followed already, through pointers of which nothing may be concluded. */
+/* The header of a record of a packet that is followed already, through pointers of which nothing
+ * may be concluded. */
 #pragma once
 
 #include "bpf/kernel_types.bpf.h"

@@ -90,8 +90,8 @@ static __always_inline bool find_packet(struct sk_buff *skb, enum view_kind kind
 			return false;
 		start = (__u64)skb->head + skb->network_header;
 		/*
-		 * The tag is in the link layer header: what follows it, only its bytes can tell; and
-		 * so it is before the IP layer has said what it made.
+		 * The tag is in the link layer header: what follows it, only its bytes can tell;
+		 * and so it is before the IP layer has said what it made.
 		 */
 		if (!protocol || is_vlan(protocol)) {
 			__u8 version = 0;

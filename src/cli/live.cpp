@@ -245,8 +245,7 @@ struct Live::State {
         err(STDERR_FILENO, sinks::ColorMode::kNever),
         clock(session_clock),
         shows_journeys(options.write_file != "-"),
-        sink(shows_journeys ? sinks::make_sink(options.format, out, err, clock,
-                                               options.detail())
+        sink(shows_journeys ? sinks::make_sink(options.format, out, err, clock, options.detail())
                             : sinks::make_summary_sink(err)),
         tracer(std::move(live_tracer)),
         live_names(std::move(machine_names)),

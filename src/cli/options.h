@@ -18,22 +18,22 @@ namespace tracepkt::cli {
 struct CommonOptions {
   sinks::Format format = sinks::Format::kTable;
   sinks::ColorMode color = sinks::ColorMode::kAuto;
-  bool numeric = false;                 // -n
-  int verbosity = 0;                    // -v, -vv
+  bool numeric = false;                  // -n
+  int verbosity = 0;                     // -v, -vv
   std::optional<std::string> functions;  // --functions
-  bool rules = false;                   // --rules
-  std::optional<std::uint64_t> count;   // --count
-  std::optional<double> duration_s;     // --duration
-  std::size_t buffer_bytes = 8u << 20;  // --buffer
-  std::string write_file;               // -w; "-": the standard output
-  std::string output_file;              // -o; empty: the standard output
-  std::uint64_t rotate_bytes = 0;       // --rotate; 0: never
-  std::uint64_t files = 0;              // --files; 0: all
-  std::size_t snaplen = WINDOW_BYTES;   // --snaplen
+  bool rules = false;                    // --rules
+  std::optional<std::uint64_t> count;    // --count
+  std::optional<double> duration_s;      // --duration
+  std::size_t buffer_bytes = 8u << 20;   // --buffer
+  std::string write_file;                // -w; "-": the standard output
+  std::string output_file;               // -o; empty: the standard output
+  std::uint64_t rotate_bytes = 0;        // --rotate; 0: never
+  std::uint64_t files = 0;               // --files; 0: all
+  std::size_t snaplen = WINDOW_BYTES;    // --snaplen
 
   // What of each journey is shown.
   sinks::Detail detail() const {
-    return verbosity > 1           ? sinks::Detail::kFunctions
+    return verbosity > 1            ? sinks::Detail::kFunctions
            : verbosity > 0 || rules ? sinks::Detail::kEveryStage
                                     : sinks::Detail::kNews;
   }

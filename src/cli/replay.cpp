@@ -224,8 +224,7 @@ std::unique_ptr<sinks::Sink> Replay::make_sink(const sinks::Clock& clock) {
         sinks::ReportInfo{.file = path == "-" ? "standard input" : path.substr(path.rfind('/') + 1),
                           .selection = selection_words(options_)});
   }
-  return sinks::make_sink(options_.common.format, out_, err_, clock,
-                          options_.common.detail());
+  return sinks::make_sink(options_.common.format, out_, err_, clock, options_.common.detail());
 }
 
 void Replay::take_record(std::span<const std::byte> record) {

@@ -33,8 +33,7 @@ decode::Event called(const Call& call) {
 
 decode::Event returned(const Call& call, std::uint64_t value) {
   return function_event(
-      call,
-      {.address = call.address, .returns = call.returns, .returned = true, .value = value});
+      call, {.address = call.address, .returns = call.returns, .returned = true, .value = value});
 }
 
 decode::Event packet_at(std::uint64_t time_ns, stage_id stage, bool last = false) {

@@ -129,7 +129,7 @@ struct Journey {
   decode::Packet packet;        // as first seen
   std::uint64_t packet_id = 0;  // of that, in the kernel side's records
   std::vector<Hop> hops;
-  std::uint64_t more_hops = 0;  // that were seen, but not kept: it circles
+  std::uint64_t more_hops = 0;          // that were seen, but not kept: it circles
   std::vector<FunctionStep> functions;  // in order
   std::uint64_t more_functions = 0;     // that were called, but not kept
   Outcome outcome;

@@ -49,8 +49,9 @@ constexpr std::array<const char*, 4> kShared = {"events", "losses", "tracked_pac
 
 Error unavailable(const std::string& why) {
   return {.what = "-vv and --functions cannot be had here: " + why,
-          .hint = "without them the same packets are followed, hook by hook; tracepkt doctor shows "
-                  "what can be had",
+          .hint =
+              "without them the same packets are followed, hook by hook; tracepkt doctor shows "
+              "what can be had",
           .unavailable = true};
 }
 
@@ -145,8 +146,8 @@ Status FunctionTracer::State::tell_functions(const std::vector<SkbFunction>& fun
 Status FunctionTracer::State::link_multi(const char* program, bool is_return,
                                          std::vector<std::uint64_t>& addresses) {
   bpf_attr attr = {};
-  attr.link_create.prog_fd = static_cast<__u32>(
-      bpf_program__fd(bpf_object__find_program_by_name(object.get(), program)));
+  attr.link_create.prog_fd =
+      static_cast<__u32>(bpf_program__fd(bpf_object__find_program_by_name(object.get(), program)));
   attr.link_create.attach_type =
       static_cast<__u32>(way == Way::kSession ? kKprobeSession : BPF_TRACE_KPROBE_MULTI);
   attr.link_create.kprobe_multi.flags = is_return ? BPF_F_KPROBE_MULTI_RETURN : 0;
@@ -254,8 +255,7 @@ Result<FunctionTracer> FunctionTracer::start(bpf_object* followed, const std::st
   if (Status loaded = state->load(followed, *kernel_btf); !loaded) {
     return std::unexpected(loaded.error());
   }
-  std::vector<SkbFunction> functions =
-      find_skb_functions(*kernel_btf, glob.empty() ? "*" : glob);
+  std::vector<SkbFunction> functions = find_skb_functions(*kernel_btf, glob.empty() ? "*" : glob);
   state->is_choice = *way == Way::kSingly && glob.empty();
   if (state->is_choice) {
     std::erase_if(functions, [](const SkbFunction& one) { return !is_chosen(one.name); });
@@ -285,8 +285,8 @@ Result<FunctionTracer> FunctionTracer::start(bpf_object* followed, const std::st
   if (Status told = state->tell_functions(functions); !told) {
     return std::unexpected(told.error());
   }
-  if (Status attached = *way == Way::kSingly ? state->attach_singly(functions)
-                                             : state->attach_multi(functions);
+  if (Status attached =
+          *way == Way::kSingly ? state->attach_singly(functions) : state->attach_multi(functions);
       !attached) {
     return std::unexpected(attached.error());
   }

@@ -27,13 +27,13 @@ namespace {
 constexpr int kArguments = 5;
 
 // What stands at a tracepoint is given the packet in order to tell of it.
-constexpr std::array<std::string_view, 6> kTracing = {
-    "__traceiter_", "__bpf_trace_",    "trace_event_raw_event_",
-    "perf_trace_",  "trace_raw_output_", "__probestub_"};
+constexpr std::array<std::string_view, 6> kTracing = {"__traceiter_",           "__bpf_trace_",
+                                                      "trace_event_raw_event_", "perf_trace_",
+                                                      "trace_raw_output_",      "__probestub_"};
 
 bool is_tracing(std::string_view name) {
-  return std::ranges::any_of(
-      kTracing, [&](std::string_view prefix) { return name.starts_with(prefix); });
+  return std::ranges::any_of(kTracing,
+                             [&](std::string_view prefix) { return name.starts_with(prefix); });
 }
 
 // Without const, typedefs and the like.
@@ -109,8 +109,7 @@ Result<std::string> read_whole(int fd, const std::string& name) {
 // tracefs, mounted where nobody sees it but who has the descriptor; it goes with that.
 Fd own_tracefs() {
   const Fd context(fsopen("tracefs", FSOPEN_CLOEXEC));
-  if (!context.valid() ||
-      fsconfig(context.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) != 0) {
+  if (!context.valid() || fsconfig(context.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) != 0) {
     return Fd();
   }
   return Fd(fsmount(context.get(), FSMOUNT_CLOEXEC, 0));

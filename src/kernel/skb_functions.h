@@ -47,7 +47,8 @@ std::string read_kallsyms();
 // where anybody could see it.
 Result<std::string> read_available_functions();
 
-// "ip_rcv", of the way of a packet through the kernel, for where each costs time: see functions.def.
+// "ip_rcv", of the way of a packet through the kernel, for where each costs time: see
+// functions.def.
 bool is_chosen(std::string_view name);
 
 }  // namespace tracepkt::kernel

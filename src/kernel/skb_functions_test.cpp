@@ -17,7 +17,8 @@ struct SkbFunctionsTest : ::testing::Test {
     const int sock_struct = btf__add_struct(types.get(), "sock", 8);
     pair = btf__add_struct(types.get(), "pair", 16);
     skb = btf__add_ptr(types.get(), skb_struct);
-    const_skb = btf__add_const(types.get(), btf__add_ptr(types.get(), btf__add_const(types.get(), skb_struct)));
+    const_skb = btf__add_const(types.get(),
+                               btf__add_ptr(types.get(), btf__add_const(types.get(), skb_struct)));
     skb_at = btf__add_ptr(types.get(), skb);
     sock = btf__add_ptr(types.get(), sock_struct);
   }
@@ -78,9 +79,7 @@ TEST_F(SkbFunctionsTest, AreChosenByName) {
 }
 
 std::vector<SkbFunction> three() {
-  return {{.name = "ip_rcv"},
-          {.name = "br_forward", .module = "bridge"},
-          {.name = "twice"}};
+  return {{.name = "ip_rcv"}, {.name = "br_forward", .module = "bridge"}, {.name = "twice"}};
 }
 
 TEST(SkbFunctionAddresses, AreOfTheirModule) {

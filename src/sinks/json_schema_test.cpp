@@ -52,8 +52,7 @@ TEST(JsonSchema, KnowsEveryCauseOfLoss) {
 #undef LOSS
   };
   // The user side's own (kernel/tracer.cpp, cli/live.cpp), and those of `trace -- COMMAND`.
-  causes.insert(
-      {"program_busy", "functions_busy", "undecodable", "given_up", "processes_full"});
+  causes.insert({"program_busy", "functions_busy", "undecodable", "given_up", "processes_full"});
   EXPECT_THAT(list("/$defs/lost/propertyNames/enum"), ContainerEq(causes));
 }
 

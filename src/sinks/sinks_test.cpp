@@ -93,8 +93,8 @@ Written written(Format format, ColorMode color, Show show) {
     const Fd err_fd(err_pipe[1]);
     Output out(out_fd.get(), color);
     Output err(err_fd.get(), ColorMode::kNever);
-    const auto sink = make_sink(format, out, err, {.wall_minus_monotonic_ns = 1'000'000},
-                                Detail::kNews);
+    const auto sink =
+        make_sink(format, out, err, {.wall_minus_monotonic_ns = 1'000'000}, Detail::kNews);
     show(*sink);
     out.flush();
     err.flush();

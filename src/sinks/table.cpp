@@ -134,9 +134,9 @@ void TableSink::rows(const Journey& journey, const Columns& columns, std::uint64
     before = lasting;
   });
   if (journey.more_functions != 0 && detail_ == Detail::kFunctions) {
-    paragraph(fmt::format("{} more calls of kernel functions were not kept.",
-                          journey.more_functions),
-              &Output::plain);
+    paragraph(
+        fmt::format("{} more calls of kernel functions were not kept.", journey.more_functions),
+        &Output::plain);
   }
 }
 

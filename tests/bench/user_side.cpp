@@ -91,7 +91,8 @@ int main(int argc, char** argv) {
       continue;
     }
     tracepkt::sinks::Output out(null, tracepkt::sinks::ColorMode::kNever);
-    const auto sink = tracepkt::sinks::make_sink(format, out, out, {}, tracepkt::sinks::Detail::kNews);
+    const auto sink =
+        tracepkt::sinks::make_sink(format, out, out, {}, tracepkt::sinks::Detail::kNews);
     fmt::print("+ {:7}{:6.0f}\n", name, ns_per_packet([&] {
                  sum += feed(records, [&](Journey&& journey) { sink->journey(journey); });
                }));
