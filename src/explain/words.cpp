@@ -179,7 +179,8 @@ std::string cause_words(const journey::Journey& journey) {
   }
   if (const decode::Neighbour* neighbour = awaited_neighbour(journey)) {
     return fmt::format(
-        "It was still waiting for the link address of its next hop {0}, which had not answered: see "
+        "It was still waiting for the link address of its next hop {0}, which had not answered: "
+        "see "
         "`ip neigh show to {0}` in that namespace, and whether {0} is up and on that link.",
         neighbour->address.text());
   }

@@ -38,6 +38,7 @@ functions='[.hops[] | select(.stage == "function")]'
 echo '== in JSON, in order'
 tp ping -vv --netns left -c1 --format json "$net4.2"
 expect_status 0
+# shellcheck disable=SC2016 # a jq program
 order='. as $seen | ["ip_output", "__dev_queue_xmit", "ip_rcv", "icmp_rcv"] | map(. as $name | $seen | index($name))'
 expect_json 'on the way there, in order' true \
 	"requests[0] | $functions | map(.function) | $order | all(. != null) and . == sort"

@@ -17,7 +17,7 @@ ip -n right neigh add "$net4.1" lladdr "$(mac left)" dev eth0
 pins=$work/bpf
 mkdir "$pins"
 mount -t bpf bpf "$pins"
-at_exit 'umount "$pins"'
+at_exit "umount $pins"
 program() { "$here/bpf-program" "$@"; }
 xdp=$(program xdp drop_all 1 "$pins/xdp") || skip 'no BPF programs can be loaded'
 tc=$(program tc shot_all 2 "$pins/tc")
