@@ -270,7 +270,7 @@ void add_session(CLI::App& command, CommonOptions& common) {
   add_value(command, "--functions", common.functions, parse_name,
             "-vv, of the functions whose name this matches: 'ip_*'", "GLOB");
   command.add_flag("--rules", common.rules,
-                   "which firewall rules matched (nftables, iptables-nft)");
+                   "which firewall rules matched (nftables, iptables)");
   add_duration_and_buffer(command, common);
   add_writing(command, common);
 }
