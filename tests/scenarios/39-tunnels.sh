@@ -57,7 +57,8 @@ tunnel() { # kind overhead type args...
 	ip -n right link del dev tun 2>/dev/null || true
 }
 
-tunnel vxlan 50 vxlan id 7 dstport 4789
+# Knowing the device below it, it asks for enough room; else 6.12 makes a new buffer, which is not followed.
+tunnel vxlan 50 vxlan id 7 dstport 4789 dev eth0
 tunnel ipip 20 ipip
 tunnel gre 24 gre
 tunnel gre 38 gretap
