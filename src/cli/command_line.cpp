@@ -269,8 +269,7 @@ void add_session(CLI::App& command, CommonOptions& common) {
                    "pass, queues; -vv: every kernel function that is given the packet, too");
   add_value(command, "--functions", common.functions, parse_name,
             "-vv, of the functions whose name this matches: 'ip_*'", "GLOB");
-  command.add_flag("--rules", common.rules,
-                   "which firewall rules matched (nftables, iptables)");
+  command.add_flag("--rules", common.rules, "which firewall rules matched (nftables, iptables)");
   add_duration_and_buffer(command, common);
   add_writing(command, common);
 }

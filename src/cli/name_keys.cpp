@@ -56,8 +56,9 @@ std::uint64_t place_key(const journey::SocketPlace& place) {
 
 std::uint64_t number_in(std::string_view text) {
   std::uint64_t number = 0;
-  const char* const end = text.data() + text.size();
-  const auto [rest, error] = std::from_chars(text.data(), end, number);
+  const char* const begin = text.data();
+  const char* const end = begin + text.size();
+  const auto [rest, error] = std::from_chars(begin, end, number);
   return error == std::errc() && rest == end ? number : 0;
 }
 

@@ -41,12 +41,11 @@ void become_return(Rule& rule) {
 void complete(Rule& rule, const std::string& next, const OpenChains& open) {
   const bool may_be_end = rule.text.empty() && rule.raw.kind == NETFILTER_RETURN;
   rule.raw.kind = NETFILTER_RULE;
-  if (may_be_end || rule.text.ends_with(" -j RETURN")) {
+  const bool stays = next == rule.raw.chain;
+  if (may_be_end || rule.text.ends_with(" -j RETURN") || (!stays && open.has(next))) {
     become_return(rule);
-  } else if (next == rule.raw.chain) {
+  } else if (stays) {
     rule.raw.verdict = NFT_CONTINUE;
-  } else if (open.has(next)) {
-    become_return(rule);
   } else {
     rule.raw.verdict = goes_to(rule, next) ? NFT_GOTO : NFT_JUMP;
   }

@@ -85,7 +85,7 @@ void find_taker(Journey& journey, const std::vector<Event>& events,
           .inferred = true,
           .packet = {},
           .drop = {},
-          .socket = std::move(socket),
+          .socket = socket,
           .route = {},
           .chain = {},
           .nat = {}};

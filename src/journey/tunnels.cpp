@@ -36,7 +36,7 @@ Hop tunnel_hop(const Hop& at, std::uint64_t time_ns, Tunnel tunnel) {
           .route = {},
           .chain = {},
           .nat = {}};
-  hop.tunnel = std::move(tunnel);
+  hop.tunnel = tunnel;
   return hop;
 }
 

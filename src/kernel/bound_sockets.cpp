@@ -56,8 +56,9 @@ std::string_view next_word(std::string_view& line) {
 
 template <typename T>
 bool parse(std::string_view text, int base, T& value) {
-  const char* const end = text.data() + text.size();
-  const auto [rest, error] = std::from_chars(text.data(), end, value, base);
+  const char* const begin = text.data();
+  const char* const end = begin + text.size();
+  const auto [rest, error] = std::from_chars(begin, end, value, base);
   return error == std::errc() && rest == end;
 }
 

@@ -162,7 +162,7 @@ DevicePrograms list_filters(std::uint32_t ifindex, std::uint32_t place) {
   request.body.tcm_ifindex = static_cast<int>(ifindex);
   request.body.tcm_parent = TC_H_MAKE(TC_H_CLSACT, place);
   DevicePrograms filters;
-  if (send(netlink.get(), &request, sizeof(request), 0) != sizeof(request)) {
+  if (!netlink.valid() || send(netlink.get(), &request, sizeof(request), 0) != sizeof(request)) {
     return filters;
   }
   const auto buffer = std::make_unique<std::array<char, 65536>>();

@@ -215,8 +215,9 @@ void find_addresses(std::string_view kallsyms, std::vector<SkbFunction>& functio
   const ByName by_name(functions);
   for_each_line(kallsyms, [&](std::string_view line) {
     std::uint64_t address = 0;
-    const char* const end = line.data() + line.size();
-    const auto [rest, error] = std::from_chars(line.data(), end, address, 16);
+    const char* const begin = line.data();
+    const char* const end = begin + line.size();
+    const auto [rest, error] = std::from_chars(begin, end, address, 16);
     // " T name\t[module]"
     if (error != std::errc() || address == 0 || end - rest < 4 ||
         (rest[1] != 't' && rest[1] != 'T' && rest[1] != 'w' && rest[1] != 'W')) {

