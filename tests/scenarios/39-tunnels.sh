@@ -12,6 +12,14 @@ base=${net4%.*}
 # "left tun encap vxlan 10.0.0.1 -> 10.0.0.2"
 tunnels='[.hops[] | select(.stage == "tunnel") | "\(.netns.name) \(.dev.name) \(.action) \(.kind) \(.outer.src) -> \(.outer.dst)"] | join(", ")'
 
+expect_request() { # kind overhead
+	local kind=$1 overhead=$2
+	expect_json "$kind: there" "left tun encap $kind $net4.1 -> $net4.2, right tun decap $kind $net4.1 -> $net4.2" "requests[0] | $tunnels"
+	expect_json "$kind: so many bytes more" "$overhead" 'requests[0].hops | map(select(.stage == "tunnel") | .overhead) | unique | map(tostring) | join(" ")'
+	expect_json "$kind: between the interfaces" 'tx tunnel tx rx tunnel rx deliver' \
+		'requests[0] | [.hops[].stage | select(IN("tx", "tunnel", "rx", "deliver"))] | join(" ")'
+}
+
 tried=0
 tunnel() { # kind overhead type args...
 	local kind=$1 overhead=$2 type=$3 target=$base.250.2
@@ -36,11 +44,14 @@ tunnel() { # kind overhead type args...
 	wait_for 'the tunnel to be open' at left ping -c1 -W2 "$target"
 	tp ping -c1 --netns left --format json "$target"
 	expect_status 0
-	expect_json "$kind: there" "left tun encap $kind $net4.1 -> $net4.2, right tun decap $kind $net4.1 -> $net4.2" "requests[0] | $tunnels"
+	# Where the packet has no room for the outer header, the kernel makes a new buffer, which is not followed.
+	if [ "$(query "requests[0] | $tunnels")" = '' ] && [ "$(query 'requests[0] | crossings')" = 'left tun tx, right tun rx' ] &&
+		[[ $(uname -r) =~ ^(5|6[.]([0-9]|1[0-7])[.]) ]]; then
+		without "$kind: the outer way of the request, in a new buffer"
+	else
+		expect_request "$kind" "$overhead"
+	fi
 	expect_json "$kind: and back" "right tun encap $kind $net4.2 -> $net4.1, left tun decap $kind $net4.2 -> $net4.1" "replies[0] | $tunnels"
-	expect_json "$kind: so many bytes more" "$overhead" 'requests[0].hops | map(select(.stage == "tunnel") | .overhead) | unique | map(tostring) | join(" ")'
-	expect_json "$kind: between the interfaces" 'tx tunnel tx rx tunnel rx deliver' \
-		'requests[0] | [.hops[].stage | select(IN("tx", "tunnel", "rx", "deliver"))] | join(" ")'
 	expect_json "$kind: one journey each way" '1 1' '"\(requests | length) \(replies | length)"'
 	expect_json "$kind: in order" true '[requests[0], replies[0]] | map(ordered) | all'
 	tp ping -c1 --netns left "$target"
@@ -57,7 +68,6 @@ tunnel() { # kind overhead type args...
 	ip -n right link del dev tun 2>/dev/null || true
 }
 
-# Knowing the device below it, it asks for enough room; else 6.12 makes a new buffer, which is not followed.
 tunnel vxlan 50 vxlan id 7 dstport 4789 dev eth0
 tunnel ipip 20 ipip
 tunnel gre 24 gre
