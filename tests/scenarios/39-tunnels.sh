@@ -44,10 +44,10 @@ tunnel() { # kind overhead type args...
 	wait_for 'the tunnel to be open' at left ping -c1 -W2 "$target"
 	tp ping -c1 --netns left --format json "$target"
 	expect_status 0
-	# Where the packet has no room for the outer header, the kernel makes a new buffer, which is not followed.
-	if [ "$(query "requests[0] | $tunnels")" = '' ] && [ "$(query 'requests[0] | crossings')" = 'left tun tx, right tun rx' ] &&
-		[[ $(uname -r) =~ ^(5|6[.]([0-9]|1[0-7])[.]) ]]; then
-		without "$kind: the outer way of the request, in a new buffer"
+	# An emulated machine may take longer for it than a packet can and still be known for the same (TRANSFORM_NS in
+	# bpf/track.bpf.h).
+	if [ -n "$brief" ] && [ "$(query 'requests[0] | crossings')" = 'left tun tx, right tun rx' ]; then
+		without "$kind: the outer way of the request: this machine is too slow"
 	else
 		expect_request "$kind" "$overhead"
 	fi
