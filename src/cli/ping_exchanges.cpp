@@ -13,7 +13,7 @@ constexpr std::size_t kMaxJourneys = 16384;
 
 std::uint16_t wire_seq(const journey::Journey& journey) {
   const decode::Packet& packet = journey.packet;
-  return packet.quoted_echo ? packet.quoted_echo->seq : packet.icmp ? packet.icmp->seq : 0;
+  return packet.quoted_echo ? packet.quoted_echo->icmp.seq : packet.icmp ? packet.icmp->seq : 0;
 }
 
 // An answer that had to wait, for its neighbour's link address, was not seen yet when the request's

@@ -200,11 +200,8 @@ void Recorder::describe(const decode::Event& event) {
                      .device = event.device,
                      .stage = event.stage,
                      .packet = event.packet,
-                     .drop = {},
                      .socket = event.socket,
-                     .route = event.route,
-                     .chain = {},
-                     .nat = {}};
+                     .route = event.route};
     if (event.netfilter) {
       hop.chain = chain_of(event);
     }
@@ -220,12 +217,6 @@ void Recorder::describe(const decode::Event& event) {
   if (const auto* call = std::get_if<decode::FunctionCall>(&event.note)) {
     journey::Hop hop{.netns = {},
                      .stage = event.stage,
-                     .packet = {},
-                     .drop = {},
-                     .socket = {},
-                     .route = {},
-                     .chain = {},
-                     .nat = {},
                      .note = event.note,
                      .function = symbol(call->address),
                      .reset_reason = {}};

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/boxed.h"
 #include "base/result.h"
 #include "decode/notes.h"
 #include "decode/packet.h"
@@ -94,11 +95,11 @@ struct Event {
   Device device;
   std::uint32_t iif = 0;       // ifindex that it came in by last; 0: made here
   std::uint16_t end_port = 0;  // destination port of what has ports, at its end; 0: not known
-  std::optional<Packet> packet;
-  std::optional<Drop> drop;
-  std::optional<Socket> socket;
-  std::optional<Route> route;
-  std::optional<Netfilter> netfilter;
+  std::optional<Packet> packet = {};
+  std::optional<Drop> drop = {};
+  std::optional<Socket> socket = {};
+  Boxed<Route> route = {};
+  Boxed<Netfilter> netfilter = {};
   Note note = {};
 };
 

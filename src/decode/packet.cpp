@@ -135,16 +135,14 @@ void parse_quoted(Bytes bytes, Packet& packet) {
   }
   const auto icmp = parse_icmp(ip->payload);
   if (icmp && kind_of(ip->protocol, icmp->type) == EchoKind::kRequest) {
-    packet.quoted_echo = icmp;
-    packet.quoted_src = ip->src;
-    packet.quoted_dst = ip->dst;
+    packet.quoted_echo = QuotedEcho{.icmp = *icmp, .src = ip->src, .dst = ip->dst};
   }
 }
 
-std::optional<Arp> parse_arp(Bytes bytes) {
+Boxed<Arp> parse_arp(Bytes bytes) {
   // Of Ethernet (or what looks like it) and IPv4.
   if (bytes.size() < 28 || be16(bytes, 2) != kEtherIp || bytes[4] != 6 || bytes[5] != 4) {
-    return std::nullopt;
+    return {};
   }
   Arp arp{.op = be16(bytes, 6),
           .sender = address(4, bytes.subspan(14, 4)),
@@ -260,8 +258,10 @@ void Packet::append_addresses(std::string& out) const {
 Packet parse_packet(std::uint16_t ethertype, std::uint32_t len,
                     std::span<const std::uint8_t> bytes) {
   Packet packet{.ethertype = ethertype, .len = len};
+  if (ethertype == kEtherArp) {
+    packet.arp = parse_arp(bytes);
+  }
   if (ethertype != kEtherIp && ethertype != kEtherIpv6) {
-    packet.arp = ethertype == kEtherArp ? parse_arp(bytes) : std::nullopt;
     return packet;
   }
   const auto ip = parse_ip(bytes);

@@ -10,6 +10,8 @@
 #include <span>
 #include <string>
 
+#include "base/boxed.h"
+
 namespace tracepkt::decode {
 
 struct Address {
@@ -30,6 +32,13 @@ struct Icmp {
   std::uint16_t seq = 0;
 
   bool operator==(const Icmp&) const = default;
+};
+
+// An echo request, as an ICMP error quotes it.
+struct QuotedEcho {
+  Icmp icmp;
+  Address src;
+  Address dst;
 };
 
 // An ARP message about IPv4 addresses.
@@ -63,11 +72,8 @@ struct Packet {
   Address src;
   Address dst;
   std::optional<Icmp> icmp;
-  // An ICMP error about an echo request: that request, as it is quoted.
-  std::optional<Icmp> quoted_echo;
-  Address quoted_src;
-  Address quoted_dst;
-  std::optional<Arp> arp;
+  Boxed<QuotedEcho> quoted_echo;  // of an ICMP error about an echo request
+  Boxed<Arp> arp;
   Address nd_target;  // of a neighbour solicitation or advertisement (ICMPv6)
 
   bool is_ip() const { return src.family != 0; }

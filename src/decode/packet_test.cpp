@@ -86,8 +86,8 @@ TEST(ParsePacket, ErrorAboutAnEchoRequest) {
   const Packet packet = parse_packet(0x0800, 112, ipv4(1, 0, error));
   EXPECT_EQ(packet.echo_kind(), EchoKind::kError);
   ASSERT_TRUE(packet.quoted_echo);
-  EXPECT_EQ(packet.quoted_echo->seq, 9);
-  EXPECT_EQ(packet.quoted_dst.text(), "10.0.0.2");
+  EXPECT_EQ(packet.quoted_echo->icmp.seq, 9);
+  EXPECT_EQ(packet.quoted_echo->dst.text(), "10.0.0.2");
 }
 
 TEST(ParsePacket, Ipv6BehindExtensions) {

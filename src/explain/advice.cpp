@@ -136,7 +136,7 @@ std::string filled(std::string_view text, const Fields& fields) {
 AdviceWords in_full(const Advice& found, const journey::Outcome& outcome,
                     const decode::Packet& packet) {
   const bool on_device = outcome.device.index != 0 && !outcome.device.name.view().empty();
-  const journey::DropInfo drop = outcome.drop.value_or(journey::DropInfo{});
+  const journey::DropInfo drop = outcome.drop ? *outcome.drop : journey::DropInfo{};
   const Fields fields = {{
       {"in", enter_words(outcome.netns_file)},
       // What is not known is a word to be replaced, as in a manual.

@@ -14,7 +14,7 @@ using decode::Neighbour;
 using decode::TcpNote;
 
 journey::Hop hop_with(stage_id stage, decode::Note note) {
-  journey::Hop hop{.stage = stage, .packet = {}, .drop = {}, .socket = {}, .route = {}};
+  journey::Hop hop{.stage = stage};
   hop.note = note;
   return hop;
 }

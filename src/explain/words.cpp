@@ -36,9 +36,10 @@ std::string transport_words(const decode::Packet& packet) {
       return fmt::format("echo reply {}/{}", packet.icmp->id, packet.icmp->seq);
     case EchoKind::kError:
       return icmp_error_words(packet.protocol, *packet.icmp) +
-             (packet.quoted_echo ? fmt::format(", about echo request {}/{}", packet.quoted_echo->id,
-                                               packet.quoted_echo->seq)
-                                 : "");
+             (packet.quoted_echo
+                  ? fmt::format(", about echo request {}/{}", packet.quoted_echo->icmp.id,
+                                packet.quoted_echo->icmp.seq)
+                  : "");
     case EchoKind::kNone:
       break;
   }

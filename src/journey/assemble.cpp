@@ -99,10 +99,6 @@ void infer_nat(std::vector<Hop>& hops) {
               .stage = STAGE_nat,
               .inferred = true,
               .packet = hops[i].packet,
-              .drop = {},
-              .socket = {},
-              .route = {},
-              .chain = {},
               .nat = AddressChange{.from = *before, .to = *hops[i].packet}};
       hops.insert(hops.begin() + static_cast<std::ptrdiff_t>(i), std::move(nat));
       ++i;
@@ -246,13 +242,7 @@ void assemble(std::vector<Event>& events, const AssembleContext& context, Journe
             .netns = outcome.netns,
             .device = outcome.device,
             .stage = STAGE_deliver,
-            .answered = answered,
-            .packet = {},
-            .drop = {},
-            .socket = {},
-            .route = {},
-            .chain = {},
-            .nat = {}};
+            .answered = answered};
     // Copies may have gone on elsewhere after that.
     journey.hops.insert(std::ranges::upper_bound(journey.hops, hop.time_ns, {}, &Hop::time_ns),
                         std::move(hop));

@@ -62,8 +62,8 @@ Builder::EchoKey Builder::key_of(const decode::Packet& packet, EchoKind kind) {
   return {.reply = kind != EchoKind::kRequest,
           .src = packet.src,
           .dst = packet.dst,
-          .id = kind == EchoKind::kError ? packet.quoted_echo->id : packet.icmp->id,
-          .seq = kind == EchoKind::kError ? packet.quoted_echo->seq : packet.icmp->seq};
+          .id = kind == EchoKind::kError ? packet.quoted_echo->icmp.id : packet.icmp->id,
+          .seq = kind == EchoKind::kError ? packet.quoted_echo->icmp.seq : packet.icmp->seq};
 }
 
 Builder::SegmentKey Builder::segment_of(const Event& event) {
@@ -108,7 +108,7 @@ std::uint64_t Builder::add(Event&& event) {
   const std::uint64_t packet_id = event.packet_id;
   const stage_id stage = event.stage;
   if (open->events.size() < (last ? kMaxEnds : kMaxEvents)) {
-    open->events.push_back(event);
+    open->events.push_back(std::move(event));
   } else {
     ++open->journey.more_hops;
   }
@@ -297,8 +297,8 @@ void Builder::learn_echo(OpenList::iterator open, const Event& event) {
     learn_request(open, key, event.time_ns);
   } else if (open->journey.exchange == 0) {
     const EchoKey request{.reply = false,
-                          .src = kind == EchoKind::kError ? packet.quoted_src : packet.dst,
-                          .dst = kind == EchoKind::kError ? packet.quoted_dst : packet.src,
+                          .src = kind == EchoKind::kError ? packet.quoted_echo->src : packet.dst,
+                          .dst = kind == EchoKind::kError ? packet.quoted_echo->dst : packet.src,
                           .id = key.id,
                           .seq = key.seq};
     open->journey.direction = Direction::kReply;

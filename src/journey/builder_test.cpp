@@ -141,9 +141,8 @@ TEST_F(BuilderTest, AnErrorBelongsToTheRequestThatItQuotes) {
   builder.add(event({.packet_id = 1, .time_ns = 1}, echo(false, 1, 9, 7, 4)));
   decode::Packet error = echo(true, 3, 1, 0, 0);
   error.icmp = decode::Icmp{.type = 11, .code = 0, .id = 0, .seq = 0};
-  error.quoted_echo = decode::Icmp{.type = 8, .code = 0, .id = 7, .seq = 4};
-  error.quoted_src = testing::ip(1);
-  error.quoted_dst = testing::ip(9);
+  error.quoted_echo = decode::QuotedEcho{
+      .icmp = {.type = 8, .id = 7, .seq = 4}, .src = testing::ip(1), .dst = testing::ip(9)};
   builder.add(event({.packet_id = 2, .time_ns = 2, .netns = 3}, error));
   EXPECT_TRUE(builder.has_open_echo(4));
   builder.finish_echo(4);

@@ -40,11 +40,8 @@ void HopList::add(const Event& event) {
           .device = event.device,
           .stage = event.stage,
           .packet = event.packet,
-          .drop = {},
           .socket = event.socket,
           .route = event.route,
-          .chain = {},
-          .nat = {},
           .note = event.note};
   // At a socket a packet is on no device any more; it came by one, though.
   if (hop.device.index == 0 && (event.stage == STAGE_deliver || event.stage == STAGE_tcp)) {

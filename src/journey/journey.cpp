@@ -75,12 +75,6 @@ void for_each_hop(const Journey& journey, const std::function<void(const Hop&)>&
                .netns = {.inode = step->netns.inode, .name = step->netns_name},
                .device = step->device,
                .stage = STAGE_function,
-               .packet = {},
-               .drop = {},
-               .socket = {},
-               .route = {},
-               .chain = {},
-               .nat = {},
                .note = step->call,
                .function = step->name,
                .reset_reason = {}});

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/boxed.h"
 #include "decode/event.h"
 #include "journey/programs.h"
 
@@ -73,13 +74,13 @@ struct Hop {
   stage_id stage = STAGE_tx;
   bool inferred = false;  // no hook fired here: a later one tells that it was here
   bool answered = false;  // delivered to the kernel itself, which answered
-  std::optional<decode::Packet> packet;
-  std::optional<DropInfo> drop;
-  std::optional<decode::Socket> socket;
-  std::optional<decode::Route> route;
-  std::optional<ChainWalk> chain;
-  std::optional<AddressChange> nat;
-  std::optional<Tunnel> tunnel = {};
+  std::optional<decode::Packet> packet = {};
+  Boxed<DropInfo> drop = {};
+  std::optional<decode::Socket> socket = {};
+  Boxed<decode::Route> route = {};
+  Boxed<ChainWalk> chain = {};
+  Boxed<AddressChange> nat = {};
+  Boxed<Tunnel> tunnel = {};
   decode::Note note = {};
   std::string function;         // that the packet is given to: its name
   std::string reset_reason;     // of a reset that TCP sends: the kernel's name for it
@@ -94,15 +95,16 @@ enum class OutcomeKind : std::uint8_t { kDelivered, kDropped, kLeft, kConsumed, 
 
 struct Outcome {
   OutcomeKind kind = OutcomeKind::kLost;
-  Netns netns;                           // where it ended
-  decode::Device device;                 // left: through which; dropped: on which
-  std::optional<DropInfo> drop;          // dropped
-  std::optional<ChainWalk> chain;        // dropped by a firewall: by this chain of it
-  std::optional<Programs> programs;      // dropped by one of these
-  std::string netns_file;                // dropped, not answered: see Names::netns_file()
-  std::optional<decode::Socket> socket;  // delivered to a process; without: to the kernel itself
-  bool seen = true;                      // false: concluded from silence, no end was seen
-  bool cut = false;                      // lost: where what is known of all packets ends
+  Netns netns;                    // where it ended
+  decode::Device device;          // left: through which; dropped: on which
+  Boxed<DropInfo> drop = {};      // dropped
+  Boxed<ChainWalk> chain = {};    // dropped by a firewall: by this chain of it
+  Boxed<Programs> programs = {};  // dropped by one of these
+  std::string netns_file;         // dropped, not answered: see Names::netns_file()
+  std::optional<decode::Socket> socket =
+      {};            // delivered to a process; without: to the kernel itself
+  bool seen = true;  // false: concluded from silence, no end was seen
+  bool cut = false;  // lost: where what is known of all packets ends
 };
 
 std::string_view outcome_name(OutcomeKind kind);

@@ -18,13 +18,7 @@ const Hop* last_of(const std::vector<Hop>& hops, stage_id stage) {
 }
 
 Outcome outcome_at(OutcomeKind kind, const Hop& hop) {
-  return {.kind = kind,
-          .netns = hop.netns,
-          .device = hop.device,
-          .drop = {},
-          .chain = {},
-          .programs = {},
-          .socket = {}};
+  return {.kind = kind, .netns = hop.netns, .device = hop.device};
 }
 
 // Where TCP gave the packet to a connection's socket, after it had come to the IP layer at `in`.

@@ -83,12 +83,7 @@ void find_taker(Journey& journey, const std::vector<Event>& events,
           .device = in->device,
           .stage = STAGE_deliver,
           .inferred = true,
-          .packet = {},
-          .drop = {},
-          .socket = socket,
-          .route = {},
-          .chain = {},
-          .nat = {}};
+          .socket = socket};
   journey.hops.insert(std::ranges::upper_bound(journey.hops, hop.time_ns, {}, &Hop::time_ns),
                       std::move(hop));
 }

@@ -30,12 +30,7 @@ Hop tunnel_hop(const Hop& at, std::uint64_t time_ns, Tunnel tunnel) {
           .device = at.device,
           .stage = STAGE_tunnel,
           .inferred = true,
-          .packet = packet,
-          .drop = {},
-          .socket = {},
-          .route = {},
-          .chain = {},
-          .nat = {}};
+          .packet = packet};
   hop.tunnel = tunnel;
   return hop;
 }

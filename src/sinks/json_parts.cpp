@@ -61,9 +61,9 @@ void write_packet(JsonWriter& json, const decode::Packet& packet) {
   if (packet.quoted_echo) {
     json.key("about")
         .begin_object()
-        .field("src", packet.quoted_src.text())
-        .field("dst", packet.quoted_dst.text());
-    write_icmp(json.key("icmp"), *packet.quoted_echo, true);
+        .field("src", packet.quoted_echo->src.text())
+        .field("dst", packet.quoted_echo->dst.text());
+    write_icmp(json.key("icmp"), packet.quoted_echo->icmp, true);
     json.end_object();
   }
   json.field("len", packet.len);

@@ -172,7 +172,7 @@ TEST(Table, NoLineIsWiderThanTheTerminal) {
   error.packet.src.bytes.fill(0xfd);
   error.packet.dst = error.packet.src;
   error.packet.icmp = decode::Icmp{.type = 1, .code = 1};
-  error.packet.quoted_echo = decode::Icmp{.type = 128, .id = 65535, .seq = 65535};
+  error.packet.quoted_echo = decode::QuotedEcho{.icmp = {.type = 128, .id = 65535, .seq = 65535}};
   error.hops = {hop(1000, 1, name.c_str(), "\1\2\3\4\5\6\7\1\2\3\4\5\6\7\1", STAGE_tx, false),
                 hop(2000, 1, name.c_str(), "eth0", STAGE_drop, false)};
   error.hops[1].drop = journey::DropInfo{.reason = std::string(50, 'R'), .function = "f"};
@@ -351,7 +351,7 @@ TEST(Json, WhatCameOfAPing) {
 TEST(Json, AnErrorHasNoIdAndNoSequenceNumber) {
   Journey error{.id = 1, .packet = echo(false)};
   error.packet.icmp = decode::Icmp{.type = 11, .code = 0, .id = 7, .seq = 8};
-  error.packet.quoted_echo = decode::Icmp{.type = 8, .code = 0, .id = 9, .seq = 1};
+  error.packet.quoted_echo = decode::QuotedEcho{.icmp = {.type = 8, .id = 9, .seq = 1}};
   const std::string text =
       written(Format::kJson, ColorMode::kNever, [&](Sink& sink) { sink.journey(error); }).out;
   EXPECT_THAT(text, ::testing::HasSubstr(R"("icmp":{"type":11,"code":0},"about")"));
