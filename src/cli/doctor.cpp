@@ -186,14 +186,11 @@ std::vector<Feature> xdp_features() {
   std::string list;
   kernel::NetnsNames names;
   for (const auto& [inode, path] : kernel::scan_all_netns("")) {
-    const Fd netns(open(path.c_str(), O_RDONLY | O_CLOEXEC));
     std::vector<kernel::XdpDevice> devices;
-    if (netns.valid()) {
-      (void)kernel::run_in_netns(netns.get(), [&]() -> Status {
-        devices = kernel::list_native_xdp();
-        return {};
-      });
-    }
+    (void)kernel::run_in_netns_file(path, [&]() -> Status {
+      devices = kernel::list_native_xdp();
+      return {};
+    });
     for (const kernel::XdpDevice& device : devices) {
       const std::string where = names.name({.inode = inode, .cookie = 0});
       list +=

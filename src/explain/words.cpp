@@ -202,9 +202,8 @@ std::string cause_words(const journey::Journey& journey) {
   }
   if (outcome.kind == OutcomeKind::kConsumed && !outcome.seen && journey.packet.later_fragment) {
     return "Taken in by the IP layer there, which puts the fragments of a packet together, and "
-           "gives "
-           "them up after 30 s where one is missing: what became of the packet is told of its "
-           "first.";
+           "gives them up after 30 s where one is missing: what became of the packet is told of "
+           "its first.";
   }
   if (outcome.kind == OutcomeKind::kConsumed && !outcome.seen) {
     return outcome.socket ? fmt::format("Taken in for {}, which was not seen reading it.",

@@ -34,16 +34,11 @@ std::string read_here(const char* name) {
 }
 
 std::string read_in(const std::string& netns_file, const char* name) {
-  if (netns_file.empty()) {
-    return read_here(name);
-  }
   std::string text;
-  if (const auto netns = open_netns(netns_file)) {
-    (void)run_in_netns(netns->get(), [&] {
-      text = read_here(name);
-      return Status();
-    });
-  }
+  (void)run_in_netns_file(netns_file, [&] {
+    text = read_here(name);
+    return Status();
+  });
   return text;
 }
 

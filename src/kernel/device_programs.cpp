@@ -2,7 +2,6 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
-#include <fcntl.h>
 #include <linux/netlink.h>
 #include <linux/pkt_cls.h>
 #include <linux/pkt_sched.h>
@@ -63,8 +62,9 @@ DevicePrograms list_xdp(std::uint32_t ifindex) {
 DevicePrograms list_tcx(std::uint32_t ifindex, int attach_type) {
   std::array<__u32, kMaxTcx> ids = {};
   LIBBPF_OPTS(bpf_prog_query_opts, found, .prog_ids = ids.data(), .prog_cnt = kMaxTcx);
-  if (bpf_prog_query_opts(static_cast<int>(ifindex), static_cast<bpf_attach_type>(attach_type),
-                          &found) != 0) {
+  // NOLINTNEXTLINE(clang-analyzer-optin.core.EnumCastOutOfRange): newer than libbpf's header
+  const auto type = static_cast<bpf_attach_type>(attach_type);
+  if (bpf_prog_query_opts(static_cast<int>(ifindex), type, &found) != 0) {
     return {};
   }
   DevicePrograms programs;
@@ -225,18 +225,13 @@ const DevicePrograms& NamespacePrograms::find(std::uint32_t inode, const std::st
     return listing.programs;
   }
   listing.taken = now;
-  const auto list = [&]() -> Status {
-    listing.programs = list_programs(ifindex, place);
-    return {};
-  };
-  if (file.empty()) {
-    // Ours, or one that nothing is known of: its interfaces have the same numbers as ours.
+  (void)run_in_netns_file(file, [&]() -> Status {
+    // In one that nothing is known of, interfaces have the same numbers as here.
     if (netns_inode_of_file("/proc/thread-self/ns/net") == inode) {
-      (void)list();
+      listing.programs = list_programs(ifindex, place);
     }
-  } else if (const Fd netns(open(file.c_str(), O_RDONLY | O_CLOEXEC)); netns.valid()) {
-    (void)run_in_netns(netns.get(), list);
-  }
+    return {};
+  });
   return listing.programs;
 }
 

@@ -21,6 +21,7 @@
 #include "bpf/objects.h"
 #include "kernel/kernel_btf.h"
 #include "kernel/libbpf_log.h"
+#include "kernel/misses.h"
 #include "kernel/skb_functions.h"
 
 namespace tracepkt::kernel {
@@ -223,17 +224,7 @@ std::uint64_t FunctionTracer::State::count_passed_over() const {
 }
 
 std::uint64_t FunctionTracer::State::count_missed() const {
-  std::uint64_t sum = count_passed_over();
-  bpf_program* program = nullptr;
-  bpf_object__for_each_program(program, object.get()) {
-    const int fd = bpf_program__fd(program);
-    bpf_prog_info info = {};
-    __u32 size = sizeof(info);
-    if (fd >= 0 && bpf_obj_get_info_by_fd(fd, &info, &size) == 0) {
-      sum += info.recursion_misses;
-    }
-  }
-  return sum;
+  return count_passed_over() + recursion_misses(object.get());
 }
 
 FunctionTracer::FunctionTracer(std::unique_ptr<State> state) : state_(std::move(state)) {}

@@ -10,7 +10,6 @@
 #include <array>
 #include <utility>
 
-#include "base/fd.h"
 #include "base/text.h"
 #include "kernel/netns_open.h"
 #include "kernel/netns_scan.h"
@@ -79,15 +78,6 @@ NetnsPaths find_namespaces() {
   return files;
 }
 
-Status run_in_file(const std::string& file, const std::function<Status()>& run) {
-  if (file.empty()) {
-    return run();
-  }
-  const Fd netns(open(file.c_str(), O_RDONLY | O_CLOEXEC));
-  return netns.valid() ? run_in_netns(netns.get(), run)
-                       : errno_failure(errno, "cannot open " + printable(file));
-}
-
 }  // namespace
 
 void LegacyMarks::Free::operator()(nft_ctx* context) const { nft_ctx_free(context); }
@@ -130,7 +120,7 @@ std::vector<LegacyMarks::Marked> LegacyMarks::mark_all() {
   for (const auto& [inode, file] : files) {
     bool has_tables = false;
     // Where we may not go, a packet's event will tell that there are tables.
-    (void)run_in_file(file, [&]() -> Status {
+    (void)run_in_netns_file(file, [&]() -> Status {
       has_tables = has_legacy_tables();
       return {};
     });
@@ -152,7 +142,7 @@ std::optional<LegacyMarks::Marked> LegacyMarks::mark(std::uint32_t inode, const 
   Place& place = it->second;
   place.file = file;
   Marked marked{.inode = inode, .logger = {}, .error = {}};
-  const Status entered = run_in_file(file, [&]() -> Status {
+  const Status entered = run_in_netns_file(file, [&]() -> Status {
     marked = mark_here(inode, place);
     return {};
   });
@@ -164,12 +154,13 @@ std::optional<LegacyMarks::Marked> LegacyMarks::mark(std::uint32_t inode, const 
 
 std::vector<LegacyMarks::Marked> LegacyMarks::look_again() {
   std::vector<Marked> all;
-  for (auto& [number, place] : places_) {
-    const std::uint32_t inode = number;
+  for (auto& entry : places_) {
+    const std::uint32_t inode = entry.first;
+    Place& place = entry.second;
     if (!place.context || !place.logger.empty()) {
       continue;
     }
-    (void)run_in_file(place.file, [&]() -> Status {
+    (void)run_in_netns_file(place.file, [&]() -> Status {
       // A file may be another namespace by now.
       if (netns_inode_of_file("/proc/thread-self/ns/net") == inode &&
           !bound_logger(all_logged_).empty()) {

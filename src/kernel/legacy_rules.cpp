@@ -1,6 +1,5 @@
 #include "kernel/legacy_rules.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -8,7 +7,6 @@
 #include <cstdlib>
 #include <vector>
 
-#include "base/fd.h"
 #include "kernel/netns_open.h"
 #include "kernel/run_tool.h"
 
@@ -140,15 +138,10 @@ std::string LegacyRules::text(std::uint32_t inode, const std::string& file, cons
   }
   listing.taken = now;
   generation->second = rule.generation;
-  const auto list = [&]() -> Status {
+  (void)run_in_netns_file(file, [&]() -> Status {
     listing.texts = list_legacy_rules(tool);
     return {};
-  };
-  if (file.empty()) {
-    (void)list();
-  } else if (const Fd netns(open(file.c_str(), O_RDONLY | O_CLOEXEC)); netns.valid()) {
-    (void)run_in_netns(netns.get(), list);
-  }
+  });
   const auto found = listing.texts.find(key);
   return found == listing.texts.end() ? "" : found->second;
 }

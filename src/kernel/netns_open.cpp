@@ -101,4 +101,13 @@ Status run_in_netns(int netns_fd, const std::function<Status()>& run) {
   return result;
 }
 
+Status run_in_netns_file(const std::string& file, const std::function<Status()>& run) {
+  if (file.empty()) {
+    return run();
+  }
+  const Fd netns(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+  return netns.valid() ? run_in_netns(netns.get(), run)
+                       : errno_failure(errno, "cannot open " + printable(file));
+}
+
 }  // namespace tracepkt::kernel

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <string>
 #include <string_view>
 
 #include "base/fd.h"
@@ -21,5 +22,8 @@ Result<std::uint32_t> netns_inode(int fd);
 // Runs `run` with this thread in that namespace, and takes the thread back. `run` must not throw.
 // If there is no way back the thread is lost to the program: that failure goes before run's own.
 Status run_in_netns(int netns_fd, const std::function<Status()>& run);
+
+// The same in the namespace that this file is; empty: in the one where this thread is.
+Status run_in_netns_file(const std::string& file, const std::function<Status()>& run);
 
 }  // namespace tracepkt::kernel

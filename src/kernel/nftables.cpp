@@ -1,6 +1,5 @@
 #include "kernel/nftables.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <nftables/libnftables.h>
 #include <unistd.h>
@@ -9,7 +8,6 @@
 #include <charconv>
 #include <optional>
 
-#include "base/fd.h"
 #include "kernel/netns_open.h"
 
 namespace tracepkt::kernel {
@@ -171,15 +169,10 @@ std::string NamespaceRules::text(std::uint32_t inode, const std::string& file,
     return "";
   }
   listing.taken = now;
-  const auto list = [&]() -> Status {
+  (void)run_in_netns_file(file, [&]() -> Status {
     listing.texts = list_rules();
     return {};
-  };
-  if (file.empty()) {
-    (void)list();
-  } else if (const Fd netns(open(file.c_str(), O_RDONLY | O_CLOEXEC)); netns.valid()) {
-    (void)run_in_netns(netns.get(), list);
-  }
+  });
   const auto found = listing.texts.find(key);
   return found == listing.texts.end() ? "" : found->second;
 }

@@ -24,6 +24,7 @@
 #include "kernel/function_tracer.h"
 #include "kernel/kernel_btf.h"
 #include "kernel/libbpf_log.h"
+#include "kernel/misses.h"
 #include "kernel/rights.h"
 #include "wire/tracked.h"
 
@@ -180,7 +181,6 @@ struct Tracer::State {
   void attach();
   Status start_functions(const std::string& glob);
   void map_tracked_count();
-  std::uint64_t count_busy() const;
 };
 
 Tracer::State::~State() {
@@ -369,26 +369,12 @@ int Tracer::ring_fd() const {
   return bpf_object__find_map_fd_by_name(state_->object.get(), "events");
 }
 
-std::uint64_t Tracer::State::count_busy() const {
-  std::uint64_t misses = 0;
-  bpf_program* program = nullptr;
-  bpf_object__for_each_program(program, object.get()) {
-    const int fd = bpf_program__fd(program);
-    bpf_prog_info info = {};
-    __u32 size = sizeof(info);
-    if (fd >= 0 && bpf_obj_get_info_by_fd(fd, &info, &size) == 0) {
-      misses += info.recursion_misses;
-    }
-  }
-  return misses;
-}
-
 void Tracer::stop() {
   if (state_->functions) {
     state_->functions->stop();
   }
   state_->links.clear();
-  state_->busy = state_->count_busy();
+  state_->busy = recursion_misses(state_->object.get());
 }
 
 const std::vector<Probe>& Tracer::probes() const { return state_->probes; }
@@ -415,10 +401,11 @@ std::vector<Loss> Tracer::losses() const {
                       .says = std::string(kCauses[id].second),
                       .count = sum});
   }
-  losses.push_back({.name = "program_busy",
-                    .says = "events that came while the same program ran on that CPU, which the "
-                            "kernel does not run twice at once",
-                    .count = state_->links.empty() ? state_->busy : state_->count_busy()});
+  losses.push_back(
+      {.name = "program_busy",
+       .says = "events that came while the same program ran on that CPU, which the "
+               "kernel does not run twice at once",
+       .count = state_->links.empty() ? state_->busy : recursion_misses(state_->object.get())});
   if (state_->functions) {
     losses.push_back({.name = "functions_busy",
                       .says = "calls of kernel functions that came while another was told of on "
