@@ -1,9 +1,12 @@
 #include "explain/advice.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <ranges>
 #include <utility>
+#include <variant>
 
 #include "base/text.h"
 #include "explain/netfilter.h"
@@ -113,7 +116,7 @@ std::string enter_words(std::string_view file) {
   return "nsenter --net=" + shell_word(file) + ' ';
 }
 
-using Fields = std::array<std::pair<std::string_view, std::string>, 6>;
+using Fields = std::array<std::pair<std::string_view, std::string>, 8>;
 
 std::string filled(std::string_view text, const Fields& fields) {
   std::string out;
@@ -133,8 +136,22 @@ std::string filled(std::string_view text, const Fields& fields) {
   return out;
 }
 
-AdviceWords in_full(const Advice& found, const journey::Outcome& outcome,
+// The next hop whose link address was asked for where the packet ended; family 0: none is known.
+decode::Address asked_hop(const journey::Journey& journey) {
+  for (const journey::Hop& hop : std::views::reverse(journey.hops)) {
+    if (const auto* neighbour = std::get_if<decode::Neighbour>(&hop.note)) {
+      return hop.netns.inode == journey.outcome.netns.inode ? neighbour->address
+                                                            : decode::Address{};
+    }
+  }
+  return {};
+}
+
+AdviceWords in_full(const Advice& found, const journey::Journey& journey,
                     const decode::Packet& packet) {
+  const journey::Outcome& outcome = journey.outcome;
+  const decode::Address hop = asked_hop(journey);
+  const std::string hop_text = hop.family != 0 ? hop.text() : "ADDRESS";
   const bool on_device = outcome.device.index != 0 && !outcome.device.name.view().empty();
   const journey::DropInfo drop = outcome.drop ? *outcome.drop : journey::DropInfo{};
   const Fields fields = {{
@@ -143,6 +160,8 @@ AdviceWords in_full(const Advice& found, const journey::Outcome& outcome,
       {"dev", on_device ? shell_word(outcome.device.name.view()) : "DEV"},
       {"src", packet.is_ip() ? packet.src.text() : "ADDRESS"},
       {"dst", packet.is_ip() ? packet.dst.text() : "ADDRESS"},
+      {"hop", hop_text},
+      {"asking", asking_filter(packet.dst.family, hop_text)},
       {"reason", printable(drop.reason)},
       {"function", printable(plain_function(drop.function))},
   }};
@@ -240,6 +259,11 @@ bool knows_reason(std::string_view reason) {
          std::ranges::find(kReasons, reason, &Reason::name) != kReasons.end();
 }
 
+std::string asking_filter(std::uint8_t family, std::string_view hop) {
+  return family == 6 ? "'icmp6 and ip6[40] >= 135 and ip6[40] <= 136'"
+                     : fmt::format("arp and host {}", hop);
+}
+
 std::optional<AdviceWords> advice_words(const journey::Journey& journey) {
   const journey::Outcome& outcome = journey.outcome;
   if (outcome.kind != journey::OutcomeKind::kDropped || !outcome.drop) {
@@ -250,13 +274,13 @@ std::optional<AdviceWords> advice_words(const journey::Journey& journey) {
   if (const RefusingRoute* const route = refusing_route(journey, found)) {
     found = advice(route->key, route->cause);
   }
-  AdviceWords words = in_full(found, outcome, packet);
+  AdviceWords words = in_full(found, journey, packet);
   if (outcome.programs) {
     const ProgramAdvice program = program_advice(*outcome.programs);
     found.cause = program.cause.empty() ? found.cause : program.cause;
     found.check = program.check.empty() ? found.check : program.check;
     found.mend = program.mend.empty() ? found.mend : program.mend;
-    words = in_full(found, outcome, packet);
+    words = in_full(found, journey, packet);
   }
   // A chain that is known is better looked at alone than with all others.
   if (outcome.chain) {
@@ -277,7 +301,7 @@ std::optional<AdviceWords> silence_words(const journey::Journey& request) {
       std::ranges::any_of(request.hops, &journey::Hop::answered)) {
     return std::nullopt;
   }
-  return in_full(kSilence, outcome, last_packet(request));
+  return in_full(kSilence, request, last_packet(request));
 }
 
 }  // namespace tracepkt::explain

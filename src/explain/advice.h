@@ -2,6 +2,7 @@
 // The texts are in advice.def.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -37,6 +38,10 @@ struct AdviceWords {
   // The command is for the packet's namespace, and does not enter it: that has no name, or -n.
   bool enter_first = false;
 };
+
+// The filter, quoted for a shell, by which the requests for a next hop's link address are traced.
+// `family`: 4 or 6; IPv6 asks by a multicast address, so that there it is any next hop.
+std::string asking_filter(std::uint8_t family, std::string_view hop);
 
 // Nothing where the packet was not dropped.
 std::optional<AdviceWords> advice_words(const journey::Journey& journey);

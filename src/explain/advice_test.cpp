@@ -48,7 +48,7 @@ constexpr std::array<std::span<const Row>, 4> kTables = {kRemedies, kReasons, kP
 
 // What is left of a text without what advice_words() fills in.
 std::string unfilled(std::string_view text) {
-  return std::regex_replace(std::string(text), std::regex("\\{(in|dev|src|dst)\\}"), "");
+  return std::regex_replace(std::string(text), std::regex("\\{(in|dev|src|dst|hop|asking)\\}"), "");
 }
 
 TEST(AdviceTable, NoRowIsThereTwice) {
@@ -236,6 +236,17 @@ TEST(AdviceWords, WhereItCannotEnterTheNamespaceItSaysSo) {
   EXPECT_FALSE(enter_first("host", "", "NETFILTER_DROP"));
   EXPECT_FALSE(enter_first("web", "/run/netns/web", "NETFILTER_DROP"));
   EXPECT_FALSE(enter_first("", "", "CPU_BACKLOG")) << "that is the machine's, not the namespace's";
+}
+
+TEST(AdviceWords, WhoWaitsForANextHopIsToldHowToFollowTheRequestsForIt) {
+  journey::Journey journey = dropped_in("web", "/run/netns/web", drop("NEIGH_FAILED", ""));
+  EXPECT_THAT(advice_words(journey)->mend, HasSubstr("`tracepkt trace arp and host ADDRESS`"));
+  journey::Hop asked{.netns = journey.outcome.netns, .stage = STAGE_neigh};
+  asked.note = decode::Neighbour{.address = {.family = 4, .bytes = {10, 0, 0, 254}}};
+  journey.hops = {asked};
+  EXPECT_THAT(advice_words(journey)->mend, HasSubstr("`tracepkt trace arp and host 10.0.0.254`"));
+  EXPECT_THAT(advice_words(journey)->mend, HasSubstr("hop, 10.0.0.254, must"));
+  EXPECT_EQ(asking_filter(6, "fd00::1"), "'icmp6 and ip6[40] >= 135 and ip6[40] <= 136'");
 }
 
 TEST(AdviceWords, NamesAndAddressesAreFilledIn) {

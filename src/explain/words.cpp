@@ -180,10 +180,11 @@ std::string cause_words(const journey::Journey& journey) {
   }
   if (const decode::Neighbour* neighbour = awaited_neighbour(journey)) {
     return fmt::format(
-        "It was still waiting for the link address of its next hop {0}, which had not answered: "
-        "see "
-        "`ip neigh show to {0}` in that namespace, and whether {0} is up and on that link.",
-        neighbour->address.text());
+        "It was still waiting for the link address of its next hop {0}, which had not answered. "
+        "See whether {0} is up and on that link, and how far the requests come, while you try "
+        "again: `tracepkt trace {1}`.",
+        neighbour->address.text(),
+        asking_filter(neighbour->address.family, neighbour->address.text()));
   }
   if (outcome.kind == OutcomeKind::kLost) {
     const auto reversed = std::views::reverse(journey.hops);
