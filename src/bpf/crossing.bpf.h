@@ -30,6 +30,8 @@ static __always_inline struct sighting look(struct sk_buff *skb, enum stage_id s
 	}
 	if (!may_match(view) && !find_tracked((__u64)skb->head))
 		return (struct sighting){};
+	view->linear = forgotten(view->linear);
+	view->protocol = forgotten(view->protocol);
 	*place = find_place(skb);
 	__builtin_memset(packet->bytes, 0, FILTER_WINDOW);
 	if (!read_window(packet->bytes, view->start, view->linear)) {

@@ -8,7 +8,7 @@ static __always_inline void fill_header(struct record_header *header, struct sk_
 					const struct place *place, enum hook_id hook,
 					enum stage_id stage, const struct sighting *sighting)
 {
-	struct net_device *dev = place->dev;
+	struct net_device *dev = device_at(place);
 	struct net *net = NULL;
 
 	header->hook = hook;
@@ -23,12 +23,12 @@ static __always_inline void fill_header(struct record_header *header, struct sk_
 	header->iif = skb->skb_iif;
 	header->ports = 0;
 	__builtin_memset(header->ifname, 0, sizeof(header->ifname));
-	if (dev) {
+	if (place->dev) {
 		header->ifindex = dev->ifindex;
 		__builtin_memcpy(header->ifname, dev->name, sizeof(header->ifname));
 		net = dev->nd_net.net;
 	} else if (place->sk) {
-		net = place->sk->__sk_common.skc_net.net;
+		net = socket_at(place)->__sk_common.skc_net.net;
 	}
 	if (net) {
 		header->netns = net->ns.inum;

@@ -33,7 +33,7 @@ static __always_inline int tell_icmp(const __u64 *ctx, struct sk_buff *skb, enum
 		return 0;
 	}
 	fill_note(&note->header, hook, STAGE_icmp, sighting.id);
-	fill_device(&note->header, place.dev);
+	fill_device(&note->header, device_at(&place));
 	__builtin_memset(&note->icmp, 0, sizeof(note->icmp));
 	note->icmp.section.id = SECTION_icmp;
 	note->icmp.section.size = sizeof(note->icmp);

@@ -35,6 +35,11 @@ typedef struct {
 	struct net *net;
 } possible_net_t;
 
+/* A number of 64 bits, by whatever name. */
+struct timespec64 {
+	__s64 tv_sec;
+};
+
 struct list_head {
 	struct list_head *next;
 };

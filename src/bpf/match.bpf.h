@@ -178,9 +178,10 @@ static __always_inline __u64 as_number(const __u64 *from)
 	return number;
 }
 
-static __always_inline bool matches_echo(struct sock *sk, const struct view *view)
+static __always_inline bool matches_echo(const struct place *place, const struct view *view)
 {
-	bool trusted = sk && (__u64)sk->__sk_common.skc_cookie.counter == config.echo.socket_cookie;
+	bool trusted = place->sk && (__u64)socket_at(place)->__sk_common.skc_cookie.counter ==
+					config.echo.socket_cookie;
 
 	return match_echo(as_number(&view->start), view->linear, trusted, view->len > view->linear);
 }
@@ -206,12 +207,10 @@ static __always_inline bool is_in(const volatile __u64 *set, __u8 protocol)
 static __always_inline bool may_match(const struct view *view)
 {
 #ifndef WITHOUT_KFUNCS
-	if (bpf_rdonly_cast && (config.filter_has_l3 || config.mode == MATCH_ECHO) &&
-	    is_ip(view->protocol) && view->linear >= sizeof(struct ipv4_header)) {
-		struct iphdr *ip =
-		    bpf_rdonly_cast((void *)view->start, bpf_core_type_id_kernel(struct iphdr));
-		struct ipv6hdr *ip6 =
-		    bpf_rdonly_cast((void *)view->start, bpf_core_type_id_kernel(struct ipv6hdr));
+	if ((config.filter_has_l3 || config.mode == MATCH_ECHO) && is_ip(view->protocol) &&
+	    view->linear >= sizeof(struct ipv4_header)) {
+		struct iphdr *ip = POINTER_TO(struct iphdr, view->start);
+		struct ipv6hdr *ip6 = POINTER_TO(struct ipv6hdr, view->start);
 		__u8 version = BPF_CORE_READ_BITFIELD(ip, version);
 
 		if (version == 4)
@@ -258,10 +257,10 @@ static __always_inline bool matches_filter(struct sk_buff *skb, const struct vie
 	return match_filter(start, view->len, view->linear, before);
 }
 
-static __always_inline bool matches(struct sk_buff *skb, struct sock *sk, const struct view *view,
-				    const __u8 *window)
+static __always_inline bool matches(struct sk_buff *skb, const struct place *place,
+				    const struct view *view, const __u8 *window)
 {
 	if (config.mode == MATCH_ECHO)
-		return may_be_icmp(window) && matches_echo(sk, view);
+		return may_be_icmp(window) && matches_echo(place, view);
 	return matches_filter(skb, view);
 }

@@ -40,8 +40,7 @@ inline std::span<const std::byte> long_trace_object()
 	return {tracepkt_bpf_trace_long_begin, tracepkt_bpf_trace_long_end};
 }
 
-// The same for kernels without bpf_rdonly_cast (6.2), where CAP_SYS_ADMIN is missing as well:
-// without it libbpf cannot search the modules for a kfunc, and fails.
+// The same for kernels without bpf_rdonly_cast (before 6.2).
 inline std::span<const std::byte> without_kfuncs_trace_object()
 {
 	return {tracepkt_bpf_trace_without_kfuncs_begin, tracepkt_bpf_trace_without_kfuncs_end};

@@ -6,42 +6,78 @@
 #include "bpf/kernel_types.bpf.h"
 #include "wire/filter.h"
 
+/*
+ * Where the packet is. Numbers where they can be: of a pointer the verifier remembers whether it is
+ * one, and goes through all that follows once for each answer.
+ */
 #ifndef WITHOUT_KFUNCS
-extern void *bpf_rdonly_cast(const void *object, __u32 btf_id) __ksym __weak;
-#endif
+extern void *bpf_rdonly_cast(const void *object, __u32 btf_id) __ksym;
 
-/* Where the packet is. */
+#define POINTER_TO(type, address)                                                                  \
+	((type *)bpf_rdonly_cast((void *)(address), bpf_core_type_id_kernel(type)))
+
+struct place {
+	__u64 dev;
+	__u64 sk;
+};
+
+static __always_inline struct net_device *device_at(const struct place *place)
+{
+	return POINTER_TO(struct net_device, place->dev);
+}
+
+static __always_inline struct sock *socket_at(const struct place *place)
+{
+	return POINTER_TO(struct sock, place->sk);
+}
+
+/*
+ * Read as a kernel's number: through a trusted pointer, such as a tracepoint's skb, the verifier
+ * searches all of the kernel's BTF, by name and in order, for every load of a pointer to a struct
+ * (btf_nested_type_is_trusted, since 6.2): 0.4 ms apiece, on every path.
+ *
+ * A socket keeps what it likes in the device's word while the packet is in its queue (UDP: lengths
+ * and flags, union dev_scratch). That is no address of the kernel's, whose sign bit is set, and
+ * reading through it would cost a fault apiece, 700 ns.
+ */
+static __always_inline __u64 address_in(const void *word)
+{
+	__s64 address = POINTER_TO(struct timespec64, word)->tv_sec;
+
+	return address & address >> 63;
+}
+
+static __always_inline struct place find_place(struct sk_buff *skb)
+{
+	return (struct place){.dev = address_in(&skb->dev), .sk = address_in(&skb->sk)};
+}
+#else
 struct place {
 	struct net_device *dev;
 	struct sock *sk;
 };
 
-/*
- * Read through a pointer that nothing may be concluded from: through a trusted one, such as a
- * tracepoint's skb, the verifier searches all of the kernel's BTF, by name and in order, for every
- * load of a pointer to a struct (btf_nested_type_is_trusted, since 6.2): 0.4 ms apiece, on every
- * path.
- */
+static __always_inline struct net_device *device_at(const struct place *place)
+{
+	return place->dev;
+}
+
+static __always_inline struct sock *socket_at(const struct place *place)
+{
+	return place->sk;
+}
+
 static __always_inline struct place find_place(struct sk_buff *skb)
 {
-	struct place place;
+	struct place place = {.dev = skb->dev, .sk = skb->sk};
 
-#ifndef WITHOUT_KFUNCS
-	if (bpf_rdonly_cast)
-		skb = bpf_rdonly_cast(skb, bpf_core_type_id_kernel(struct sk_buff));
-#endif
-	place.dev = skb->dev;
-	place.sk = skb->sk;
-	/*
-	 * A socket keeps what it likes in the same word while the packet is in its queue (UDP:
-	 * lengths and flags, union dev_scratch). That is no address of the kernel's, whose sign bit
-	 * is set, and reading through it would cost a fault apiece, 700 ns.
-	 */
+	/* As above. */
 	asm volatile("if %0 s< 0 goto +1\n"
 		     "%0 = 0\n"
-		     : "+r"(place.dev), "+r"(place.sk));
+		     : "+r"(place.dev));
 	return place;
 }
+#endif
 
 enum view_kind {
 	VIEW_IN,  /* coming in: `data` is past the link layer header, network_header may be stale */
@@ -55,6 +91,18 @@ struct view {
 	__u32 linear;	/* bytes from there that lie in one piece and can be read */
 	__u16 protocol; /* ethertype in host order, of what is at `start` */
 };
+
+/* The verifier does not know that nobody writes to it. */
+__u32 always_zero SEC(".data.zero");
+
+/*
+ * The number as it is; but what the verifier has learned of it is forgotten, so that the ways that
+ * led here are one again, and what follows is gone through once.
+ */
+static __always_inline __u32 forgotten(__u32 number)
+{
+	return number + *(volatile __u32 *)&always_zero;
+}
 
 static __always_inline bool is_vlan(__u16 protocol)
 {

@@ -55,7 +55,7 @@ SEC("tp_btf/netif_receive_skb") int on_netif_receive_skb(__u64 *ctx)
 	if (!find_tracked((__u64)skb->head) || !is_ip(bpf_ntohs(skb->protocol)))
 		return 0;
 	place = find_place(skb);
-	if (!place.dev || has_master(place.dev) ||
+	if (!place.dev || has_master(device_at(&place)) ||
 	    BPF_CORE_READ_BITFIELD(skb, pkt_type) == PACKET_OTHERHOST)
 		return 0;
 	if (config.with_senders)
@@ -63,9 +63,11 @@ SEC("tp_btf/netif_receive_skb") int on_netif_receive_skb(__u64 *ctx)
 	return on_crossing(skb, HOOK_netif_receive_skb, STAGE_in, VIEW_IN);
 }
 
-static __always_inline __u64 socket_inode(struct sock *sk)
+static __always_inline __u64 socket_inode(const struct place *place)
 {
-	return sk && is_whole_socket(sk->__sk_common.skc_state) ? inode_of(sk) : 0;
+	struct sock *sk = socket_at(place);
+
+	return place->sk && is_whole_socket(sk->__sk_common.skc_state) ? inode_of(sk) : 0;
 }
 
 /* A reader copies the packet out of its socket. */
@@ -81,9 +83,9 @@ SEC("tp_btf/skb_copy_datagram_iovec") int on_skb_copy_datagram_iovec(__u64 *ctx)
 	if (!tracked_count)
 		return 0;
 	place = find_place(skb);
-	sk = place.sk;
+	sk = socket_at(&place);
 	/* Who captures packets only looks on. */
-	if (sk && sk->__sk_common.skc_family == AF_PACKET)
+	if (place.sk && sk->__sk_common.skc_family == AF_PACKET)
 		return 0;
 	sighting = look_again(skb, &place, STAGE_deliver, &view);
 	if (!sighting.id)
@@ -94,12 +96,12 @@ SEC("tp_btf/skb_copy_datagram_iovec") int on_skb_copy_datagram_iovec(__u64 *ctx)
 	__builtin_memset(&record.socket, 0, sizeof(record.socket));
 	record.socket.section.id = SECTION_socket;
 	record.socket.section.size = sizeof(record.socket);
-	if (sk) {
+	if (place.sk) {
 		record.socket.family = sk->__sk_common.skc_family;
 		record.socket.type = sk->sk_type;
 		record.socket.protocol = sk->sk_protocol;
 	}
-	record.socket.inode = config.with_senders ? socket_inode(sk) : 0;
+	record.socket.inode = config.with_senders ? socket_inode(&place) : 0;
 	record.socket.pid = bpf_get_current_pid_tgid() >> 32;
 	bpf_get_current_comm(record.socket.comm, sizeof(record.socket.comm));
 	emit(&record, sizeof(record), sizeof(record));
@@ -143,7 +145,7 @@ SEC("tp_btf/kfree_skb") int on_kfree_skb(__u64 *ctx)
 	record.drop.reason = 0;
 	record.drop.has_reason = 0;
 	record.drop.pad = 0;
-	record.drop.socket = config.drops_only ? socket_inode(place.sk) : 0;
+	record.drop.socket = config.drops_only ? socket_inode(&place) : 0;
 	/* The reason came with its enum (5.17, c504e5c2f964). */
 	if (bpf_core_type_exists(enum skb_drop_reason)) {
 		record.drop.has_reason = 1;

@@ -187,8 +187,8 @@ static __always_inline bool is_silent(const struct tracked *known)
 static __always_inline __u32 netns_of(const struct place *place)
 {
 	if (place->dev)
-		return place->dev->nd_net.net->ns.inum;
-	return place->sk ? place->sk->__sk_common.skc_net.net->ns.inum : 0;
+		return device_at(place)->nd_net.net->ns.inum;
+	return place->sk ? socket_at(place)->__sk_common.skc_net.net->ns.inum : 0;
 }
 
 /* The packet as it is at this hook; without an id yet. */
@@ -226,9 +226,9 @@ static __always_inline enum asked is_asked_for(struct sk_buff *skb, const struct
 
 	if (!is_of_command(start, view->linear, sk, dev, outgoing << 32 | netns_of(place)))
 		return ASKED_NOT;
-	return matches(skb, place->sk, view, window) ? ASKED_FOR : ASKED_SILENTLY;
+	return matches(skb, place, view, window) ? ASKED_FOR : ASKED_SILENTLY;
 #else
-	return matches(skb, place->sk, view, window) ? ASKED_FOR : ASKED_NOT;
+	return matches(skb, place, view, window) ? ASKED_FOR : ASKED_NOT;
 #endif
 }
 
@@ -287,31 +287,31 @@ static __always_inline struct sighting sight(struct sk_buff *skb, const struct p
 	struct sighting sighting = {};
 	struct tracked now;
 	struct tracked *known = find_tracked(head);
-	enum asked asked = ASKED_NOT;
+	enum asked asked;
 
-	if (!known && !(asked = is_asked_for(skb, place, view, window, stage)))
+	if (known) {
+		now = sighted(skb, place, view, window, stage);
+		if (!is_another(skb, known, &now)) {
+			/* Whatever it was turned into, it is still the packet that was matched. */
+			sighting.now_ns = now.seen_ns;
+			sighting.id = now.id = known->id;
+			sighting.silent = is_silent(known);
+			keep_flow(known, &now, view);
+			*known = now;
+			return sighting;
+		}
+		forget(head);
+	}
+	asked = is_asked_for(skb, place, view, window, stage);
+	if (!asked)
 		return sighting;
 	now = sighted(skb, place, view, window, stage);
 	sighting.now_ns = now.seen_ns;
-	if (known && !is_another(skb, known, &now)) {
-		/* Whatever it was turned into, it is still the packet that was matched. */
-		sighting.id = now.id = known->id;
-		sighting.silent = is_silent(known);
-		keep_flow(known, &now, view);
-		*known = now;
-		return sighting;
-	}
-	if (known && !(asked = is_asked_for(skb, place, view, window, stage))) {
-		forget(head);
-		return sighting;
-	}
 	if (asked == ASKED_FOR) {
 		sighting.first = true;
 		sighting.id = now.id = new_id(now.seen_ns);
 	}
-	if (known) {
-		*known = now;
-	} else if (keep) {
+	if (keep) {
 		if (bpf_map_update_elem(&tracked_packets, &head, &now, BPF_ANY))
 			count_loss(LOSS_table_full);
 		else
