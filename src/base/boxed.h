@@ -11,6 +11,7 @@ template <class T>
 class Boxed {
  public:
   Boxed() = default;
+  // NOLINTNEXTLINE(google-explicit-constructor): as std::optional is made
   Boxed(T value) : value_(std::make_unique<T>(std::move(value))) {}
   Boxed(const Boxed& other) : value_(other ? std::make_unique<T>(*other) : nullptr) {}
   Boxed(Boxed&&) noexcept = default;

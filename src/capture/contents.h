@@ -65,6 +65,7 @@ enum class NameKind : std::uint64_t {
   kRule = 5,          // of a firewall. key: handle; key2: which table of which namespace
   kSocketOwner = 16,  // key: inode; "PID NAME", empty: nobody has it open
   kSocketAt = 24,     // key: which place (cli/name_keys.h); its inode, empty: none
+  kFullQueue = 25,    // of who listens. key: which place; "WAITING BACKLOG", empty: it has room
   kResetReason = 17,  // key: reason of a reset that TCP sends
   kPrograms = 18,     // at an interface. key: inode << 32 | ifindex; key2: journey::ProgramPlace
 };

@@ -54,6 +54,10 @@ std::uint64_t FileNames::socket_at(const journey::SocketPlace& place) {
   return number_in(find(capture::NameKind::kSocketAt, place_key(place)));
 }
 
+std::string FileNames::full_queue(const journey::SocketPlace& place) {
+  return std::string(find(capture::NameKind::kFullQueue, place_key(place)));
+}
+
 std::string FileNames::reset_reason(std::uint32_t reason) {
   return std::string(find(capture::NameKind::kResetReason, reason));
 }

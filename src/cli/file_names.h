@@ -28,6 +28,7 @@ class FileNames : public journey::Names {
   std::string rule(std::uint32_t inode, const decode::Netfilter& netfilter) override;
   std::string socket_owner(std::uint64_t inode) override;
   std::uint64_t socket_at(const journey::SocketPlace& place) override;
+  std::string full_queue(const journey::SocketPlace& place) override;
   std::string reset_reason(std::uint32_t reason) override;
   std::string programs(std::uint32_t inode, std::uint32_t ifindex,
                        journey::ProgramPlace place) override;

@@ -26,7 +26,9 @@
 #include "kernel/device_programs.h"
 #include "kernel/kernel_btf.h"
 #include "kernel/legacy_rules.h"
+#include "kernel/listen_queues.h"
 #include "kernel/netns_names.h"
+#include "kernel/netns_open.h"
 #include "kernel/nftables.h"
 #include "kernel/rights.h"
 #include "kernel/socket_owners.h"
@@ -105,6 +107,7 @@ class LiveNames : public journey::Names {
 
   std::string socket_owner(std::uint64_t inode) override;
   std::uint64_t socket_at(const journey::SocketPlace& place) override;
+  std::string full_queue(const journey::SocketPlace& place) override;
 
   std::string programs(std::uint32_t inode, std::uint32_t ifindex,
                        journey::ProgramPlace place) override;
@@ -145,6 +148,7 @@ class LiveNames : public journey::Names {
   kernel::LegacyRules legacy_rules_;
   kernel::SocketOwners owners_;
   kernel::BoundSockets bound_;
+  kernel::ListenQueues listen_queues_;
   std::uint64_t looked_ns_ = 0;  // for owners that were not known before
   std::optional<ReasonNames> reset_reasons_;
 };
@@ -188,6 +192,27 @@ std::uint64_t LiveNames::socket_at(const journey::SocketPlace& place) {
                         return owner_of(inode) == owner_of(inodes.front());
                       });
   return !inodes.empty() && is_one ? inodes.front() : 0;
+}
+
+std::string LiveNames::full_queue(const journey::SocketPlace& place) {
+  const std::string file = netns_.file(place.netns);
+  if (file.empty() && place.netns != own_netns_) {
+    return "";
+  }
+  const auto found = listen_queues_.find(place.netns, file, socket_at(place));
+  if (!found) {
+    return "";
+  }
+  const journey::ListenQueue queue{.waiting = found->waiting, .backlog = found->backlog};
+  bool connected = true;
+  if (queue.is_full()) {
+    (void)kernel::run_in_netns_file(file, [&] {
+      connected = kernel::has_connection(socket_end(place.local, place.local_port),
+                                         socket_end(place.remote, place.remote_port));
+      return Status();
+    });
+  }
+  return connected ? "" : journey::queue_text(queue);
 }
 
 std::string LiveNames::programs(std::uint32_t inode, std::uint32_t ifindex,

@@ -148,6 +148,10 @@ std::uint64_t Recorder::socket_at(const journey::SocketPlace& place) {
   }));
 }
 
+std::string Recorder::full_queue(const journey::SocketPlace& place) {
+  return name({NameKind::kFullQueue, place_key(place), 0}, [&] { return live_.full_queue(place); });
+}
+
 std::string Recorder::reset_reason(std::uint32_t reason) {
   return name({NameKind::kResetReason, reason, 0}, [&] { return live_.reset_reason(reason); });
 }

@@ -10,6 +10,7 @@
 
 #include "base/text.h"
 #include "explain/netfilter.h"
+#include "explain/notes.h"
 #include "explain/programs.h"
 #include "explain/route.h"
 
@@ -68,10 +69,14 @@ constexpr const Remedy* remedy(std::string_view key) {
   return it == kRemedies.end() ? nullptr : it;
 }
 
-constexpr Advice kSilence{
-#define SILENCE(key, cause, check, mend) #key, cause, check, mend
+constexpr auto kSilences = std::to_array<Advice>({
+#define SILENCE(key, cause, check, mend) {#key, cause, check, mend},
 #include "explain/advice.def"
-};
+});
+
+constexpr const Advice& silence(std::string_view key) {
+  return *std::ranges::find(kSilences, key, &Advice::key);
+}
 
 static_assert(std::ranges::all_of(kReasons, remedy, &Reason::key) &&
                   std::ranges::all_of(kPlaces, remedy, &Place::key) &&
@@ -116,7 +121,7 @@ std::string enter_words(std::string_view file) {
   return "nsenter --net=" + shell_word(file) + ' ';
 }
 
-using Fields = std::array<std::pair<std::string_view, std::string>, 8>;
+using Fields = std::array<std::pair<std::string_view, std::string>, 10>;
 
 std::string filled(std::string_view text, const Fields& fields) {
   std::string out;
@@ -162,6 +167,8 @@ AdviceWords in_full(const Advice& found, const journey::Journey& journey,
       {"dst", packet.is_ip() ? packet.dst.text() : "ADDRESS"},
       {"hop", hop_text},
       {"asking", asking_filter(packet.dst.family, hop_text)},
+      {"who", outcome.socket ? process_words(*outcome.socket) : ""},
+      {"waiting", outcome.full_queue ? std::to_string(outcome.full_queue->waiting) : ""},
       {"reason", printable(drop.reason)},
       {"function", printable(plain_function(drop.function))},
   }};
@@ -266,6 +273,9 @@ std::string asking_filter(std::uint8_t family, std::string_view hop) {
 
 std::optional<AdviceWords> advice_words(const journey::Journey& journey) {
   const journey::Outcome& outcome = journey.outcome;
+  if (outcome.full_queue) {
+    return in_full(silence("listen_queue_full"), journey, last_packet(journey));
+  }
   if (outcome.kind != journey::OutcomeKind::kDropped || !outcome.drop) {
     return std::nullopt;
   }
@@ -301,7 +311,7 @@ std::optional<AdviceWords> silence_words(const journey::Journey& request) {
       std::ranges::any_of(request.hops, &journey::Hop::answered)) {
     return std::nullopt;
   }
-  return in_full(kSilence, request, last_packet(request));
+  return in_full(silence("unanswered"), request, last_packet(request));
 }
 
 }  // namespace tracepkt::explain

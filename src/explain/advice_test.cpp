@@ -48,7 +48,8 @@ constexpr std::array<std::span<const Row>, 4> kTables = {kRemedies, kReasons, kP
 
 // What is left of a text without what advice_words() fills in.
 std::string unfilled(std::string_view text) {
-  return std::regex_replace(std::string(text), std::regex("\\{(in|dev|src|dst|hop|asking)\\}"), "");
+  return std::regex_replace(std::string(text),
+                            std::regex("\\{(in|dev|src|dst|hop|asking|who|waiting)\\}"), "");
 }
 
 TEST(AdviceTable, NoRowIsThereTwice) {

@@ -152,7 +152,7 @@ std::string outcome_words(const journey::Journey& journey) {
     case OutcomeKind::kLeft:
       return fmt::format("left through {}", printable(outcome.device.name.view()));
     case OutcomeKind::kConsumed:
-      return "consumed in " + where;
+      return (outcome.full_queue ? "IGNORED in " : "consumed in ") + where;
     case OutcomeKind::kLost:
       return (awaited_neighbour(journey) != nullptr ? "WAITING in " : "LOST SIGHT OF in ") + where;
   }
@@ -165,8 +165,9 @@ bool is_fault(const journey::DropInfo& drop, const decode::Packet& packet) {
 
 bool is_fault(const journey::Journey& journey) {
   const journey::Outcome& outcome = journey.outcome;
-  return outcome.kind == OutcomeKind::kDropped &&
-         (!outcome.drop || is_fault(*outcome.drop, journey.packet));
+  const bool dropped = outcome.kind == OutcomeKind::kDropped;
+  return outcome.full_queue ||
+         (dropped && (!outcome.drop || is_fault(*outcome.drop, journey.packet)));
 }
 
 std::string cause_words(const journey::Journey& journey) {
@@ -206,7 +207,7 @@ std::string cause_words(const journey::Journey& journey) {
            "gives them up after 30 s where one is missing: what became of the packet is told of "
            "its first.";
   }
-  if (outcome.kind == OutcomeKind::kConsumed && !outcome.seen) {
+  if (outcome.kind == OutcomeKind::kConsumed && !outcome.seen && !outcome.full_queue) {
     return outcome.socket ? fmt::format("Taken in for {}, which was not seen reading it.",
                                         process_words(*outcome.socket))
                           : "Taken in by the IP layer there; who read it was not seen.";

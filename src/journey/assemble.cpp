@@ -230,7 +230,7 @@ void assemble(std::vector<Event>& events, const AssembleContext& context, Journe
   }
   const bool silent = outcome.kind == OutcomeKind::kDelivered && !outcome.socket && !answered &&
                       journey.packet.echo_kind() == decode::EchoKind::kRequest;
-  if (outcome.drop || silent) {
+  if (outcome.drop || silent || outcome.full_queue) {
     journey.outcome.netns_file = context.names.netns_file(outcome.netns.inode);
   }
 

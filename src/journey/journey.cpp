@@ -30,6 +30,21 @@ std::optional<Process> process_of(std::string_view owner_text) {
   return error == std::errc() && rest == end ? std::optional(process) : std::nullopt;
 }
 
+std::string queue_text(const std::optional<ListenQueue>& queue) {
+  return queue ? fmt::format("{} {}", queue->waiting, queue->backlog) : "";
+}
+
+std::optional<ListenQueue> queue_of(std::string_view queue_text) {
+  ListenQueue queue;
+  const char* const end = queue_text.data() + queue_text.size();
+  const auto waiting = std::from_chars(queue_text.data(), end, queue.waiting);
+  if (waiting.ec != std::errc() || waiting.ptr == end || *waiting.ptr != ' ') {
+    return std::nullopt;
+  }
+  const auto backlog = std::from_chars(waiting.ptr + 1, end, queue.backlog);
+  return backlog.ec == std::errc() && backlog.ptr == end ? std::optional(queue) : std::nullopt;
+}
+
 const Rule* ChainWalk::decisive() const {
   if (by_policy || rules.empty()) {
     return nullptr;

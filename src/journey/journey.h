@@ -31,6 +31,18 @@ struct Process {
 std::string owner_text(const std::optional<Process>& process);
 std::optional<Process> process_of(std::string_view owner_text);
 
+// Of a socket that listens.
+struct ListenQueue {
+  std::uint32_t waiting = 0;  // connections that its process has not accepted yet
+  std::uint32_t backlog = 0;  // with more than these waiting, the kernel ignores who wants another
+
+  bool is_full() const { return waiting > backlog; }
+};
+
+// As its name is written, "2 1"; not known: empty.
+std::string queue_text(const std::optional<ListenQueue>& queue);
+std::optional<ListenQueue> queue_of(std::string_view queue_text);
+
 struct DropInfo {
   decode::Drop raw;
   std::string reason;    // the kernel's name without SKB_DROP_REASON_; empty before 5.17
@@ -102,9 +114,10 @@ struct Outcome {
   Boxed<Programs> programs = {};  // dropped by one of these
   std::string netns_file;         // dropped, not answered: see Names::netns_file()
   std::optional<decode::Socket> socket =
-      {};            // delivered to a process; without: to the kernel itself
-  bool seen = true;  // false: concluded from silence, no end was seen
-  bool cut = false;  // lost: where what is known of all packets ends
+      {};  // delivered to a process; without: to the kernel itself
+  std::optional<ListenQueue> full_queue = {};  // consumed: a connection there was no room for
+  bool seen = true;                            // false: concluded from silence, no end was seen
+  bool cut = false;                            // lost: where what is known of all packets ends
 };
 
 std::string_view outcome_name(OutcomeKind kind);
@@ -175,6 +188,9 @@ class Names {
   // The inode of the socket that takes what comes there (of TCP: that listens); 0: none, or not
   // known.
   virtual std::uint64_t socket_at(const SocketPlace& /*place*/) { return 0; }
+  // The queue of the socket that listens there, as queue_text() has it. Empty: it has room, or this
+  // connection was made, or it is not known.
+  virtual std::string full_queue(const SocketPlace& /*place*/) { return ""; }
   // The programs and filters at that place of an interface, by its index in that namespace, as
   // programs_text() has them. Empty: there are none, or none are known.
   virtual std::string programs(std::uint32_t /*inode*/, std::uint32_t /*ifindex*/,

@@ -22,23 +22,18 @@ bool opens_connection(const Packet& packet) {
   return packet.protocol == IPPROTO_TCP && (packet.tcp_flags & TH_SYN) != 0;
 }
 
-std::optional<decode::Socket> socket_for(const Packet& packet, std::uint32_t netns,
-                                         std::uint16_t end_port, const AssembleContext& context) {
-  SocketPlace place{.netns = netns,
-                    .protocol = packet.protocol,
-                    .local = packet.dst,
-                    .local_port = packet.dport,
-                    .remote = packet.src,
-                    .remote_port = packet.sport};
-  // As both were on the wire: what NAT does here it does both ways.
-  if (const decode::Socket* sender =
-          context.senders != nullptr ? context.senders->find(place) : nullptr) {
-    return *sender;
-  }
-  if (end_port != 0) {
-    place.local_port = end_port;
-  }
-  decode::Socket socket{.protocol = packet.protocol, .inode = context.names.socket_at(place)};
+// As both ends were on the wire: what NAT does here it does both ways.
+SocketPlace place_of(const Packet& packet, std::uint32_t netns) {
+  return {.netns = netns,
+          .protocol = packet.protocol,
+          .local = packet.dst,
+          .local_port = packet.dport,
+          .remote = packet.src,
+          .remote_port = packet.sport};
+}
+
+std::optional<decode::Socket> socket_at(const SocketPlace& place, const AssembleContext& context) {
+  decode::Socket socket{.protocol = place.protocol, .inode = context.names.socket_at(place)};
   return socket.inode != 0 ? std::optional(socket) : std::nullopt;
 }
 
@@ -63,9 +58,14 @@ void find_taker(Journey& journey, const std::vector<Event>& events,
   const auto ended = std::ranges::find_if(std::views::reverse(events), [&](const Event& event) {
     return event.stage == STAGE_end && event.time_ns >= in->time_ns;
   });
-  const bool seen = ended != std::views::reverse(events).end();
-  auto socket =
-      socket_for(packet, outcome.netns.inode, seen ? ended->end_port : std::uint16_t{0}, context);
+  SocketPlace place = place_of(packet, outcome.netns.inode);
+  const decode::Socket* sender =
+      context.senders != nullptr ? context.senders->find(place) : nullptr;
+  if (ended != std::views::reverse(events).end() && ended->end_port != 0) {
+    place.local_port = ended->end_port;
+  }
+  std::optional<decode::Socket> socket =
+      sender != nullptr ? std::optional(*sender) : socket_at(place, context);
   if (!socket) {
     return;
   }
@@ -73,6 +73,14 @@ void find_taker(Journey& journey, const std::vector<Event>& events,
   outcome.socket = socket;
   if (!outcome.seen && !opens) {
     return;
+  }
+  // The kernel forgets such a SYN without a word (tcp_conn_request()), and frees it as if it had
+  // taken it.
+  if (opens && (packet.tcp_flags & TH_ACK) == 0) {
+    outcome.full_queue = queue_of(context.names.full_queue(place));
+    if (outcome.full_queue) {
+      return;
+    }
   }
   outcome.kind = OutcomeKind::kDelivered;
   // The packet may be freed long after it was read (skb_attempt_defer_free(), 6.18): its end tells

@@ -24,7 +24,12 @@ class Sockets : public testing::FakeNames {
   }
   std::string socket_owner(std::uint64_t inode) override { return inode == 7 ? "4711 named" : ""; }
 
+  std::string full_queue(const SocketPlace& place) override {
+    return place.netns == 2 && place.local_port == port ? queue : "";
+  }
+
   std::uint16_t port = kPort;
+  std::string queue;
 };
 
 decode::Packet datagram(std::uint8_t from, std::uint8_t to) {
@@ -97,6 +102,24 @@ TEST_F(TakerTest, OfTcpWhatOpensAConnection) {
   EXPECT_FALSE(run(packet, std::nullopt).outcome.socket);
   packet.tcp_flags = TH_SYN;
   EXPECT_EQ(run(packet, std::nullopt).outcome.kind, OutcomeKind::kDelivered);
+}
+
+TEST_F(TakerTest, NobodyAcceptsAndThereIsNoRoomForAnotherConnection) {
+  decode::Packet packet = datagram(1, 2);
+  packet.protocol = IPPROTO_TCP;
+  packet.tcp_flags = TH_SYN;
+  names_.queue = "2 1";
+  const Journey ignored = run(packet, end(5));
+  EXPECT_EQ(ignored.outcome.kind, OutcomeKind::kConsumed);
+  ASSERT_TRUE(ignored.outcome.full_queue.has_value());
+  EXPECT_EQ(ignored.outcome.full_queue->waiting, 2u);
+  EXPECT_EQ(ignored.outcome.socket->pid, 4711u);
+  EXPECT_EQ(ignored.hops.back().stage, STAGE_in);
+  packet.tcp_flags = TH_SYN | TH_ACK;
+  EXPECT_EQ(run(packet, end(5)).outcome.kind, OutcomeKind::kDelivered);
+  for (const char* nonsense : {"", "2", "2 ", " 1", "2 1 ", "a b", "-1 1"}) {
+    EXPECT_FALSE(queue_of(nonsense).has_value()) << nonsense;
+  }
 }
 
 TEST_F(TakerTest, AGroupsMessageIsForMany) {

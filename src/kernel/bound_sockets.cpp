@@ -13,6 +13,12 @@
 #include "kernel/netns_open.h"
 
 namespace tracepkt::kernel {
+
+bool is_v4(const SocketEnd& end) {
+  constexpr std::array<std::uint8_t, 12> kMapped = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+  return std::equal(kMapped.begin(), kMapped.end(), end.address.begin());
+}
+
 namespace {
 
 constexpr std::uint64_t kUsedForNs = 1'000'000'000;
@@ -79,11 +85,6 @@ std::optional<SocketEnd> parse_end(std::string_view text) {
     std::memcpy(&end.address[at], &word, sizeof(word));
   }
   return end;
-}
-
-bool is_v4(const SocketEnd& end) {
-  constexpr std::array<std::uint8_t, 12> kMapped = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-  return std::equal(kMapped.begin(), kMapped.end(), end.address.begin());
 }
 
 enum class Fit : std::uint8_t { kNone, kAnyOfSix, kAny, kAddress, kConnected };

@@ -21,6 +21,8 @@ struct SocketEnd {
   auto operator<=>(const SocketEnd&) const = default;
 };
 
+bool is_v4(const SocketEnd& end);
+
 struct ListedSocket {
   SocketEnd local;
   SocketEnd remote;  // port 0: it is not connected

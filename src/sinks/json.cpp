@@ -249,6 +249,13 @@ void write_outcome_fields(JsonWriter& json, const journey::Journey& journey) {
   if (outcome.socket) {
     write_socket(json.key("socket"), *outcome.socket);
   }
+  if (outcome.full_queue) {
+    json.key("full_queue")
+        .begin_object()
+        .field("waiting", outcome.full_queue->waiting)
+        .field("backlog", outcome.full_queue->backlog)
+        .end_object();
+  }
   if (outcome.device.index != 0) {
     write_device(json.key("device"), outcome.device);
   }

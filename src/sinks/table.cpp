@@ -34,12 +34,7 @@ std::string device_text(const decode::Device& device) {
 }
 
 bool ended_well(const Journey& journey) {
-  using journey::OutcomeKind;
-  const journey::Outcome& outcome = journey.outcome;
-  if (outcome.kind == OutcomeKind::kDropped) {
-    return !explain::is_fault(journey);
-  }
-  return outcome.kind != OutcomeKind::kLost;
+  return !explain::is_fault(journey) && journey.outcome.kind != journey::OutcomeKind::kLost;
 }
 
 }  // namespace

@@ -202,3 +202,39 @@ expect_json 'who sent it' "$(process "$work/client")" \
 	"$again | .[0] | $(at_stage out '"\(.socket.process) \(.socket.pid)"')"
 expect_json 'it is told before it leaves' 'out tcp tx' "$again | .[0].hops | map(.stage | select(IN(\"route\", \"netfilter\") | not)) | .[0:3] | join(\" \")"
 expect_json 'why' true "$again | .[0].hops[1].cause | IN(\"timeout\", \"probe\")"
+
+echo '== TCP: a process that does not accept, and no room for another connection'
+rm -f "$work/server" "$work/end" "$work/client"
+python right "$work/server" "
+s = socket.socket()
+s.bind(('$target', 6007))
+s.listen(1)
+ready()
+while not os.path.exists('$work/end'): time.sleep(0.01)" &
+server_job=$!
+wait_for 'the server' grep -q ready "$work/server"
+# Where the kernel does not tell (no tcp_diag), ss shows what /proc has: no backlog.
+if [ "$(at right ss -ltnH 'sport = 6007' | awk '{ print $3 }')" = 1 ]; then
+	tp_trace --format json "tcp port 6007 and tcp[tcpflags] & (tcp-syn|tcp-ack) == tcp-syn"
+	python left "$work/client" "
+clients = [socket.socket() for _ in range(3)]
+for one in clients:
+    one.setblocking(False)
+    one.connect_ex(('$target', 6007))
+    time.sleep(0.2)
+while not os.path.exists('$work/end'): time.sleep(0.01)" &
+	client_job=$!
+	wait_for_journeys 1 '.outcome | select(.full_queue)'
+	tp_end INT
+	touch "$work/end"
+	wait "$client_job"
+	expect_json 'those that there was room for' 'delivered delivered' 'journeys | sort_by(.id) | map(.outcome.kind)[0:2] | join(" ")'
+	ignored='journeys | sort_by(.id) | .[2].outcome'
+	expect_json 'the one that there was none for' 'consumed right 2 1' \
+		"$ignored | \"\\(.kind) \\(.netns.name) \\(.full_queue.waiting) \\(.full_queue.backlog)\""
+	expect_json 'by whom, and what to do' "$(process "$work/server") listen_queue_full ip netns exec right ss -ltn" \
+		"$ignored | \"\\(.socket.process) \\(.socket.pid) \\(.advice.key) \\(.advice.check)\""
+else
+	without 'a full listen queue: this kernel does not tell of it'
+fi
+end_server
