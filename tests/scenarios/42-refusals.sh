@@ -192,6 +192,55 @@ expect_json 'GSO: they are taken in' '["right"]' 'journeys | map(.outcome.netns.
 expect_json 'GSO: not dropped' 0 'journeys | map(select(.outcome.kind == "dropped")) | length'
 check_json
 
+# What a router changes of a segment that its sender keeps, it changes in a buffer that no hook has seen; where that lies,
+# another segment of the connection may have been before.
+echo '== an error about one segment of many'
+if at router nft 'add table inet guard; add chain inet guard through { type filter hook forward priority 0; }' 2>"$work/nft"; then
+	nsenter --net=/run/netns/right python3 -c '
+import socket
+s = socket.socket()
+s.bind(("", 6007))
+s.listen()
+print("bound", flush=True)
+c = s.accept()[0]
+while c.recv(1000): pass' >"$work/server" &
+	server=$!
+	wait_for 'the server' grep -q bound "$work/server"
+	rounds=${brief:+3} rounds=${rounds:-30}
+	tp_trace --format json "tcp port 6007 and host $target"
+	at left python3 -c "
+import socket, subprocess
+def nft(*words): subprocess.run(('ip', 'netns', 'exec', 'router', 'nft') + words, check=True)
+s = socket.create_connection(('$target', 6007))
+s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+def acknowledged():
+    while s.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)[24:28] != bytes(4): pass
+for i in range($rounds):
+    for k in range(50):
+        s.sendall(b'x' * 10)
+    acknowledged()
+    nft('add', 'rule', 'inet', 'guard', 'through', 'tcp', 'dport', '6007', 'reject', 'with', 'icmp', 'type', 'admin-prohibited')
+    s.sendall(b'x' * 10)
+    nft('flush', 'chain', 'inet', 'guard', 'through')
+    acknowledged()"
+	wait "$server"
+	wait_for_journeys 1 '.packet.tcp.flags == "FIN ACK"'
+	tp_end INT
+	refused='(journeys | map(select(.outcome.kind == "dropped" and .outcome.netns.name == "router")))'
+	with_error='journeys | map(select(.hops | any(.stage == "icmp")))'
+	expect_json 'some were refused' true "$refused | length >= $rounds"
+	expect_json 'no error is told of one that was let through' '[]' \
+		"$with_error | map(select(.outcome.kind != \"dropped\" or .outcome.netns.name != \"router\").id)"
+	expect_json 'of each, one error, just before its end' '[]' \
+		"$with_error | map(select([.hops[].stage | select(. != \"netfilter\")] | (map(select(. == \"icmp\")) | length != 1) or .[-2:] != [\"icmp\", \"drop\"]).id)"
+	expect_json 'where it was made' '[]' \
+		"$with_error | map(.hops[] | select(.stage == \"icmp\" and .netns.name != \"router\"))"
+	check_json
+	at router nft delete table inet guard
+else
+	without "an error about one segment of many: $(head -1 "$work/nft")"
+fi
+
 echo '== a queue that is full'
 modprobe -q sch_tbf 2>/dev/null || true
 if tc -n left qdisc add dev eth0 root handle 7: tbf rate 200kbit burst 2kb limit 4kb 2>"$work/tc"; then
