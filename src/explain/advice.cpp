@@ -35,6 +35,12 @@ struct RefusingRoute {
   std::string_view cause;
 };
 
+struct RuleFor {
+  std::string_view asks_for;
+  std::string_view key;
+  std::string_view cause;
+};
+
 struct Place {
   std::string_view function;
   std::string_view reason;  // empty: where the kernel gives none
@@ -58,6 +64,11 @@ constexpr auto kRefusingRoutes = std::to_array<RefusingRoute>({
 #include "explain/advice.def"
 });
 
+constexpr auto kRules = std::to_array<RuleFor>({
+#define RULE(asks_for, key, cause) {#asks_for, #key, cause},
+#include "explain/advice.def"
+});
+
 constexpr auto kPlaces = std::to_array<Place>({
 #define PLACE(function, reason, key, cause) {#function, #reason, #key, cause},
 #include "explain/advice.def"
@@ -75,7 +86,8 @@ constexpr Advice kSilence{
 
 static_assert(std::ranges::all_of(kReasons, remedy, &Reason::key) &&
                   std::ranges::all_of(kPlaces, remedy, &Place::key) &&
-                  std::ranges::all_of(kRefusingRoutes, remedy, &RefusingRoute::key),
+                  std::ranges::all_of(kRefusingRoutes, remedy, &RefusingRoute::key) &&
+                  std::ranges::all_of(kRules, remedy, &RuleFor::key),
               "a row's key has no FAULT or NO_FAULT of that name");
 
 Advice advice(std::string_view key, std::string_view cause) {
@@ -290,6 +302,12 @@ std::optional<AdviceWords> advice_words(const journey::Journey& journey) {
     words.mend = outcome.chain->by_policy
                      ? "Add a rule that accepts it to that chain, or change the chain's policy."
                      : "Change the rule that drops it, or accept the packet before it comes there.";
+    if (is_dropped_as_invalid(*outcome.chain)) {
+      const auto* const row = std::ranges::find(kRules, "invalid", &RuleFor::asks_for);
+      const std::string cause = words.cause + ' ' + std::string(row->cause);
+      words = in_full(advice(row->key, row->cause), outcome, packet);
+      words.cause = cause;
+    }
   }
   return words;
 }

@@ -82,6 +82,8 @@ void write_chain(JsonWriter& json, const journey::ChainWalk& walk) {
   if (base.connection) {
     json.key("conntrack").begin_object().field("state", explain::connection_state(base));
     json.field("mark", base.connection->mark).field("zone", base.connection->zone).end_object();
+  } else if (explain::is_called_invalid(walk)) {
+    json.key("conntrack").begin_object().field("state", "invalid").end_object();
   }
 }
 

@@ -32,10 +32,12 @@ send() { # netns address port: a datagram
 drops='.hops[] | select(.stage == "netfilter" and .verdict == "drop")'
 
 # The first journey was dropped there; by this chain and rule, where they are seen.
-dropped_by() { # what netns "family hook table chain base" rule-text|policy [check]
+dropped_by() { # what netns "family hook table chain base" rule-text|policy [check [key where the rule is known]]
+	local key=firewall
+	[ -z "$chains" ] || key=${6-$key}
 	expect_json "$1: where" "dropped in $2" 'journeys[0] | outcome_words'
 	[ -z "$has_reasons" ] || expect_json "$1: the reason" true 'journeys[0].outcome.reason | . == "NETFILTER_DROP" or . == "NOT_SPECIFIED"'
-	expect_json "$1: the advice's key" firewall 'journeys[0].outcome.advice.key'
+	expect_json "$1: the advice's key" "$key" 'journeys[0].outcome.advice.key'
 	[ -n "$chains" ] || return 0
 	expect_json "$1: the chain, where it is" "$2 $3" \
 		"journeys[0] | $drops | \"\\(.netns.name) \\(.family) \\(.hook) \\(.table) \\(.chain) \\(.base_chain)\""
@@ -161,11 +163,35 @@ at left python3 "$work/odd-segment" "$near" "$target"
 wait_for_journeys 1
 tp_end INT
 text=$([ -z "$chains" ] || query 'journeys[0].outcome.rule.text')
-dropped_by 'INVALID' router 'inet forward guard through through' "$text"
+dropped_by 'INVALID' router 'inet forward guard through through' "$text" 'ip netns exec router conntrack -S' conntrack_invalid
 [ -z "$chains" ] || expect_match 'INVALID: its rule' '^ct state invalid counter( packets [0-9]+ bytes [0-9]+)? drop$' "$text"
-expect_json 'it belongs to no connection' null "journeys[0] | [$drops | .conntrack][0]"
+[ -z "$chains" ] || expect_json 'it belongs to no connection' '{"state":"invalid"}' "journeys[0] | $drops | .conntrack"
 check_json
 at router nft delete table inet guard
+
+if [ -n "$chains" ]; then
+	echo '== not to be tracked'
+	at router nft -f - <<-END
+		table inet guard {
+			chain early {
+				type filter hook prerouting priority -300;
+				udp dport 6007 notrack
+			}
+			chain through {
+				type filter hook forward priority 0;
+				ct state untracked udp dport 6007 drop
+			}
+		}
+	END
+	tp_trace --rules --format json "udp port 6007 and dst host $target"
+	send left "$target" 6007
+	wait_for_journeys 1
+	tp_end INT
+	dropped_by 'notrack' router 'inet forward guard through through' 'ct state untracked udp dport 6007 drop'
+	expect_json 'conntrack leaves it alone' untracked "journeys[0] | $drops | .conntrack.state"
+	check_json
+	at router nft delete table inet guard
+fi
 
 echo '== hairpin: back to where it came from, both addresses changed'
 at router nft -f - <<-END
