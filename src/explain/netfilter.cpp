@@ -227,8 +227,8 @@ bool is_called_invalid(const journey::ChainWalk& walk) {
 
 bool is_dropped_as_invalid(const journey::ChainWalk& walk) {
   return !walk.base.connection && std::ranges::any_of(walk.rules, [&](const journey::Rule& rule) {
-    const bool leads_there = &rule == walk.decisive() || rule.raw.verdict == NFT_JUMP ||
-                             rule.raw.verdict == NFT_GOTO;
+    const bool leads_there =
+        &rule == walk.decisive() || rule.raw.verdict == NFT_JUMP || rule.raw.verdict == NFT_GOTO;
     return leads_there && rule.raw.kind == NETFILTER_RULE && asks_for_invalid(rule.text);
   });
 }

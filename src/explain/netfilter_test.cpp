@@ -123,7 +123,8 @@ TEST(Netfilter, WhatConntrackCallsInvalidIsToldByTheRulesThatAskForIt) {
   EXPECT_TRUE(invalid("ct state { invalid, untracked } drop"));
   EXPECT_TRUE(invalid("ct state vmap { established : accept, invalid : drop }"));
   EXPECT_TRUE(invalid("-A FORWARD -m conntrack --ctstate INVALID -j DROP"));
-  EXPECT_TRUE(invalid("-A FORWARD -m comment --comment \"a \\\" b\" -m state --state INVALID -j DROP"));
+  EXPECT_TRUE(
+      invalid("-A FORWARD -m comment --comment \"a \\\" b\" -m state --state INVALID -j DROP"));
   EXPECT_FALSE(invalid("ct state new drop"));
   EXPECT_FALSE(invalid("ct state != invalid drop"));
   EXPECT_FALSE(invalid("-A FORWARD -m conntrack ! --ctstate INVALID -j DROP"));
@@ -140,9 +141,10 @@ TEST(Netfilter, WhatConntrackCallsInvalidIsToldByTheRulesThatAskForIt) {
 }
 
 TEST(Netfilter, DroppedAsInvalidByThatRuleOrWhereItLeads) {
-  journey::ChainWalk walk{.base = chain("in", NF_DROP),
-                          .rules = {rule(NETFILTER_RULE, "in", 3, NFT_JUMP, "ct state invalid jump bad"),
-                                    rule(NETFILTER_RULE, "bad", 4, NF_DROP, "counter drop")}};
+  journey::ChainWalk walk{
+      .base = chain("in", NF_DROP),
+      .rules = {rule(NETFILTER_RULE, "in", 3, NFT_JUMP, "ct state invalid jump bad"),
+                rule(NETFILTER_RULE, "bad", 4, NF_DROP, "counter drop")}};
   EXPECT_TRUE(is_dropped_as_invalid(walk));
   walk.rules[0] = rule(NETFILTER_RULE, "in", 3, NFT_CONTINUE, "ct state invalid counter");
   EXPECT_TRUE(is_called_invalid(walk));

@@ -33,7 +33,15 @@ void write_socket(JsonWriter& json, const decode::Socket& socket) {
 }
 
 void write_route(JsonWriter& json, const decode::Route& route) {
-  json.field("table", explain::route_table(route)).field("type", explain::route_type(route));
+  if (route.kept) {
+    json.field("cached", true);
+  } else {
+    json.field("table", explain::route_table(route));
+  }
+  json.field("type", explain::route_type(route));
+  if (!route.vrf.view().empty()) {
+    json.field("vrf", route.vrf.view());
+  }
   if (route.via.family != 0) {
     json.field("via", route.via.text());
   }
