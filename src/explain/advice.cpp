@@ -305,7 +305,7 @@ std::optional<AdviceWords> advice_words(const journey::Journey& journey) {
     if (is_dropped_as_invalid(*outcome.chain)) {
       const auto* const row = std::ranges::find(kRules, "invalid", &RuleFor::asks_for);
       const std::string cause = words.cause + ' ' + std::string(row->cause);
-      words = in_full(advice(row->key, row->cause), outcome, packet);
+      words = in_full(advice(row->key, row->cause), journey, packet);
       words.cause = cause;
     }
   }
