@@ -56,11 +56,10 @@ static __always_inline struct sighting look_again(struct sk_buff *skb, const str
 }
 
 /* What the routing tables said of this packet before it came here, if they were asked. */
-static __always_inline void tell_way(const struct record_header *header, const struct view *view)
+static __always_inline int tell_way(const struct record_header *header, const struct view *view)
 {
-	if (config.with_routes)
-		tell_route(header->packet, as_number(&view->start), header->iif,
-			   header->netns_cookie, header->netns);
+	return config.with_routes && tell_route(header->packet, as_number(&view->start),
+						header->iif, header->netns_cookie, header->netns);
 }
 
 /* A packet at an interface, or on its way from one to the IP layer. */
@@ -85,7 +84,10 @@ static __always_inline int on_crossing(struct sk_buff *skb, enum hook_id hook, e
 	if (stage != STAGE_tx && stage != STAGE_out)
 		return 0;
 	if (stage == STAGE_tx) {
-		tell_way(&record.header, &view);
+		if (!tell_way(&record.header, &view) && config.with_routes && place.sk &&
+		    !record.header.iif && (sighting.first || sighting.before == STAGE_out))
+			tell_kept_route(sighting.id, as_number(&view.start),
+					as_number((const __u64 *)&place.sk), sighting.now_ns);
 		if (config.with_neighbours)
 			tell_found_neighbour(&record.header);
 	}

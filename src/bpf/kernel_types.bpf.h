@@ -70,6 +70,9 @@ struct inet6_dev {
 };
 
 struct net_device {
+	struct {
+		struct list_head upper; /* of struct netdev_adjacent, the master first */
+	} adj_list;
 	char name[16];
 	int ifindex;
 	possible_net_t nd_net;
@@ -79,8 +82,17 @@ struct net_device {
 	__u64 priv_flags : 32; /* a bit field since 6.12, a number before */
 };
 
+struct netdev_adjacent {
+	struct net_device *dev;
+	struct list_head list;
+};
+
+struct dst_entry;
+
 struct sock_common {
 	unsigned short skc_family;
+	__be32 skc_daddr;
+	struct in6_addr skc_v6_daddr;
 	volatile unsigned char skc_state;
 	unsigned char skc_ipv6only : 1;
 	__be32 skc_rcv_saddr;
@@ -149,6 +161,7 @@ struct sock {
 	__u16 sk_type;
 	__u16 sk_protocol;
 	struct socket *sk_socket;
+	struct dst_entry *sk_dst_cache;
 };
 
 struct skb_shared_info {
@@ -180,6 +193,7 @@ struct sk_buff {
 
 struct flowi_common {
 	int flowic_iif;
+	int flowic_l3mdev; /* 5.19 (40867d74c374); before, it took the place of flowic_iif */
 	__u8 flowic_proto;
 };
 
@@ -223,6 +237,7 @@ struct dst_entry {
 
 struct rtable {
 	struct dst_entry dst;
+	__u8 rt_type;
 	__u8 rt_gw_family;
 	union {
 		__be32 rt_gw4;
@@ -231,6 +246,7 @@ struct rtable {
 };
 
 struct rt6_info {
+	__u32 rt6i_flags;
 	struct in6_addr rt6i_gateway;
 };
 
@@ -373,6 +389,8 @@ enum sk_rst_reason {
 #define TCP_TIME_WAIT 6
 #define TCP_NEW_SYN_RECV 12
 #define IFF_MACVLAN_PORT (1 << 8)
+#define IFF_L3MDEV_MASTER (1 << 18)
+#define IFF_L3MDEV_SLAVE (1 << 21)
 #define AF_INET 2
 #define AF_INET6 10
 #define AF_PACKET 17

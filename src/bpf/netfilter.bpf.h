@@ -16,6 +16,7 @@
 #define NF_DROP 0
 #define NF_VERDICT_MASK 0xff
 #define NFCT_INFOMASK 7
+#define IP_CT_UNTRACKED 7
 
 /* enum nft_verdicts */
 #define NFT_CONTINUE (-1)
@@ -67,10 +68,11 @@ static __always_inline void fill_connection(struct netfilter_section *netfilter,
 	netfilter->ct_info = 0;
 	netfilter->ct_mark = 0;
 	netfilter->ct_zone = 0;
+	/* What is not to be tracked says so without one (4.12, cc41c84b7e7f). */
+	netfilter->ct_info = nfct & NFCT_INFOMASK;
+	netfilter->has_ct = connection || netfilter->ct_info == IP_CT_UNTRACKED;
 	if (!connection)
 		return;
-	netfilter->has_ct = 1;
-	netfilter->ct_info = nfct & NFCT_INFOMASK;
 	/* Fields that a kernel may be built without, of a type that is in a module. */
 	if (bpf_core_field_exists(connection->mark))
 		netfilter->ct_mark = BPF_CORE_READ(connection, mark);

@@ -8,7 +8,11 @@
 #include "bpf/emit.bpf.h"
 
 #define LOOPBACK_IFINDEX 1
+#define RTN_UNICAST 1
+#define RTN_LOCAL 2
 #define RTN_UNREACHABLE 7
+#define RTF_GATEWAY 0x2
+#define RTF_LOCAL 0x80000000
 #define ENETUNREACH 101
 
 /* What waits for its neighbour's address is first seen when that is found: after 3 s at most. */
@@ -53,6 +57,22 @@ static __always_inline bool may_concern(const struct flowi_common *flow, const v
 	return !flow->flowic_proto || is_in(set, flow->flowic_proto);
 }
 
+/* The VRF that the device is in, or that it is. */
+static __always_inline void fill_vrf(struct route_section *route, struct net_device *dev)
+{
+	__u32 flags = BPF_CORE_READ_BITFIELD_PROBED(dev, priv_flags);
+	struct netdev_adjacent *first;
+
+	if (flags & IFF_L3MDEV_SLAVE) {
+		first = (void *)BPF_CORE_READ(dev, adj_list.upper.next) -
+			bpf_core_field_offset(struct netdev_adjacent, list);
+		dev = BPF_CORE_READ(first, dev);
+		flags = BPF_CORE_READ_BITFIELD_PROBED(dev, priv_flags);
+	}
+	if (flags & IFF_L3MDEV_MASTER)
+		BPF_CORE_READ_INTO(&route->l3mdev, dev, name);
+}
+
 static __always_inline void fill_next_hop(struct route_key *key, struct route_answer *answer,
 					  const struct fib_nh_common *next)
 {
@@ -70,6 +90,16 @@ static __always_inline void fill_next_hop(struct route_key *key, struct route_an
 	key->netns = BPF_CORE_READ(dev, nd_net.net, ns.inum);
 	answer->route.ifindex = BPF_CORE_READ(dev, ifindex);
 	BPF_CORE_READ_INTO(&answer->route.ifname, dev, name);
+	fill_vrf(&answer->route, dev);
+}
+
+/* Packets that come in by an interface of a VRF go on as if they had come by that. */
+static __always_inline __u32 came_by(const struct flowi_common *flow)
+{
+	if (flow->flowic_iif != LOOPBACK_IFINDEX && bpf_core_field_exists(flow->flowic_l3mdev) &&
+	    flow->flowic_l3mdev)
+		return flow->flowic_l3mdev;
+	return flow->flowic_iif;
 }
 
 static __always_inline void keep_answer(const struct route_key *key, struct route_answer *answer)
@@ -90,7 +120,7 @@ SEC("tp_btf/fib_table_lookup") int on_fib_table_lookup(__u64 *ctx)
 	if (!may_concern(&flow->__fl_common, config.protocols.v4))
 		return 0;
 	key.family = AF_INET;
-	key.iif = flow->__fl_common.flowic_iif;
+	key.iif = came_by(&flow->__fl_common);
 	*(__be32 *)key.daddr = flow->daddr;
 	answer.route.table = ctx[0];
 	answer.route.error = (__s32)ctx[3];
@@ -111,7 +141,7 @@ SEC("tp_btf/fib6_table_lookup") int on_fib6_table_lookup(__u64 *ctx)
 	if (!may_concern(&flow->__fl_common, config.protocols.v6))
 		return 0;
 	key.family = AF_INET6;
-	key.iif = flow->__fl_common.flowic_iif;
+	key.iif = came_by(&flow->__fl_common);
 	answer.route.table = table->tb6_id;
 	__builtin_memcpy(key.daddr, flow->daddr.in6_u.u6_addr8, sizeof(key.daddr));
 	if (result->f6i == net->ipv6.fib6_null_entry) {
@@ -124,7 +154,97 @@ SEC("tp_btf/fib6_table_lookup") int on_fib6_table_lookup(__u64 *ctx)
 	return 0;
 }
 
-/* Tells the answer for the packet whose IP header is at `start`, if there is one of late. */
+static __always_inline struct route_record *begin_route(__u8 family, __u64 packet, __u64 time_ns,
+							__u64 cookie, __u32 netns)
+{
+	struct route_record *record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);
+
+	if (!record) {
+		count_loss(LOSS_ring_full);
+		return NULL;
+	}
+	__builtin_memset(record, 0, sizeof(*record));
+	record->header.hook = family == AF_INET ? HOOK_fib_table_lookup : HOOK_fib6_table_lookup;
+	record->header.stage = STAGE_route;
+	record->header.cpu = bpf_get_smp_processor_id();
+	record->header.time_ns = time_ns;
+	record->header.packet = packet;
+	record->header.netns_cookie = cookie;
+	record->header.netns = netns;
+	record->route.section.id = SECTION_route;
+	record->route.section.size = sizeof(record->route);
+	record->route.family = family;
+	return record;
+}
+
+/*
+ * A socket keeps the route to its peer, and asks no table again until that is out of date. Of a
+ * packet to another address than its peer's a table is asked; so is of what a request that is no
+ * whole socket yet, or any more, is answered with.
+ */
+__attribute__((noinline)) int tell_kept_route(__u64 packet, __u64 start, __u64 socket,
+					      __u64 time_ns)
+{
+	const struct sock *sk = (const struct sock *)socket;
+	__u8 state = BPF_CORE_READ(sk, __sk_common.skc_state);
+	__u64 to[2] = {}, peer[2] = {};
+	struct route_record *record;
+	struct dst_entry *dst;
+	struct net_device *dev;
+	struct net *net;
+	__u8 version = 0;
+
+	if (state == TCP_NEW_SYN_RECV || state == TCP_TIME_WAIT)
+		return 0;
+	dst = BPF_CORE_READ(sk, sk_dst_cache);
+	if (!dst)
+		return 0;
+	bpf_probe_read_kernel(&version, sizeof(version), (void *)start);
+	if (version >> 4 == 4) {
+		bpf_probe_read_kernel(to, 4, (void *)(start + 16));
+		*(__be32 *)peer = BPF_CORE_READ(sk, __sk_common.skc_daddr);
+	} else if (version >> 4 == 6) {
+		bpf_probe_read_kernel(to, 16, (void *)(start + 24));
+		BPF_CORE_READ_INTO(&peer, sk, __sk_common.skc_v6_daddr);
+	}
+	if (!(to[0] | to[1]) || to[0] != peer[0] || to[1] != peer[1])
+		return 0;
+	net = BPF_CORE_READ(sk, __sk_common.skc_net.net);
+	record = begin_route(version >> 4 == 4 ? AF_INET : AF_INET6, packet, time_ns, 0,
+			     BPF_CORE_READ(net, ns.inum));
+	if (!record)
+		return 0;
+	if (bpf_core_field_exists(net->net_cookie))
+		record->header.netns_cookie = BPF_CORE_READ(net, net_cookie);
+	record->route.flags = ROUTE_KEPT;
+	record->route.type = RTN_UNICAST;
+	if (version >> 4 == 4) {
+		const struct rtable *kept = (const struct rtable *)dst;
+
+		record->route.type = BPF_CORE_READ(kept, rt_type);
+		record->route.via_family = BPF_CORE_READ(kept, rt_gw_family);
+		if (record->route.via_family)
+			BPF_CORE_READ_INTO(&record->route.via, kept, rt_gw6);
+	} else {
+		const struct rt6_info *kept = (const struct rt6_info *)dst;
+		__u32 flags = BPF_CORE_READ(kept, rt6i_flags);
+
+		if (flags & RTF_LOCAL)
+			record->route.type = RTN_LOCAL;
+		if (flags & RTF_GATEWAY) {
+			record->route.via_family = AF_INET6;
+			BPF_CORE_READ_INTO(&record->route.via, kept, rt6i_gateway);
+		}
+	}
+	dev = BPF_CORE_READ(dst, dev);
+	record->route.ifindex = BPF_CORE_READ(dev, ifindex);
+	BPF_CORE_READ_INTO(&record->route.ifname, dev, name);
+	fill_vrf(&record->route, dev);
+	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+	return 0;
+}
+
+/* Tells the answer for the packet whose IP header is at `start`, if there is one of late: 1. */
 __attribute__((noinline)) int tell_route(__u64 packet, __u64 start, __u32 iif, __u64 cookie,
 					 __u32 netns)
 {
@@ -132,6 +252,7 @@ __attribute__((noinline)) int tell_route(__u64 packet, __u64 start, __u32 iif, _
 	struct route_answer *answer, *refusal;
 	struct route_record *record;
 	__u8 version = 0;
+	int told = 0;
 
 	key.iif = iif ? iif : LOOPBACK_IFINDEX;
 	bpf_probe_read_kernel(&version, sizeof(version), (void *)start);
@@ -154,24 +275,14 @@ __attribute__((noinline)) int tell_route(__u64 packet, __u64 start, __u32 iif, _
 	if (!answer)
 		return 0;
 	if (bpf_ktime_get_ns() - answer->time_ns < ROUTE_MAX_AGE_NS) {
-		record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);
-		if (!record) {
-			count_loss(LOSS_ring_full);
-			return 0;
-		}
-		__builtin_memset(&record->header, 0, sizeof(record->header));
-		record->header.hook =
-		    key.family == AF_INET ? HOOK_fib_table_lookup : HOOK_fib6_table_lookup;
-		record->header.stage = STAGE_route;
-		record->header.cpu = bpf_get_smp_processor_id();
-		record->header.time_ns = answer->time_ns;
-		record->header.packet = packet;
-		record->header.netns_cookie = cookie;
-		record->header.netns = netns;
+		record = begin_route(key.family, packet, answer->time_ns, cookie, netns);
+		told = 1;
+		if (!record)
+			return told;
 		__builtin_memcpy(&record->route, &answer->route, sizeof(record->route));
 		bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
 	}
 	bpf_map_delete_elem(&route_answers, &key);
 	bpf_map_delete_elem(&route_answers, &nowhere);
-	return 0;
+	return told;
 }

@@ -25,6 +25,7 @@ struct sighting {
 	__u64 now_ns;
 	bool first;
 	bool silent; /* it is followed, and not told */
+	__u8 before; /* the stage of the hook that saw it last, where it is told again */
 };
 
 /*
@@ -296,6 +297,7 @@ static __always_inline struct sighting sight(struct sk_buff *skb, const struct p
 			sighting.now_ns = now.seen_ns;
 			sighting.id = now.id = known->id;
 			sighting.silent = is_silent(known);
+			sighting.before = known->stage;
 			keep_flow(known, &now, view);
 			*known = now;
 			return sighting;

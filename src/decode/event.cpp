@@ -180,7 +180,7 @@ bool decode_section(std::uint16_t id, std::span<const std::byte> bytes, Event& e
       return true;
     }
     case SECTION_route: {
-      const auto section = read_section<route_section>(bytes);
+      const auto section = read_section<route_section>(bytes, offsetof(route_section, l3mdev));
       if (!section) {
         return false;
       }
@@ -190,7 +190,9 @@ bool decode_section(std::uint16_t id, std::span<const std::byte> bytes, Event& e
                 .type = section->type,
                 .scope = section->scope,
                 .via = address_of(section->via_family, section->via),
-                .device = {.index = section->ifindex, .name = short_name(section->ifname)}};
+                .device = {.index = section->ifindex, .name = short_name(section->ifname)},
+                .vrf = short_name(section->l3mdev),
+                .kept = (section->flags & ROUTE_KEPT) != 0};
       return true;
     }
     case SECTION_netfilter:

@@ -56,6 +56,8 @@ struct Route {
   std::uint8_t scope = 0;   // RT_SCOPE_* of the next hop
   Address via;              // the next hop; family 0: the destination is on the link
   Device device;            // it goes out by
+  ShortName vrf;            // that the device is in; empty: in none
+  bool kept = false;        // no table was asked: the socket keeps it. Which it was is not known
 };
 
 // A firewall's chain that the packet passed, or of the rules in it that matched, one.

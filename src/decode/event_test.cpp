@@ -67,6 +67,31 @@ TEST(DecodeRecord, ARoute) {
   EXPECT_FALSE(decode_record(record));
 }
 
+TEST(DecodeRecord, ARouteThatASocketKeepsAndOneOfAFileOfBeforeVrfsWereTold) {
+  record_header header = a_header();
+  header.stage = STAGE_route;
+  route_section route = {};
+  route.section = {SECTION_route, sizeof(route)};
+  route.flags = ROUTE_KEPT;
+  std::memcpy(route.l3mdev, "blue", 5);
+  const auto read = [&](std::size_t size) {
+    route.section.size = static_cast<__u16>(size);
+    auto record = bytes_of(&header, sizeof(header));
+    const auto section = bytes_of(&route, size);
+    record.insert(record.end(), section.begin(), section.end());
+    return decode_record(record);
+  };
+  const auto event = read(sizeof(route));
+  ASSERT_TRUE(event) << event.error().what;
+  EXPECT_TRUE(event->route->kept);
+  EXPECT_EQ(event->route->vrf.view(), "blue");
+  route.flags = 0;
+  const auto older = read(offsetof(route_section, l3mdev));
+  ASSERT_TRUE(older) << older.error().what;
+  EXPECT_FALSE(older->route->kept);
+  EXPECT_EQ(older->route->vrf.view(), "");
+}
+
 TEST(DecodeRecord, SectionsInAnyNumberAndUnknownOnesSkipped) {
   const record_header header = a_header();
   drop_section drop = {};

@@ -36,6 +36,12 @@ struct RefusingRoute {
   std::string_view cause;
 };
 
+struct RuleFor {
+  std::string_view asks_for;
+  std::string_view key;
+  std::string_view cause;
+};
+
 struct Place {
   std::string_view function;
   std::string_view reason;  // empty: where the kernel gives none
@@ -56,6 +62,11 @@ constexpr auto kReasons = std::to_array<Reason>({
 
 constexpr auto kRefusingRoutes = std::to_array<RefusingRoute>({
 #define ROUTE(type, key, cause) {#type, #key, cause},
+#include "explain/advice.def"
+});
+
+constexpr auto kRules = std::to_array<RuleFor>({
+#define RULE(asks_for, key, cause) {#asks_for, #key, cause},
 #include "explain/advice.def"
 });
 
@@ -80,7 +91,8 @@ constexpr const Advice& silence(std::string_view key) {
 
 static_assert(std::ranges::all_of(kReasons, remedy, &Reason::key) &&
                   std::ranges::all_of(kPlaces, remedy, &Place::key) &&
-                  std::ranges::all_of(kRefusingRoutes, remedy, &RefusingRoute::key),
+                  std::ranges::all_of(kRefusingRoutes, remedy, &RefusingRoute::key) &&
+                  std::ranges::all_of(kRules, remedy, &RuleFor::key),
               "a row's key has no FAULT or NO_FAULT of that name");
 
 Advice advice(std::string_view key, std::string_view cause) {
@@ -300,6 +312,12 @@ std::optional<AdviceWords> advice_words(const journey::Journey& journey) {
     words.mend = outcome.chain->by_policy
                      ? "Add a rule that accepts it to that chain, or change the chain's policy."
                      : "Change the rule that drops it, or accept the packet before it comes there.";
+    if (is_dropped_as_invalid(*outcome.chain)) {
+      const auto* const row = std::ranges::find(kRules, "invalid", &RuleFor::asks_for);
+      const std::string cause = words.cause + ' ' + std::string(row->cause);
+      words = in_full(advice(row->key, row->cause), journey, packet);
+      words.cause = cause;
+    }
   }
   return words;
 }

@@ -42,6 +42,7 @@ constexpr auto kPlaces = std::to_array<Row>({
 constexpr auto kOthers = std::to_array<Row>({
 #define SILENCE(key, cause, check, mend) {#key, #key, "", cause},
 #define ROUTE(type, key, cause) {#type, #key, "", cause},
+#define RULE(asks_for, key, cause) {#asks_for, #key, "", cause},
 #include "explain/advice.def"
 });
 constexpr std::array<std::span<const Row>, 4> kTables = {kRemedies, kReasons, kPlaces, kOthers};
@@ -283,6 +284,21 @@ TEST(AdviceWords, TheRouteBeforeTheDropSaysMoreThanThereBeingNone) {
   EXPECT_EQ(words("NOT_SPECIFIED", "ip_error+0x94", ENETUNREACH).key, "input_refused");
   EXPECT_EQ(words("IP_INNOROUTES", "ip_error+0x94", ENETUNREACH).key, "no_route");
   EXPECT_EQ(words("NETFILTER_DROP", "", EINVAL).key, "firewall");
+}
+
+TEST(AdviceWords, WhatIsDroppedAsInvalidHasAdviceOfItsOwn) {
+  journey::Journey journey = dropped_in("web", "/run/netns/web", drop("NETFILTER_DROP", ""));
+  decode::Netfilter netfilter{.family = 2, .verdict = 0, .rule = 3, .table = "t", .chain = "in"};
+  journey.outcome.chain = journey::ChainWalk{.base = netfilter, .rules = {}};
+  netfilter.kind = NETFILTER_RULE;
+  journey.outcome.chain->rules = {{.raw = netfilter, .text = "ct state invalid drop"}};
+  const AdviceWords words = *advice_words(journey);
+  EXPECT_EQ(words.key, "conntrack_invalid");
+  EXPECT_EQ(words.check, "ip netns exec web conntrack -S");
+  EXPECT_THAT(words.cause, StartsWith("Dropped by a firewall rule in namespace web (nftables, "));
+  EXPECT_THAT(words.cause, HasSubstr("). conntrack calls it INVALID"));
+  journey.outcome.chain->rules[0].text = "drop";
+  EXPECT_EQ(advice_words(journey)->key, "firewall");
 }
 
 TEST(SilenceWords, OfARequestThatTheKernelTookAndDidNotAnswer) {

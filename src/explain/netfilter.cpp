@@ -74,6 +74,45 @@ std::string_view xtables_tool(const Netfilter& netfilter) {
   }
 }
 
+// A rule's text without what the user has put between quotes: comments, prefixes of log lines.
+std::string without_quoted(std::string_view text) {
+  std::string out;
+  bool quoted = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '\\' && quoted) {
+      ++i;
+    } else if (text[i] == '"') {
+      quoted = !quoted;
+    } else if (!quoted) {
+      out += text[i];
+    }
+  }
+  return out;
+}
+
+// "ct state invalid drop", "-m conntrack --ctstate INVALID -j DROP"
+bool asks_for_invalid(std::string_view text) {
+  const std::string words = without_quoted(text);
+  for (const std::string_view option : {"ct state ", "--ctstate ", "--state "}) {
+    const std::size_t at = words.find(option);
+    if (at == std::string::npos) {
+      continue;
+    }
+    std::string_view states = std::string_view(words).substr(at + option.size());
+    if (states.starts_with("!=") || std::string_view(words).substr(0, at).ends_with("! ")) {
+      continue;
+    }
+    if (states.starts_with("vmap ")) {
+      states.remove_prefix(5);
+    }
+    states = states.substr(0, states.find(states.starts_with('{') ? '}' : ' '));
+    if (states.find("invalid") != states.npos || states.find("INVALID") != states.npos) {
+      return true;
+    }
+  }
+  return false;
+}
+
 std::string check_words(const Netfilter& netfilter) {
   if (is_by_xtables(netfilter)) {
     const std::string_view options =
@@ -178,6 +217,20 @@ std::string_view connection_state(const Netfilter& netfilter) {
     default:
       return "?";
   }
+}
+
+bool is_called_invalid(const journey::ChainWalk& walk) {
+  return !walk.base.connection && std::ranges::any_of(walk.rules, [](const journey::Rule& rule) {
+    return rule.raw.kind == NETFILTER_RULE && asks_for_invalid(rule.text);
+  });
+}
+
+bool is_dropped_as_invalid(const journey::ChainWalk& walk) {
+  return !walk.base.connection && std::ranges::any_of(walk.rules, [&](const journey::Rule& rule) {
+    const bool leads_there =
+        &rule == walk.decisive() || rule.raw.verdict == NFT_JUMP || rule.raw.verdict == NFT_GOTO;
+    return leads_there && rule.raw.kind == NETFILTER_RULE && asks_for_invalid(rule.text);
+  });
 }
 
 std::string chain_words(const journey::ChainWalk& walk) {

@@ -18,6 +18,11 @@ std::string chain_name(const decode::Netfilter& netfilter);
 std::string_view verdict_name(const decode::Netfilter& netfilter);
 // Of the packet's connection: "new", "established", "related", "untracked"; empty: of none.
 std::string_view connection_state(const decode::Netfilter& netfilter);
+// Did a rule match because conntrack calls the packet INVALID? It is of no connection then, like
+// one that conntrack has not seen yet: which of the two, only a rule's text tells.
+bool is_called_invalid(const journey::ChainWalk& walk);
+// Was it dropped for that: by such a rule, or in a chain that such a rule jumps to?
+bool is_dropped_as_invalid(const journey::ChainWalk& walk);
 
 // "forward: inet guard/in > mid > deep drop"
 std::string chain_words(const journey::ChainWalk& walk);

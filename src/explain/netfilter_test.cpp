@@ -113,6 +113,44 @@ TEST(Netfilter, NumbersOfALaterKernelAreNoNames) {
   EXPECT_EQ(connection_state(later), "?");
 }
 
+TEST(Netfilter, WhatConntrackCallsInvalidIsToldByTheRulesThatAskForIt) {
+  const auto invalid = [](const char* text, int verdict = NF_DROP) {
+    return is_called_invalid(
+        {.base = chain("in", NF_DROP), .rules = {rule(NETFILTER_RULE, "in", 3, verdict, text)}});
+  };
+  EXPECT_TRUE(invalid("ct state invalid drop"));
+  EXPECT_TRUE(invalid("ip saddr 10.0.0.1 ct state invalid,new counter packets 0 bytes 0 drop"));
+  EXPECT_TRUE(invalid("ct state { invalid, untracked } drop"));
+  EXPECT_TRUE(invalid("ct state vmap { established : accept, invalid : drop }"));
+  EXPECT_TRUE(invalid("-A FORWARD -m conntrack --ctstate INVALID -j DROP"));
+  EXPECT_TRUE(
+      invalid("-A FORWARD -m comment --comment \"a \\\" b\" -m state --state INVALID -j DROP"));
+  EXPECT_FALSE(invalid("ct state new drop"));
+  EXPECT_FALSE(invalid("ct state != invalid drop"));
+  EXPECT_FALSE(invalid("-A FORWARD -m conntrack ! --ctstate INVALID -j DROP"));
+  EXPECT_FALSE(invalid("ct state new log prefix \"invalid\" drop"));
+  EXPECT_FALSE(invalid("drop comment \"ct state invalid\""));
+  EXPECT_FALSE(invalid("ct state new jump invalid")) << "a chain";
+  EXPECT_FALSE(invalid("ct state"));
+  EXPECT_FALSE(invalid("")) << "its text is not known";
+  journey::ChainWalk of_a_connection{
+      .base = chain("in", NF_DROP),
+      .rules = {rule(NETFILTER_RULE, "in", 3, NF_DROP, "ct state invalid,new drop")}};
+  of_a_connection.base.connection = Netfilter::Connection{.info = 2};
+  EXPECT_FALSE(is_called_invalid(of_a_connection)) << "it is the new one of those";
+}
+
+TEST(Netfilter, DroppedAsInvalidByThatRuleOrWhereItLeads) {
+  journey::ChainWalk walk{
+      .base = chain("in", NF_DROP),
+      .rules = {rule(NETFILTER_RULE, "in", 3, NFT_JUMP, "ct state invalid jump bad"),
+                rule(NETFILTER_RULE, "bad", 4, NF_DROP, "counter drop")}};
+  EXPECT_TRUE(is_dropped_as_invalid(walk));
+  walk.rules[0] = rule(NETFILTER_RULE, "in", 3, NFT_CONTINUE, "ct state invalid counter");
+  EXPECT_TRUE(is_called_invalid(walk));
+  EXPECT_FALSE(is_dropped_as_invalid(walk)) << "it was counted, and dropped for something else";
+}
+
 TEST(Netfilter, TheNumberOfAQueueIsNoPartOfTheVerdict) {
   EXPECT_EQ(verdict_name(chain("in", 5 << 16 | NF_QUEUE)), "queue");
 }

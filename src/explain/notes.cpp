@@ -219,7 +219,9 @@ std::string returned_value(const decode::FunctionCall& call) {
 
 std::string note_words(const journey::Hop& hop) {
   if (const auto* neighbour = std::get_if<Neighbour>(&hop.note)) {
-    return words_of(*neighbour);
+    // The number is the one that --journey takes.
+    return words_of(*neighbour) +
+           (hop.asked_by != 0 ? fmt::format(", asked in journey {}", hop.asked_by) : "");
   }
   if (const auto* tcp = std::get_if<TcpNote>(&hop.note)) {
     return words_of(*tcp, hop);

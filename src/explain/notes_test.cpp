@@ -63,6 +63,13 @@ TEST(NoteWords, ANeighbour) {
             "10.0.0.2 has not answered yet, after 42 us");
 }
 
+TEST(NoteWords, WhichJourneyAskedForTheNeighbour) {
+  journey::Hop hop = hop_with(
+      STAGE_neigh, Neighbour{.address = {.family = 4, .bytes = {10, 0, 0, 2}}, .state = 0x02});
+  hop.asked_by = 7;
+  EXPECT_EQ(hop_words(hop, nullptr), "10.0.0.2 found, asked in journey 7");
+}
+
 TEST(NoteWords, AClockThatGoesBackwardsIsNoTime) {
   const Neighbour neighbour{.state = 0x20, .asked_ns = 9, .told_ns = 5};
   EXPECT_NE(note_words(hop_with(STAGE_neigh, neighbour)).find("in 0.0 us"), std::string::npos);

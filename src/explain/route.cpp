@@ -38,7 +38,12 @@ std::uint8_t type_of(const decode::Route& route) {
 }  // namespace
 
 std::string route_table(const decode::Route& route) {
-  switch (type_of(route) == RTN_LOCAL ? static_cast<std::uint32_t>(RT_TABLE_LOCAL) : route.table) {
+  if (route.kept) {
+    return "";
+  }
+  // Tables of VRFs and of the user's have local routes of their own.
+  const bool is_merged = type_of(route) == RTN_LOCAL && route.table == RT_TABLE_MAIN;
+  switch (is_merged ? static_cast<std::uint32_t>(RT_TABLE_LOCAL) : route.table) {
     case RT_TABLE_LOCAL:
       return "local";
     case RT_TABLE_MAIN:
@@ -92,12 +97,16 @@ std::string_view route_error(const decode::Route& route) {
 }
 
 std::string route_words(const decode::Route& route) {
-  std::string words = route_table(route) + ':';
+  std::string words = route.kept ? "cached" : route_table(route);
+  if (!route.vrf.view().empty()) {
+    words += fmt::format(" (VRF {})", printable(route.vrf.view()));
+  }
+  words += ':';
   if (const std::string_view error = route_error(route); !error.empty()) {
     return fmt::format("{} {}", words, error);
   }
   if (type_of(route) == RTN_LOCAL) {
-    return "local: for this namespace";
+    return words + (words == "local:" ? "" : " local,") + " for this namespace";
   }
   if (type_of(route) != RTN_UNICAST) {
     words += fmt::format(" {}", route_type(route));

@@ -8,7 +8,7 @@
 
 namespace tracepkt::explain {
 
-// "main", "local", "default", or the number of a table of the user's.
+// "main", "local", "default", or the number of a table of the user's; empty: none was asked.
 std::string route_table(const decode::Route& route);
 
 // Of the destination, as ip-route(8) has it: "unicast", "local", "blackhole", ...; "none" where

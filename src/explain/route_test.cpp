@@ -38,6 +38,27 @@ TEST(Route, LocalByTheScopeOfItsNextHop) {
   EXPECT_EQ(route_words(route), "local: for this namespace");
 }
 
+TEST(Route, AVrfHasLocalRoutesOfItsOwn) {
+  decode::Route route = route_by(10, "eth0");
+  std::strncpy(route.vrf.bytes.data(), "bl\033ue", 15);
+  EXPECT_EQ(route_words(route), "10 (VRF bl\\x1bue): dev eth0");
+  route.scope = RT_SCOPE_NOWHERE;
+  EXPECT_EQ(route_table(route), "10");
+  EXPECT_EQ(route_type(route), "local");
+  EXPECT_EQ(route_words(route), "10 (VRF bl\\x1bue): local, for this namespace");
+}
+
+TEST(Route, OneThatASocketKeepsIsOfNoTableThatIsKnown) {
+  decode::Route route = route_by(0, "eth0");
+  route.type = RTN_UNICAST;
+  route.kept = true;
+  route.via = {.family = 4, .bytes = {10, 0, 0, 1}};
+  EXPECT_EQ(route_words(route), "cached: via 10.0.0.1 dev eth0");
+  EXPECT_EQ(route_table(route), "");
+  route.type = RTN_LOCAL;
+  EXPECT_EQ(route_words(route), "cached: local, for this namespace");
+}
+
 TEST(Route, NoneIsTold) {
   const auto with = [](int error, std::uint8_t type) {
     return route_words({.table = RT_TABLE_MAIN, .error = error, .type = type});

@@ -8,6 +8,8 @@ namespace {
 
 using decode::Event;
 
+bool is_kept_route(const Event& event) { return event.route && event.route->kept; }
+
 // What is told of a packet's way before it was seen has its place there: who sent it comes first,
 // and it did not wait for a neighbour before it came where that was looked for.
 void put_early_in_place(std::vector<Event>& events) {
@@ -22,7 +24,8 @@ void put_early_in_place(std::vector<Event>& events) {
   }
   for (Event& event : events) {
     const auto* tcp = std::get_if<decode::TcpNote>(&event.note);
-    const bool first = event.stage == STAGE_out ||
+    // Nor has a route that a socket keeps a time of its own.
+    const bool first = event.stage == STAGE_out || is_kept_route(event) ||
                        (tcp != nullptr && tcp->kind == decode::TcpNote::Kind::kRetransmitted);
     if (first) {
       event.time_ns =
@@ -61,11 +64,13 @@ int rank(const Event& event) {
                      std::get<decode::TcpNote>(event.note).kind ==
                          decode::TcpNote::Kind::kRetransmitted
                  ? 1
-                 : 3;
-    case STAGE_neigh:
-      return 3;
-    default:
+                 : 4;
+    case STAGE_route:
       return 2;
+    case STAGE_neigh:
+      return 4;
+    default:
+      return 3;
   }
 }
 
@@ -77,7 +82,7 @@ bool is_before(const Event& a, const Event& b) {
 
 void put_in_order(std::vector<Event>& events) {
   const bool has_notes = std::ranges::any_of(events, [](const Event& event) {
-    return event.stage == STAGE_out || event.note.index() != 0;
+    return event.stage == STAGE_out || event.note.index() != 0 || is_kept_route(event);
   });
   if (has_notes) {
     put_early_in_place(events);

@@ -61,6 +61,15 @@ TEST_F(NotesOfAJourney, TheSenderComesFirstThoughItIsToldLater) {
   EXPECT_EQ(journey.hops[0].socket->pid, 5u);
 }
 
+TEST_F(NotesOfAJourney, ARouteThatASocketKeepsIsToldBehindTheSender) {
+  decode::Event kept = event({.time_ns = 30, .stage = STAGE_route});
+  kept.route = decode::Route{.kept = true};
+  const Journey journey = run(
+      {with_socket(event({.time_ns = 20, .stage = STAGE_out, .ifindex = 0, .device = ""}), 5, 6),
+       event({.time_ns = 30}, packet_), kept});
+  EXPECT_EQ(way(journey), "host  out | host eth0 route | host eth0 tx");
+}
+
 TEST_F(NotesOfAJourney, AProcessThatTheKernelSideDidNotSeeIsLookedUp) {
   const Journey journey = run({event({.time_ns = 20}, packet_),
                                with_socket(event({.time_ns = 20, .stage = STAGE_out}), 0, 7)});

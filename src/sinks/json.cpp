@@ -33,7 +33,15 @@ void write_socket(JsonWriter& json, const decode::Socket& socket) {
 }
 
 void write_route(JsonWriter& json, const decode::Route& route) {
-  json.field("table", explain::route_table(route)).field("type", explain::route_type(route));
+  if (route.kept) {
+    json.field("cached", true);
+  } else {
+    json.field("table", explain::route_table(route));
+  }
+  json.field("type", explain::route_type(route));
+  if (!route.vrf.view().empty()) {
+    json.field("vrf", route.vrf.view());
+  }
   if (route.via.family != 0) {
     json.field("via", route.via.text());
   }
@@ -82,6 +90,8 @@ void write_chain(JsonWriter& json, const journey::ChainWalk& walk) {
   if (base.connection) {
     json.key("conntrack").begin_object().field("state", explain::connection_state(base));
     json.field("mark", base.connection->mark).field("zone", base.connection->zone).end_object();
+  } else if (explain::is_called_invalid(walk)) {
+    json.key("conntrack").begin_object().field("state", "invalid").end_object();
   }
 }
 

@@ -146,8 +146,14 @@ struct route_section {
   __u8 via_family; /* of the next hop; 0: the destination is on the link */
   __u8 type;       /* RTN_*; 0 where the kernel does not say (IPv4) */
   __u8 scope;      /* RT_SCOPE_* of the next hop */
-  __u32 pad;
+  __u32 flags;     /* ROUTE_* */
   __u8 via[16];
+  char l3mdev[16]; /* the VRF that the device is in; empty: none */
+};
+
+/* route_section.flags */
+enum {
+  ROUTE_KEPT = 1, /* no table was asked: the socket has kept it. `table` says nothing */
 };
 
 enum netfilter_kind {

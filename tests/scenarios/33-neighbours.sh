@@ -105,3 +105,9 @@ expect_json 'the reply is of its request' true \
 	"($asked | .[-1]) as \$asked | journeys | map(select(.packet.arp.op == 2 and .packet.arp.sender == \"$base.0.2\")) | .[0] | .exchange == \$asked.exchange and .direction == \"reply\""
 expect_json 'the packet that waited knows the request' true \
 	"($asked | map(.id)) as \$ids | journeys | map(select(.packet.proto == \"icmp\") | .hops[] | select(.stage == \"neigh\" and .address == \"$base.0.2\")) | .[0].asked_by | IN(\$ids[])"
+forget
+tp_trace "(arp or icmp) and host $base.0.2 and host $base.0.1"
+at left ping -q -c1 -W2 "$base.0.2" >/dev/null
+wait_for 'the packet that waited' grep -q 'asked in journey' "$out"
+tp_end INT
+expect_line 'the table says which request that was' "found in [0-9.]+ .s, asked in journey [0-9]+" "$out"

@@ -1,0 +1,277 @@
+# shellcheck shell=bash
+# What IP, its routes, TCP, UDP, queues and bridges refuse: the hop, the kernel's reason and the advice of each.
+. "$(dirname "$0")/lib.sh"
+
+line_network left router right
+base=${net4%.*}
+near=$base.0.1 target=$base.1.2
+wait_for 'IPv4 to be open' at left ping -c1 -W2 "$target"
+wait_for 'IPv6 to be open' at left ping -c1 -W2 "$net6:1::2"
+
+# Since 5.17 the kernel says why; which function dropped a packet can be told where kallsyms shows addresses.
+has_reasons=yes
+if [[ $(uname -r) =~ ^5\.([0-9]|1[0-6])[.-] ]]; then
+	has_reasons=''
+	without "reasons of drops: Linux $(uname -r) has none (5.17 has)"
+fi
+has_symbols=$(awk '$1 !~ /^0+$/ { print "yes"; exit }' /proc/kallsyms)
+"$TRACEPKT" probes --format json >"$work/probes"
+has_hook() { # name kind
+	[ "$(jq -s "map(select(.name == \"$2:$1\")) | .[0].here" "$work/probes")" = true ]
+}
+tells_icmp=''
+if has_hook icmp_send tp_btf || has_hook __icmp_send fentry; then
+	tells_icmp=yes
+else
+	without 'ICMP errors: this kernel does not tell of them'
+fi
+
+# The first of the journeys that jq makes of the output.
+dropped() { # what where reason-regex key [key without reasons] [journey]
+	local one=${6:-journeys[0]} key=$4
+	[ -n "$has_reasons" ] || key=${5:-$4}
+	[ -n "$has_reasons$has_symbols" ] || key=unknown
+	expect_json "$1: where" "dropped in $2" "$one | outcome_words"
+	[ -z "$has_reasons" ] || expect_json "$1: the reason" like "$one.outcome.reason | if test(\"^($3)\$\") then \"like\" else . end"
+	expect_json "$1: the last hop says the same" true "$one | (.hops[-1].stage == \"drop\") and .hops[-1].reason == .outcome.reason"
+	expect_json "$1: the advice's key" "$key" "$one.outcome.advice.key"
+	expect_json "$1: all of it" 4 "[$one.outcome.advice | .key, .cause, .check, .mend | select(length > 2)] | length"
+}
+error_sent() { # what "netns type/code words" [journey]
+	[ -z "$tells_icmp" ] || expect_json "$1: the error" "$2" \
+		"${3:-journeys[0]} | .hops[] | select(.stage == \"icmp\") | \"\\(.netns.name) \\(.icmp.type)/\\(.icmp.code) \\(.says)\""
+}
+datagrams() { # netns address port bytes number [IP_MTU_DISCOVER]
+	at "$1" python3 -c "
+import socket
+s = socket.socket(socket.AF_INET6 if ':' in '$2' else socket.AF_INET, socket.SOCK_DGRAM)
+if '${6-}': s.setsockopt(socket.IPPROTO_IP, 10, int('${6-}'))
+try:
+    for i in range($5): s.sendto(b'x' * $4, ('$2', $3))
+except OSError: pass"
+}
+
+echo '== a port that nobody listens on'
+for there in "$target" "$net6:1::2"; do
+	tp_trace --format json "udp port 4444 and host $there"
+	datagrams left "$there" 4444 1 1
+	wait_for_journeys 1
+	tp_end INT
+	dropped "closed, $there" right NO_SOCKET port_closed
+	[[ $there == *:* ]] || error_sent 'closed' 'right 3/3 port unreachable'
+	check_json
+done
+
+# A listener whose buffer holds two such datagrams at most, and which reads none.
+echo '== a socket whose buffer is full'
+for there in "$target" "$net6:1::2"; do
+	nsenter --net=/run/netns/right python3 -c "
+import os, socket
+s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2304)
+s.bind(('', 6001))
+print('bound', os.getpid(), flush=True)
+while not os.path.exists('$work/end'): socket.socket().close(); __import__('time').sleep(0.05)" >"$work/listener" &
+	listener=$!
+	wait_for 'the listener' grep -q bound "$work/listener"
+	tp_trace --format json "udp port 6001 and host $there"
+	datagrams left "$there" 6001 1000 8
+	wait_for_journeys 5 '.outcome.kind == "dropped"'
+	tp_end INT
+	full='(journeys | map(select(.outcome.kind == "dropped")) | .[0])'
+	# Without reasons it may have been the socket's filter as well.
+	dropped "full, $there" right SOCKET_RCVBUFF socket_buffer_full socket_refused "$full"
+	expect_json "full, $there: its port" 6001 "$full.packet.dport"
+	expect_json "full, $there: the others were taken" "$(awk '{ print $2 }' "$work/listener")" \
+		'journeys | map(select(.outcome.kind != "dropped").outcome.socket.pid) | unique | join(" ")'
+	check_json
+	touch "$work/end"
+	wait "$listener"
+	rm -f "$work/end"
+done
+
+echo '== wrong checksums'
+cat >"$work/wrong-checksum" <<-'END'
+	# A packet of the protocol whose checksum does not fit; as a raw socket sends it, nobody mends that.
+	import socket, struct, sys
+	protocol, source, there = sys.argv[1:]
+	if protocol == "udp":
+	    data, at = struct.pack("!HHHH", 1234, 6002, 12, 0) + b"data", 6
+	elif protocol == "tcp":
+	    data, at = struct.pack("!HHIIBBHHH", 1234, 6002, 1, 1, 5 << 4, 0x10, 100, 0, 0), 16
+	else:
+	    data, at = struct.pack("!BBHHH", 8, 0, 0, 77, 1) + b"data", 2
+	number = {"udp": 17, "tcp": 6, "icmp": 1}[protocol]
+	def checksum(data):
+	    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+	    total = (total >> 16) + (total & 0xffff)
+	    return ~(total + (total >> 16)) & 0xffff
+	pseudo = socket.inet_aton(source) + socket.inet_aton(there) + struct.pack("!BBH", 0, number, len(data))
+	right = checksum((b"" if protocol == "icmp" else pseudo) + data)
+	data = data[:at] + struct.pack("!H", right ^ 0x5555) + data[at + 2:]
+	socket.socket(socket.AF_INET, socket.SOCK_RAW, number).sendto(data, (there, 0))
+END
+for protocol in udp tcp icmp; do
+	filter="$protocol and port 6002"
+	[ $protocol != icmp ] || filter='icmp[icmptype] == icmp-echo'
+	tp_trace --format json "$filter and dst host $target"
+	at left python3 "$work/wrong-checksum" $protocol "$near" "$target"
+	wait_for_journeys 1
+	tp_end INT
+	case $protocol in
+		udp) dropped "$protocol checksum" right UDP_CSUM bad_checksum port_closed ;;
+		tcp) dropped "$protocol checksum" right TCP_CSUM bad_checksum tcp_refused ;;
+		icmp) dropped "$protocol checksum" right ICMP_CSUM bad_checksum nobody_waits ;;
+	esac
+	[ -z "$has_reasons" ] || expect_json "$protocol checksum: whose" true \
+		"journeys[0].outcome.advice.check | contains(\"ip netns exec right tcpdump\") and contains(\"host $near\")"
+	check_json
+done
+
+echo '== may not be cut, and is larger than the next link takes'
+at router ip link set eth1 mtu 1000
+tp_trace --format json "udp port 6003 and dst host $target"
+datagrams left "$target" 6003 1300 1 2
+wait_for_journeys 1
+tp_end INT
+dropped 'MTU' router 'PKT_TOO_BIG|IP_.*' mtu forward_refused
+error_sent 'MTU' 'router 3/4 fragmentation needed, but not allowed'
+expect_json 'MTU: it came so far' 'left eth0 tx, router eth0 rx' 'journeys[0] | crossings'
+check_json
+at router ip link set eth1 mtu 1500
+at left ip route flush cache
+
+echo '== routes that are none'
+for kind in unreachable prohibit blackhole; do
+	at router ip route add $kind "$target/32"
+	tp_trace -v --format json "udp port 6004 and dst host $target"
+	datagrams left "$target" 6004 1 1
+	wait_for_journeys 1
+	tp_end INT
+	dropped $kind router 'IP_INNOROUTES|IP_OUTNOROUTES|NOT_SPECIFIED|IP_INADDRERRORS|SKB_.*' route_refuses
+	expect_json "$kind: the route" "router main $kind" \
+		'journeys[0] | [.hops[] | select(.stage == "route" and .netns.name == "router") | "\(.netns.name) \(.table) \(.type)"] | join(", ")'
+	expect_json "$kind: how to see it" "ip netns exec router ip route show table all match $target" 'journeys[0].outcome.advice.check'
+	case $kind in
+		unreachable) error_sent $kind 'router 3/1 host unreachable' ;;
+		prohibit) error_sent $kind 'router 3/13 administratively prohibited' ;;
+		blackhole) error_sent $kind '' ;;
+	esac
+	check_json
+	at router ip route del $kind "$target/32"
+done
+
+echo '== a segment of many, which no interface on its way has to cut'
+nsenter --net=/run/netns/right python3 -c '
+import socket
+s = socket.socket()
+s.bind(("", 6005))
+s.listen()
+print("bound", flush=True)
+c = s.accept()[0]
+got = 0
+while got < 200000: got += len(c.recv(1000000))' >"$work/server" &
+server=$!
+wait_for 'the server' grep -q bound "$work/server"
+tp_trace --format json "tcp dst port 6005 and host $target and len > 3000"
+at left python3 -c "
+import socket
+s = socket.create_connection(('$target', 6005))
+s.sendall(b'x' * 200000)
+s.shutdown(socket.SHUT_WR)
+s.recv(1)"
+wait "$server"
+wait_for_journeys 2 '.packet.len > 3000'
+tp_end INT
+expect_json 'GSO: each is one journey, all the way' 'left eth0 tx, router eth0 rx, router eth1 tx, right eth0 rx' \
+	'journeys | map(crossings) | unique | join(" | ")'
+expect_json 'GSO: as long as it was, in all of them' true 'journeys | map(.packet.len > 3000) | all'
+expect_json 'GSO: none is a piece of another' true \
+	'journeys | map(.packet.tcp.seq) | length == (unique | length)'
+expect_json 'GSO: they are taken in' '["right"]' 'journeys | map(.outcome.netns.name) | unique | tojson'
+expect_json 'GSO: not dropped' 0 'journeys | map(select(.outcome.kind == "dropped")) | length'
+check_json
+
+# What a router changes of a segment that its sender keeps, it changes in a buffer that no hook has seen; where that lies,
+# another segment of the connection may have been before.
+echo '== an error about one segment of many'
+if at router nft 'add table inet guard; add chain inet guard through { type filter hook forward priority 0; }' 2>"$work/nft"; then
+	nsenter --net=/run/netns/right python3 -c '
+import socket
+s = socket.socket()
+s.bind(("", 6007))
+s.listen()
+print("bound", flush=True)
+c = s.accept()[0]
+while c.recv(1000): pass' >"$work/server" &
+	server=$!
+	wait_for 'the server' grep -q bound "$work/server"
+	rounds=${brief:+3} rounds=${rounds:-30}
+	tp_trace --format json "tcp port 6007 and host $target"
+	at left python3 -c "
+import socket, subprocess
+def nft(*words): subprocess.run(('ip', 'netns', 'exec', 'router', 'nft') + words, check=True)
+s = socket.create_connection(('$target', 6007))
+s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+def acknowledged():
+    while s.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)[24:28] != bytes(4): pass
+for i in range($rounds):
+    for k in range(50):
+        s.sendall(b'x' * 10)
+    acknowledged()
+    nft('add', 'rule', 'inet', 'guard', 'through', 'tcp', 'dport', '6007', 'reject', 'with', 'icmp', 'type', 'admin-prohibited')
+    s.sendall(b'x' * 10)
+    nft('flush', 'chain', 'inet', 'guard', 'through')
+    acknowledged()"
+	wait "$server"
+	wait_for_journeys 1 '.packet.tcp.flags == "FIN ACK"'
+	tp_end INT
+	refused='(journeys | map(select(.outcome.kind == "dropped" and .outcome.netns.name == "router")))'
+	with_error='journeys | map(select(.hops | any(.stage == "icmp")))'
+	expect_json 'some were refused' true "$refused | length >= $rounds"
+	expect_json 'no error is told of one that was let through' '[]' \
+		"$with_error | map(select(.outcome.kind != \"dropped\" or .outcome.netns.name != \"router\").id)"
+	expect_json 'of each, one error, just before its end' '[]' \
+		"$with_error | map(select([.hops[].stage | select(. != \"netfilter\")] | (map(select(. == \"icmp\")) | length != 1) or .[-2:] != [\"icmp\", \"drop\"]).id)"
+	expect_json 'where it was made' '[]' \
+		"$with_error | map(.hops[] | select(.stage == \"icmp\" and .netns.name != \"router\"))"
+	check_json
+	at router nft delete table inet guard
+else
+	without "an error about one segment of many: $(head -1 "$work/nft")"
+fi
+
+echo '== a queue that is full'
+modprobe -q sch_tbf 2>/dev/null || true
+if tc -n left qdisc add dev eth0 root handle 7: tbf rate 200kbit burst 2kb limit 4kb 2>"$work/tc"; then
+	tp_trace --format json "udp port 6006 and dst host $target"
+	datagrams left "$target" 6006 1000 20
+	wait_for_journeys 1 '.outcome.kind == "dropped" and .outcome.netns.name == "left"'
+	tp_end INT
+	full='(journeys | map(select(.outcome.kind == "dropped" and .outcome.netns.name == "left")) | .[0])'
+	dropped 'qdisc' left 'QDISC_.*' qdisc_full transmit_refused "$full"
+	expect_json 'qdisc: on which interface' eth0 "$full.outcome.device.name"
+	[ -z "$has_reasons" ] || expect_json 'qdisc: how to see it' 'ip netns exec left tc -s qdisc show dev eth0' "$full.outcome.advice.check"
+	check_json
+	tc -n left qdisc del dev eth0 root
+else
+	without "a queue that is full: $(head -1 "$work/tc")"
+fi
+
+echo '== a port of a bridge that is blocked'
+bridge_network web db
+# STP, which listens for half a minute before it lets anything pass.
+ip link set dev br0 type bridge forward_delay 3000 stp_state 1
+ip link set dev v-db down
+ip link set dev v-db up
+is_listening() { bridge -d link show dev v-db | grep -q 'state \(listening\|learning\|blocking\)'; }
+wait_for 'STP' is_listening
+at db ip neigh replace "$net4.2" lladdr "$(ip -n web -j link show eth0 | jq -r '.[0].address')" dev eth0
+tp ping -c1 -W1 --netns db --format json "$net4.2"
+expect_status 1
+# The reason came with 6.14.
+key=bridge_port
+query 'journeys[0].outcome.reason' | grep -q '^BRIDGE_' || key=bridge_refused
+dropped 'blocked port' outer 'BRIDGE_INGRESS_STP_STATE|NOT_SPECIFIED' $key bridge_refused
+expect_json 'blocked port: which' v-db 'journeys[0].outcome.device.name'
+check_json

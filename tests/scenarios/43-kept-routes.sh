@@ -1,0 +1,132 @@
+# shellcheck shell=bash
+# Routes that no table is asked for, because a socket keeps them; and those of a VRF, which has a table of its own.
+. "$(dirname "$0")/lib.sh"
+
+line_network left router right
+base=${net4%.*}
+target=$base.1.2
+wait_for 'IPv4 to be open' at left ping -c1 -W2 "$target"
+wait_for 'IPv6 to be open' at left ping -c1 -W2 "$net6:1::2"
+
+# Where it is made: "main unicast via A dev eth0", "cached unicast via A dev eth0"
+made='[.hops[] | select(.stage == "route" and .netns.name == "left")
+	| "\(if .cached then "cached" else .table end) \(.type)" + (if .via then " via \(.via)" else "" end) + " dev \(.dev.name)"] | join("; ")'
+
+nsenter --net=/run/netns/right python3 -c '
+import socket
+u = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+u.bind(("", 6001))
+s = socket.socket(socket.AF_INET6)
+s.bind(("", 6002))
+s.listen()
+print("bound", flush=True)
+while True:
+    c = s.accept()[0]
+    while c.recv(1000): pass
+    c.close()' >"$work/server" &
+wait_for 'the server' grep -q bound "$work/server"
+
+for there in "$target" "$net6:1::2"; do
+	family=$([[ $there == *:* ]] && echo 6 || echo 4)
+	via=$(at left ip "-$family" -j route get "$there" | jq -r '.[0].gateway')
+
+	echo "== datagrams of a socket that is connected, $there"
+	tp_trace -v --format json "udp dst port 6001 and host $there"
+	at left python3 -c "
+import socket
+s = socket.socket(socket.AF_INET6 if $family == 6 else socket.AF_INET, socket.SOCK_DGRAM)
+s.connect(('$there', 6001))
+for i in range(3): s.send(b'x')"
+	wait_for_journeys 3
+	tp_end INT
+	expect_json 'looked up once, then kept' "main unicast via $via dev eth0, cached unicast via $via dev eth0, cached unicast via $via dev eth0" \
+		"journeys | sort_by(.id) | map($made) | join(\", \")"
+	expect_json 'after who sent it, before it leaves' 'out route tx' \
+		'journeys | sort_by(.id) | .[1] | [.hops[].stage | select(. != "netfilter")] | .[0:3] | join(" ")'
+	expect_json 'a router looks up each' '["router main"]' \
+		'journeys | map([.hops[] | select(.stage == "route" and .netns.name == "router") | "\(.netns.name) \(.table)"] | join(", ")) | unique | tojson'
+	check_json
+
+	echo "== datagrams of one that is not, $there"
+	tp_trace -v --format json "udp dst port 6001 and host $there"
+	at left python3 -c "
+import socket
+s = socket.socket(socket.AF_INET6 if $family == 6 else socket.AF_INET, socket.SOCK_DGRAM)
+for i in range(3): s.sendto(b'x', ('$there', 6001))"
+	wait_for_journeys 3
+	tp_end INT
+	expect_json 'each is looked up' "[\"main unicast via $via dev eth0\"]" "journeys | map($made) | unique | tojson"
+	check_json
+
+	echo "== TCP, $there"
+	tp_trace -v --format json "tcp dst port 6002 and host $there"
+	at left python3 -c "
+import socket
+s = socket.create_connection(('$there', 6002))
+for i in range(3): s.sendall(b'x' * 10)
+s.shutdown(socket.SHUT_WR)
+s.recv(1)"
+	wait_for_journeys 3 '.packet.len > 60 or .packet.tcp.flags == "FIN ACK" or .packet.tcp.flags == "SYN"'
+	tp_end INT
+	expect_json 'the first is looked up' "main unicast via $via dev eth0" \
+		"journeys | map(select(.packet.tcp.flags == \"SYN\"))[0] | $made"
+	expect_json 'the others have it from the socket' "[\"cached unicast via $via dev eth0\"]" \
+		"journeys | map(select(.packet.tcp.flags == \"PSH ACK\") | $made) | unique | tojson"
+	check_json
+done
+
+tp_trace -v "udp dst port 6001 and host $target"
+at left python3 -c "
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.connect(('$target', 6001))
+for i in range(2): s.send(b'x')"
+wait_for 'the second' grep -q 'cached: via' "$out"
+tp_end INT
+expect_line 'in words' '^ +cached: via [0-9.]+ dev eth0$' "$out"
+
+echo '== to an address of this namespace'
+tp_trace -v --format json 'udp dst port 6003'
+at left python3 -c "
+import socket
+r = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+r.bind(('127.0.0.1', 6003))
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.connect(('127.0.0.1', 6003))
+for i in range(2): s.send(b'x')"
+wait_for_journeys 2
+tp_end INT
+expect_json 'local' 'local local dev lo, cached local dev lo' \
+	"journeys | sort_by(.id) | map($made | split(\"; \")[0]) | join(\", \")"
+check_json
+
+echo '== a VRF'
+if ! has_device vrf table 10; then
+	without "a VRF: $(head -1 "$work/has_device")"
+	exit $((failures > 0))
+fi
+ip -n router link add name blue type vrf table 10
+ip -n router link set dev blue up
+for device in eth0 eth1; do
+	ip -n router link set dev $device master blue # which loses its IPv6 addresses
+done
+wait_for 'the VRF to be open' at left ping -c1 -W2 "$target"
+tp ping -c1 --netns left --format json "$target"
+expect_status 0
+vrf='[.hops[] | select(.stage == "route" and .netns.name == "router") | "\(.table) \(.vrf) \(.type) \(.dev.name)"] | join(", ")'
+expect_json 'its table, and its name' '10 blue unicast eth1' "requests[0] | $vrf"
+expect_json 'back, too' '10 blue unicast eth0' "replies[0] | $vrf"
+expect_json 'others are in none' '[null]' \
+	'journeys | map(.hops[] | select(.stage == "route" and .netns.name != "router").vrf) | unique | tojson'
+tp ping -c1 --netns left --format json "$base.0.2"
+expect_status 0
+expect_json 'for the router itself: its local routes are in that table' '10 blue local' \
+	"requests[0] | $vrf | sub(\" [^ ]*\$\"; \"\")"
+tp ping -c1 --netns left "$target"
+expect_line 'in words' 'router +- +route +10 \(VRF blue\): dev eth1' "$out"
+ip -n router route add vrf blue blackhole "$target/32"
+tp ping -c1 -W1 --netns left --format json "$target"
+expect_status 1
+expect_json 'a blackhole in it' '10 blackhole' \
+	'requests[0] | [.hops[] | select(.stage == "route" and .netns.name == "router") | "\(.table) \(.type)"] | join(", ")'
+check_json
