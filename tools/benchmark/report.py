@@ -2,14 +2,18 @@
 
 import statistics
 
+from benchmark.captures import memory_ratio
 from benchmark.network import fail
 
 MARKS = ("<!-- bench: begin (written by tools/bench --markdown) -->", "<!-- bench: end -->")
-TARGETS = {"nothing_matches_percent": 5, "everything_matches_percent": 25, "ready_ms": 150, "memory_mb": 50}
+TARGETS = {"nothing_matches_percent": 5, "everything_matches_percent": 25, "ready_ms": 150, "memory_mb": 50,
+           "joined_per_s": 1_000_000, "memory_ratio": 1.5}
 
 
-def verdicts(results, start):
+def verdicts(data):
     """(what, target, measured, met)"""
+    results, start = data["tracers"], data["start_up_ms"]
+
     def lost_percent(key):
         entry = results.get(key, {})
         return None if not entry.get("runs") else (1 - entry["throughput_ratio"]) * 100
@@ -26,6 +30,15 @@ def verdicts(results, start):
             lost = results[key].get("summary", {}).get("lost")
             yield (f"{results[key]['label']}: throughput lost, events lost", f"{limit} % at most, none",
                    f"{percent:.1f} %, {'unknown' if lost is None else f'{lost:,}'}", percent <= limit and lost == 0)
+    written = results.get("hit_write", {}).get("summary")
+    if written:
+        yield "trace -w: events lost", "none", f"{written['lost']:,}", written["lost"] == 0
+    if data["captures"].get("events"):
+        limit, joined = TARGETS["joined_per_s"], data["captures"]["events"]["read and join"]
+        yield "a capture read and joined, events a second on one core", f"{limit:,} at least", f"{joined:,}", joined >= limit
+    if data["captures"].get("reading"):
+        limit, ratio = TARGETS["memory_ratio"], memory_ratio(data["captures"]["reading"])
+        yield "memory to read a capture ten times as large", f"{limit} times at most", f"{ratio:.2f} times", ratio <= limit
     if start:
         limit, ready = TARGETS["ready_ms"], statistics.median(start["trace"])
         yield "trace: exec to ready", f"{limit} ms at most", f"{ready:.0f} ms (best {min(start['trace']):.0f})", ready <= limit
@@ -42,6 +55,16 @@ def table(header, rows, markdown):
     widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
     return "\n".join("  ".join(cell.ljust(width) if i == 0 else cell.rjust(width)
                                for i, (cell, width) in enumerate(zip(row, widths))).rstrip() for row in [header, *rows]) + "\n"
+
+
+def captures_report(captures, markdown):
+    for unit, what in (("events", "the user side alone, on one core"), ("journeys", "a sink alone, on one core")):
+        if captures.get(unit):
+            yield table([what, f"{unit}/s"], [[name, f"{per_s:,}"] for name, per_s in captures[unit].items()], markdown)
+    if captures.get("reading"):
+        rows = [[one["what"], f"{one['file_mb']:,} MB", f"{one['events']:,}", f"{one['events_per_s']:,}", f"{one['peak_kb'] / 1024:.0f} MB"]
+                for one in captures["reading"]]
+        yield table(["reading a capture", "file", "events", "events/s of CPU", "memory"], rows, markdown)
 
 
 def report(data, markdown):
@@ -78,7 +101,8 @@ def report(data, markdown):
     if data["start_up_ms"]:
         rows = [[name, f"{statistics.median(times):.0f} ms", f"{min(times):.0f} ms", f"{max(times):.0f} ms"] for name, times in data["start_up_ms"].items()]
         out.append(table(["exec to ready (trace), to the end (ping -c1)", "median", "best", "worst"], rows, markdown))
-    rows = [[what, target, measured, "met" if met else "MISSED"] for what, target, measured, met in verdicts(results, data["start_up_ms"])]
+    out.extend(captures_report(data["captures"], markdown))
+    rows = [[what, target, measured, "met" if met else "MISSED"] for what, target, measured, met in verdicts(data)]
     out.append(table(["target", "to reach", "measured", ""], rows, markdown))
     return "\n".join(out)
 

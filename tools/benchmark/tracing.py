@@ -2,10 +2,12 @@
 
 import contextlib
 import json
+import pathlib
 import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 
 from benchmark.kernel_times import BpfStats, bpf_runs
@@ -18,10 +20,11 @@ class Bench:
         self.options = options
         self.tracepkt, self.flood, self.floor = options.tracepkt, options.flood, options.floor
         self.network = Network()
+        self.folder = tempfile.TemporaryDirectory(prefix="tracepkt-bench-")
 
-    def flood_once(self, seconds=None):
+    def flood_once(self, seconds=None, count=None):
         command = [self.flood, "--from", self.network.a, "--to", self.network.b, "--seconds", str(seconds or self.options.seconds),
-                   RECEIVER, str(PORT)]
+                   *(["--count", str(count)] if count else []), RECEIVER, str(PORT)]
         done = subprocess.run(command, check=True, capture_output=True, text=True, preexec_fn=die_with_parent,
                               timeout=60 + (seconds or self.options.seconds))
         return json.loads(done.stdout)
@@ -45,6 +48,8 @@ class Bench:
         yield "ping", "ping beside the flood, 5 a second", [self.tracepkt, "ping", "-i", "0.2", "--netns", self.network.a, RECEIVER], None, 1, True
         yield "hit_table", f"trace udp port {PORT}: everything matches, table", trace + ["udp", "port", str(PORT)], "tracing", 0, True
         yield "hit_json", "the same, JSON", trace + ["--format", "json", "udp", "port", str(PORT)], "tracing", 0, True
+        file = str(pathlib.Path(self.folder.name) / "flood.pcapng")
+        yield "hit_write", "the same, table and -w FILE", trace + ["-w", file, "udp", "port", str(PORT)], "tracing", 0, True
         yield "bpftrace", "bpftrace, 4 tracepoints, printf", tracefs + ["bpftrace", "-e", script], None, 3, False
         yield "perf_record", "perf record, 4 tracepoints", tracefs + ["perf", "record", "-q", "-a", "-o", "/dev/null", *perf], None, 1.5, False
         yield "perf_trace", "perf trace, 4 tracepoints", tracefs + ["perf", "trace", "-a", *perf], None, 1.5, False
@@ -67,6 +72,8 @@ class Bench:
             cpu_s, peak_kb = tracer.cpu_s() - before_s, tracer.peak_kb()
         finally:
             text = tracer.stop()
+            for file in pathlib.Path(self.folder.name).iterdir():
+                file.unlink()
         result = {"flood": flood, "ready_ms": round(tracer.ready_ms, 1) if ready else None, "cpu_s": round(cpu_s, 2),
                   "peak_kb": peak_kb, "output_bytes": tracer.output_bytes}
         if has_summary:
