@@ -23,7 +23,7 @@ using tracepkt::journey::Journey;
 using namespace tracepkt::sinks;
 
 const std::vector<Journey>& journeys() {
-  static const std::vector<Journey> made = [] {
+  static const std::vector<Journey> kMade = [] {
     std::vector<Journey> all;
     tracepkt::bench::FewNames names;
     tracepkt::journey::Builder builder(
@@ -37,7 +37,7 @@ const std::vector<Journey>& journeys() {
     builder.finish();
     return all;
   }();
-  return made;
+  return kMade;
 }
 
 void show_all(benchmark::State& state, Sink& sink) {
@@ -71,10 +71,10 @@ void report(benchmark::State& state) {
 }
 BENCHMARK(report);
 
-template <auto kDraw>
+template <auto Draw>
 void picture(benchmark::State& state) {
   for (auto _ : state) {
-    benchmark::DoNotOptimize(kDraw({&journeys().front(), 1}));
+    benchmark::DoNotOptimize(Draw({&journeys().front(), 1}));
   }
   state.SetItemsProcessed(state.iterations());
 }
