@@ -1,5 +1,5 @@
 // Where everything stands in the picture of some journeys, as numbers of rows and lanes; no
-// pixels yet. The same in a report's page is page/lanes.js.
+// pixels yet. The same in a report's page is page/lanes.js; lanes.golden.json holds both together.
 //
 // Namespaces are boxes, one below the other; in each its interfaces are rows, and what happens in
 // there before, between and behind them stands in the gaps. A way runs through the rows in a lane:

@@ -34,8 +34,8 @@ using tracepkt::journey::Journey;
 constexpr std::size_t kBatch = 1024;
 
 const Records& records() {
-  static const Records made = tracepkt::bench::make_records();
-  return made;
+  static const Records kMade = tracepkt::bench::make_records();
+  return kMade;
 }
 
 void count_events(benchmark::State& state) {
@@ -122,7 +122,7 @@ void decode_join_and_write(benchmark::State& state) {
 BENCHMARK(decode_join_and_write);
 
 const std::string& file() {
-  static const std::string bytes = [] {
+  static const std::string kBytes = [] {
     const std::string path = "/tmp/tracepkt-capture-bench-" + std::to_string(getpid());
     FewNames names;
     Recorder recorder = recorder_to(path, names);
@@ -136,7 +136,7 @@ const std::string& file() {
     unlink(path.c_str());
     return all;
   }();
-  return bytes;
+  return kBytes;
 }
 
 Reader reader() {

@@ -84,15 +84,16 @@ inline void append(Records& records, int number, const Place& place, std::uint64
   records.all.emplace_back(static_cast<const std::byte*>(nullptr), size);
 }
 
-inline Records make_records() {
+// `first`: so many packets were made before, in another call.
+inline Records make_records(int first = 0) {
   Records records;
-  std::uint64_t time_ns = 1'000'000;
+  std::uint64_t time_ns = 1'000'000 + static_cast<std::uint64_t>(first) * std::size(kWay) * 700;
   for (int number = 0; number < kPackets + kUnderWay; ++number) {
     for (const Place& place : std::span(kWay).first(number < kPackets ? std::size(kWay) - 1 : 0)) {
-      append(records, number, place, time_ns += 700);
+      append(records, first + number, place, time_ns += 700);
     }
     if (number >= kUnderWay) {
-      append(records, number - kUnderWay, kWay[std::size(kWay) - 1], time_ns += 700);
+      append(records, first + number - kUnderWay, kWay[std::size(kWay) - 1], time_ns += 700);
     }
   }
   std::size_t at = 0;
