@@ -92,7 +92,8 @@ expect_json 'nobody at this address' '1 0 0 100' \
 [ $((EPOCHSECONDS - before)) -lt 30 ] || fail "-W 0.3 took $((EPOCHSECONDS - before)) s"
 tp ping --netns left -c1 -W 0.3 "$base.0.77"
 expect_line 'the table says so' 'NOT ANSWERED' "$out"
-expect_line 'and the likely cause' 'ip neigh' "$out"
+tr -s '\n ' ' ' <"$out" >"$work/in-one-line"
+expect_line 'and how to see where the requests for it end' "tracepkt trace arp and host $base.0.77" "$work/in-one-line"
 # One that is answered is enough.
 ping_from_left -c2 -i 0.01 -t 2 "$target"
 expect_status 0
