@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 
+#include "base/clock.h"
 #include "base/text.h"
 #include "cli/drops_tally.h"
 #include "cli/exit_status.h"

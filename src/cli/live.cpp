@@ -2,37 +2,24 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <linux/netfilter.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <ctime>
 #include <optional>
-#include <unordered_map>
-#include <unordered_set>
 #include <utility>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/text.h"
 #include "capture/contents.h"
+#include "cli/live_names.h"
 #include "cli/recorder.h"
 #include "cli/rule_tracing.h"
 #include "cli/standard_files.h"
 #include "decode/event.h"
-#include "explain/netfilter.h"
-#include "kernel/bound_sockets.h"
-#include "kernel/device_programs.h"
-#include "kernel/kernel_btf.h"
-#include "kernel/legacy_rules.h"
-#include "kernel/listen_queues.h"
-#include "kernel/netns_names.h"
-#include "kernel/netns_open.h"
-#include "kernel/nftables.h"
 #include "kernel/rights.h"
-#include "kernel/socket_owners.h"
-#include "kernel/symbols.h"
 #include "ring/ring.h"
 
 namespace tracepkt::cli {
@@ -42,189 +29,12 @@ namespace {
 constexpr std::uint64_t kForgetAfterNs = 30'000'000'000;
 constexpr std::uint64_t kForgetEveryNs = 5'000'000'000;
 constexpr std::uint64_t kExpireEveryNs = 100'000'000;
-constexpr std::uint64_t kLookEveryNs = 200'000'000;
 // How long a record may wait for company; and in a busy time, when some hundred came at once.
 constexpr int kPauseMs = 20;
 constexpr int kBusyPauseMs = 2;
 constexpr std::size_t kBusyBytes = 64 << 10;
 // The most that was ever seen to come is a quarter of this.
 constexpr std::size_t kBytesPerMs = 1 << 20;
-
-std::int64_t clock_ns(clockid_t clock) {
-  timespec now = {};
-  clock_gettime(clock, &now);
-  return now.tv_sec * 1'000'000'000 + now.tv_nsec;
-}
-
-// Names from this machine, now.
-class LiveNames : public journey::Names {
- public:
-  explicit LiveNames(bool numeric) : numeric_(numeric), netns_(numeric) {}
-
-  std::string netns(const decode::NetnsId& id) override {
-    return netns_.name({.inode = id.inode, .cookie = id.cookie});
-  }
-
-  std::string netns_file(std::uint32_t inode) override { return netns_.file(inode); }
-
-  // Looks round once, so that no packet's event waits for that.
-  void warm_up() { netns_.warm_up(); }
-
-  std::string drop_reason(std::uint32_t reason) override {
-    // The upper half is a subsystem with reasons of its own; at the first drop by one, the module
-    // that names them is loaded.
-    if (subsystems_.insert(reason >> 16).second) {
-      if (const auto kernel_btf = kernel::KernelBtf::load()) {
-        reasons_ = kernel_btf->drop_reasons();
-      }
-    }
-    if (const auto it = reasons_.find(reason); it != reasons_.end()) {
-      return it->second;
-    }
-    return reason >> 16 == 0 ? "REASON_" + std::to_string(reason)
-                             : "SUBSYSTEM_" + std::to_string(reason >> 16) + "_REASON_" +
-                                   std::to_string(reason & 0xffff);
-  }
-
-  std::string symbol(std::uint64_t address) override { return symbols_.name(address); }
-
-  std::string rule(std::uint32_t inode, const decode::Netfilter& netfilter) override {
-    const auto file = file_of(inode);
-    if (!file) {
-      return "";
-    }
-    if (netfilter.backend == NETFILTER_XTABLES) {
-      return legacy_rules_.text(inode, *file,
-                                {.family = netfilter.family == NFPROTO_IPV6 ? 6 : 4,
-                                 .table = netfilter.table,
-                                 .chain = netfilter.chain,
-                                 .number = netfilter.rule,
-                                 .generation = netfilter.generation});
-    }
-    return rules_.text(inode, *file, explain::family_name(netfilter), netfilter.table,
-                       netfilter.rule);
-  }
-
-  std::string socket_owner(std::uint64_t inode) override;
-  std::uint64_t socket_at(const journey::SocketPlace& place) override;
-  std::string full_queue(const journey::SocketPlace& place) override;
-
-  std::string programs(std::uint32_t inode, std::uint32_t ifindex,
-                       journey::ProgramPlace place) override;
-
-  std::string reset_reason(std::uint32_t reason) override {
-    if (!reset_reasons_) {
-      const auto kernel_btf = kernel::KernelBtf::load();
-      reset_reasons_ = kernel_btf ? kernel_btf->reset_reasons() : ReasonNames();
-    }
-    const auto it = reset_reasons_->find(reason);
-    return it != reset_reasons_->end() ? it->second : "REASON_" + std::to_string(reason);
-  }
-
- private:
-  using ReasonNames = std::unordered_map<std::uint32_t, std::string>;
-
-  // A file that is the namespace, empty for ours; also with -n, which is about names.
-  std::optional<std::string> file_of(std::uint32_t inode) {
-    if (inode == own_netns_) {
-      return "";
-    }
-    if (numeric_) {
-      files_.name({.inode = inode, .cookie = 0});
-    }
-    std::string file = (numeric_ ? files_ : netns_).file(inode);
-    return file.empty() ? std::nullopt : std::optional(std::move(file));
-  }
-
-  bool numeric_;
-  std::uint32_t own_netns_ = kernel::netns_inode_of_file("/proc/thread-self/ns/net");
-  kernel::NetnsNames netns_;
-  kernel::NetnsNames files_;  // with -n
-  std::unordered_map<std::uint32_t, std::string> reasons_;
-  std::unordered_set<std::uint32_t> subsystems_;  // that have dropped something
-  kernel::Symbols symbols_;
-  kernel::NamespaceRules rules_;
-  kernel::NamespacePrograms programs_;
-  kernel::LegacyRules legacy_rules_;
-  kernel::SocketOwners owners_;
-  kernel::BoundSockets bound_;
-  kernel::ListenQueues listen_queues_;
-  std::uint64_t looked_ns_ = 0;  // for owners that were not known before
-  std::optional<ReasonNames> reset_reasons_;
-};
-
-// Looking through all processes takes a while: while packets come that nobody seems to have sent,
-// not for each of them.
-std::string LiveNames::socket_owner(std::uint64_t inode) {
-  if (inode == 0 || (!owners_.knows(inode) && monotonic_ns() < looked_ns_ + kLookEveryNs)) {
-    return "";
-  }
-  if (!owners_.knows(inode)) {
-    looked_ns_ = monotonic_ns();
-  }
-  const auto owner = owners_.find(inode);
-  return owner ? journey::owner_text(journey::Process{.pid = owner->pid, .name = owner->name}) : "";
-}
-
-kernel::SocketEnd socket_end(const decode::Address& address, std::uint16_t port) {
-  kernel::SocketEnd end{.address = address.bytes, .port = port};
-  if (address.family == 4) {
-    end.address = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-    std::copy_n(address.bytes.begin(), 4, end.address.begin() + 12);
-  }
-  return end;
-}
-
-// Several sockets may share a port: they say who takes it only where one process has all of them.
-std::uint64_t LiveNames::socket_at(const journey::SocketPlace& place) {
-  const std::string file = netns_.file(place.netns);
-  if (file.empty() && place.netns != own_netns_) {
-    return 0;
-  }
-  const auto inodes =
-      bound_.find(place.netns, file, place.protocol, socket_end(place.local, place.local_port),
-                  socket_end(place.remote, place.remote_port));
-  const auto owner_of = [&](std::uint64_t inode) {
-    const auto owner = owners_.find(inode);
-    return owner ? owner->pid : 0;
-  };
-  const bool is_one = inodes.size() == 1 || std::ranges::all_of(inodes, [&](std::uint64_t inode) {
-                        return owner_of(inode) == owner_of(inodes.front());
-                      });
-  return !inodes.empty() && is_one ? inodes.front() : 0;
-}
-
-std::string LiveNames::full_queue(const journey::SocketPlace& place) {
-  const std::string file = netns_.file(place.netns);
-  if (file.empty() && place.netns != own_netns_) {
-    return "";
-  }
-  const auto found = listen_queues_.find(place.netns, file, socket_at(place));
-  if (!found) {
-    return "";
-  }
-  const journey::ListenQueue queue{.waiting = found->waiting, .backlog = found->backlog};
-  bool connected = true;
-  if (queue.is_full()) {
-    (void)kernel::run_in_netns_file(file, [&] {
-      connected = kernel::has_connection(socket_end(place.local, place.local_port),
-                                         socket_end(place.remote, place.remote_port));
-      return Status();
-    });
-  }
-  return connected ? "" : journey::queue_text(queue);
-}
-
-std::string LiveNames::programs(std::uint32_t inode, std::uint32_t ifindex,
-                                journey::ProgramPlace place) {
-  std::vector<journey::Program> programs;
-  for (const kernel::DeviceProgram& one : programs_.find(
-           inode, netns_.file(inode), ifindex, static_cast<kernel::ProgramPlace>(place))) {
-    programs.push_back(
-        {.kind = one.kind, .id = one.id, .pref = one.pref, .handle = one.handle, .name = one.name});
-  }
-  return journey::programs_text(programs);
-}
 
 capture::Session session_of(const CommonOptions& options, const kernel::TraceRequest& request,
                             const sinks::Clock& clock,
@@ -257,8 +67,6 @@ Result<Fd> open_output(const std::string& path) {
 }
 
 }  // namespace
-
-std::uint64_t monotonic_ns() { return static_cast<std::uint64_t>(clock_ns(CLOCK_MONOTONIC)); }
 
 struct Live::State {
   State(const CommonOptions& options, const sinks::Clock& session_clock, kernel::Tracer live_tracer,

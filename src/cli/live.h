@@ -83,7 +83,4 @@ class Live {
   std::unique_ptr<State> state_;
 };
 
-// CLOCK_MONOTONIC, the clock of the kernel side.
-std::uint64_t monotonic_ns();
-
 }  // namespace tracepkt::cli

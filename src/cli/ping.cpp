@@ -9,6 +9,7 @@
 #include <map>
 #include <optional>
 
+#include "base/clock.h"
 #include "base/text.h"
 #include "cli/exit_status.h"
 #include "cli/live.h"

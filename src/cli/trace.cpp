@@ -6,6 +6,7 @@
 
 #include <optional>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/text.h"
 #include "cli/child.h"

@@ -1,0 +1,66 @@
+// Names for what events carry as numbers: from this machine, now.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "journey/journey.h"
+#include "kernel/bound_sockets.h"
+#include "kernel/device_programs.h"
+#include "kernel/legacy_rules.h"
+#include "kernel/listen_queues.h"
+#include "kernel/netns_names.h"
+#include "kernel/netns_scan.h"
+#include "kernel/nftables.h"
+#include "kernel/socket_owners.h"
+#include "kernel/symbols.h"
+
+namespace tracepkt::cli {
+
+class LiveNames : public journey::Names {
+ public:
+  // `numeric`: namespaces have no names (-n).
+  explicit LiveNames(bool numeric) : numeric_(numeric), netns_(numeric) {}
+
+  // Looks round once, so that no packet's event waits for that.
+  void warm_up() { netns_.warm_up(); }
+
+  std::string netns(const decode::NetnsId& id) override;
+  std::string netns_file(std::uint32_t inode) override { return netns_.file(inode); }
+  std::string drop_reason(std::uint32_t reason) override;
+  std::string symbol(std::uint64_t address) override { return symbols_.name(address); }
+  std::string rule(std::uint32_t inode, const decode::Netfilter& netfilter) override;
+  std::string socket_owner(std::uint64_t inode) override;
+  std::uint64_t socket_at(const journey::SocketPlace& place) override;
+  std::string full_queue(const journey::SocketPlace& place) override;
+  std::string programs(std::uint32_t inode, std::uint32_t ifindex,
+                       journey::ProgramPlace place) override;
+  std::string reset_reason(std::uint32_t reason) override;
+
+ private:
+  using ReasonNames = std::unordered_map<std::uint32_t, std::string>;
+
+  // A file that is the namespace, empty for ours; also with -n, which is about names.
+  std::optional<std::string> file_of(std::uint32_t inode);
+
+  bool numeric_;
+  std::uint32_t own_netns_ = kernel::netns_inode_of_file("/proc/thread-self/ns/net");
+  kernel::NetnsNames netns_;
+  kernel::NetnsNames files_;  // with -n
+  std::unordered_map<std::uint32_t, std::string> reasons_;
+  std::unordered_set<std::uint32_t> subsystems_;  // that have dropped something
+  kernel::Symbols symbols_;
+  kernel::NamespaceRules rules_;
+  kernel::NamespacePrograms programs_;
+  kernel::LegacyRules legacy_rules_;
+  kernel::SocketOwners owners_;
+  kernel::BoundSockets bound_;
+  kernel::ListenQueues listen_queues_;
+  std::uint64_t looked_ns_ = 0;  // for owners that were not known before
+  std::optional<ReasonNames> reset_reasons_;
+};
+
+}  // namespace tracepkt::cli
