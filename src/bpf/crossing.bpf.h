@@ -58,8 +58,10 @@ static __always_inline struct sighting look_again(struct sk_buff *skb, const str
 /* What the routing tables said of this packet before it came here, if they were asked. */
 static __always_inline int tell_way(const struct record_header *header, const struct view *view)
 {
-	return config.with_routes && tell_route(header->packet, as_number(&view->start),
-						header->iif, header->netns_cookie, header->netns);
+	return config.with_routes &&
+	       tell_route(header->packet, as_number(&view->start), header->iif,
+			  header->netns_cookie,
+			  header->netns | (header->stage == STAGE_drop ? PLACE_DROPPED : 0));
 }
 
 /* A packet at an interface, or on its way from one to the IP layer. */

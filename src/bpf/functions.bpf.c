@@ -75,11 +75,11 @@ static __always_inline __u64 tell_call(struct pt_regs *ctx, __u64 address,
 				       const struct traced_function *function)
 {
 	struct sk_buff *skb = (struct sk_buff *)argument_of(ctx, function->argument);
-	struct tracked *known = find_tracked((__u64)BPF_CORE_READ(skb, head));
+	struct tracked *known = find_told((__u64)BPF_CORE_READ(skb, head));
 	struct function_record *record;
 	__u64 packet;
 
-	if (!known || !known->id)
+	if (!known)
 		return 0;
 	packet = known->id;
 	record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);

@@ -259,8 +259,13 @@ struct sk_buff_head {
 	__u32 qlen;
 };
 
+struct neigh_parms {
+	int data[2]; /* more in truth; NEIGH_VAR_UCAST_PROBES is the second */
+};
+
 struct neighbour {
 	struct neigh_table *tbl;
+	struct neigh_parms *parms;
 	struct sk_buff_head arp_queue;
 	struct {
 		int counter;

@@ -234,6 +234,18 @@ static __always_inline bool find_next_hop(struct neigh_key *key, __u64 route, __
 	return true;
 }
 
+/*
+ * How often it was asked. Of one that nothing is known of, the kernel begins to count where it ends
+ * for one that it asks at its old link address (__neigh_event_send, the same from 5.10 to 7.2).
+ */
+static __always_inline __u8 times_asked(struct neighbour *neigh)
+{
+	int skipped = BPF_CORE_READ(neigh, parms, data[1]);
+	int count = BPF_CORE_READ(neigh, probes.counter) - skipped;
+
+	return count < 0 ? 0 : count > 255 ? 255 : count;
+}
+
 /* What is known of a neighbour that did not answer until now. */
 static __always_inline void fill_wait(struct neigh_note *note, __u64 packet,
 				      const struct neigh_key *key, const struct neigh_wait *wait,
@@ -248,7 +260,7 @@ static __always_inline void fill_wait(struct neigh_note *note, __u64 packet,
 	note->neigh.section.size = sizeof(note->neigh);
 	note->neigh.family = key->family;
 	note->neigh.state = BPF_CORE_READ(neigh, nud_state);
-	note->neigh.probes = BPF_CORE_READ(neigh, probes.counter);
+	note->neigh.probes = times_asked(neigh);
 	note->neigh.asked_ns = wait->asked_ns;
 	note->neigh.told_ns = note->header.time_ns;
 	__builtin_memcpy(note->neigh.address, key->address, sizeof(key->address));

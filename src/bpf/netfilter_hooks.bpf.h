@@ -27,7 +27,7 @@ static __always_inline __u64 id_at_chain(struct sk_buff *skb, const struct nf_ho
 		head = as_number(&head);
 		return id_in_buffer(as_number(&address), head, head + skb->network_header);
 	}
-	known = find_tracked(head);
+	known = find_told(head);
 	return known ? known->id : 0;
 }
 
@@ -209,9 +209,8 @@ static __always_inline void tell_rule(struct sk_buff *skb, const struct nf_hook_
 				      const struct nft_chain *chain, const struct nft_rule_dp *rule,
 				      const struct nft_verdict *verdict, __u32 type)
 {
-	struct tracked *known = find_tracked((__u64)skb->head);
-	struct netfilter_record *record =
-	    known && !is_silent(known) ? netfilter_room_of(ROOM_RULE) : NULL;
+	struct tracked *known = find_told((__u64)skb->head);
+	struct netfilter_record *record = known ? netfilter_room_of(ROOM_RULE) : NULL;
 
 	if (!record || !chain)
 		return;
@@ -244,7 +243,7 @@ SEC("fentry/__nft_trace_packet") int on_nft_trace_packet(__u64 *ctx)
 			  info->verdict, ctx[2]);
 		return 0;
 	}
-	if (!find_tracked((__u64)((struct nft_pktinfo *)ctx[0])->skb->head))
+	if (!find_told((__u64)((struct nft_pktinfo *)ctx[0])->skb->head))
 		return 0;
 	rule = ctx[2];
 	walk.rule = as_number(&rule);

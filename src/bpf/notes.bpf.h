@@ -40,12 +40,12 @@ static __always_inline __u64 argument(const __u64 *ctx, int n)
 	return number;
 }
 
-/* The packet in this skb, if it is followed. */
+/* The packet in this skb, if it is one to tell of. */
 static __always_inline struct tracked *find_noted(__u64 skb)
 {
 	if (!tracked_count || !skb)
 		return NULL;
-	return find_tracked((__u64)BPF_CORE_READ((struct sk_buff *)skb, head));
+	return find_told((__u64)BPF_CORE_READ((struct sk_buff *)skb, head));
 }
 
 /* Who writes to a socket, by its inode: known from the first time that it was seen doing so. */
@@ -267,11 +267,11 @@ SEC("tp_btf/tcp_receive_reset") int on_tcp_receive_reset(__u64 *ctx)
 {
 	struct sock *sk = (struct sock *)argument(ctx, 0);
 	__u64 head = last_taken_in();
-	struct tracked *known = head ? find_tracked(head) : NULL;
+	struct tracked *known = head ? find_told(head) : NULL;
 	struct tcp_section tcp = {};
 	__u8 first = 0;
 
-	if (!known || is_silent(known) || known->stage != STAGE_in)
+	if (!known || known->stage != STAGE_in)
 		return 0;
 	bpf_probe_read_kernel(&first, sizeof(first), (void *)(head + known->offset));
 	if (!is_reset_for(head + known->offset, sk, first >> 4 == 4))
@@ -343,7 +343,7 @@ SEC("tp_btf/net_dev_xmit") int on_net_dev_xmit(__u64 *ctx)
 	if ((__s32)ctx[1] != NETDEV_TX_BUSY)
 		return 0;
 	known = find_noted(argument(ctx, 0));
-	if (!known || is_silent(known))
+	if (!known)
 		return 0;
 	note = bpf_ringbuf_reserve(&events, sizeof(*note), 0);
 	if (!note) {

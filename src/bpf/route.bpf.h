@@ -17,6 +17,8 @@
 
 /* What waits for its neighbour's address is first seen when that is found: after 3 s at most. */
 #define ROUTE_MAX_AGE_NS 5000000000
+/* What goes nowhere is dropped at once. */
+#define REFUSAL_MAX_AGE_NS 200000000
 
 /* Namespaces number their interfaces alike: an ARP request for the destination is looked up there
  * too. */
@@ -142,6 +144,7 @@ SEC("tp_btf/fib6_table_lookup") int on_fib6_table_lookup(__u64 *ctx)
 		return 0;
 	key.family = AF_INET6;
 	key.iif = came_by(&flow->__fl_common);
+	key.netns = net->ns.inum;
 	answer.route.table = table->tb6_id;
 	__builtin_memcpy(key.daddr, flow->daddr.in6_u.u6_addr8, sizeof(key.daddr));
 	if (result->f6i == net->ipv6.fib6_null_entry) {
@@ -244,10 +247,17 @@ __attribute__((noinline)) int tell_kept_route(__u64 packet, __u64 start, __u64 s
 	return 0;
 }
 
-/* Tells the answer for the packet whose IP header is at `start`, if there is one of late: 1. */
+/*
+ * Tells the answer for the packet whose IP header is at `start`, if there is one of late: 1. That
+ * IPv4 knows no way is kept for no namespace, and is told of what is dropped alone; `place` has
+ * that above the netns.
+ */
+#define PLACE_DROPPED (1ULL << 32)
+
 __attribute__((noinline)) int tell_route(__u64 packet, __u64 start, __u32 iif, __u64 cookie,
-					 __u32 netns)
+					 __u64 place)
 {
+	__u32 netns = place;
 	struct route_key key = {.netns = netns}, nowhere;
 	struct route_answer *answer, *refusal;
 	struct route_record *record;
@@ -268,7 +278,9 @@ __attribute__((noinline)) int tell_route(__u64 packet, __u64 start, __u32 iif, _
 	answer = bpf_map_lookup_elem(&route_answers, &key);
 	nowhere = key;
 	nowhere.netns = 0;
-	refusal = bpf_map_lookup_elem(&route_answers, &nowhere);
+	refusal = place & PLACE_DROPPED ? bpf_map_lookup_elem(&route_answers, &nowhere) : NULL;
+	if (refusal && bpf_ktime_get_ns() - refusal->time_ns > REFUSAL_MAX_AGE_NS)
+		refusal = NULL;
 	/* Tables are asked one after the other: the last has the say. */
 	if (!answer || (refusal && refusal->time_ns > answer->time_ns))
 		answer = refusal;
@@ -283,6 +295,7 @@ __attribute__((noinline)) int tell_route(__u64 packet, __u64 start, __u32 iif, _
 		bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
 	}
 	bpf_map_delete_elem(&route_answers, &key);
-	bpf_map_delete_elem(&route_answers, &nowhere);
+	if (refusal)
+		bpf_map_delete_elem(&route_answers, &nowhere);
 	return told;
 }

@@ -9,7 +9,7 @@
 
 struct shared_buffer {
 	__u64 head;
-	__u64 id;
+	__s64 id; /* as in struct tracked */
 };
 
 /* Those that came in, by the address of the skb. */
@@ -57,7 +57,7 @@ __attribute__((noinline)) __u64 id_in_buffer(__u64 skb, __u64 head, __u64 start)
 	print = packet_print(eight_bytes(start), eight_bytes(start + 8), eight_bytes(start + 20),
 			     eight_bytes(start + 40));
 	if (known && may_be_same(known->fingerprint, print))
-		return known->id;
+		return told_id(known);
 	if (known)
 		forget(head);
 	shared = bpf_map_lookup_elem(&shared_buffers, &skb);
@@ -75,6 +75,6 @@ __attribute__((noinline)) __u64 id_in_buffer(__u64 skb, __u64 head, __u64 start)
 	}
 	__sync_fetch_and_add(&tracked_count, 1);
 	forget(before);
-	known = find_tracked(head);
+	known = find_told(head);
 	return known ? known->id : 0;
 }

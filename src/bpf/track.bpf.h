@@ -24,7 +24,7 @@ struct sighting {
 	__u64 id; /* 0: not a packet to follow */
 	__u64 now_ns;
 	bool first;
-	bool silent; /* it is followed, and not told */
+	bool silent; /* it is known, and not told */
 	__u8 before; /* the stage of the hook that saw it last, where it is told again */
 };
 
@@ -176,15 +176,6 @@ static __always_inline void forget(__u64 head)
 		__sync_fetch_and_add(&tracked_count, -1);
 }
 
-static __always_inline bool is_silent(const struct tracked *known)
-{
-#ifdef WITH_COMMAND
-	return !known->id;
-#else
-	return false;
-#endif
-}
-
 static __always_inline __u32 netns_of(const struct place *place)
 {
 	if (place->dev)
@@ -274,9 +265,23 @@ static __always_inline struct sighting sight_again(struct sk_buff *skb, const st
 		forget(head);
 		return sighting;
 	}
-	sighting.id = known->id;
-	sighting.silent = is_silent(known);
+	sighting.id = told_id(known);
+	sighting.silent = !sighting.id;
 	return sighting;
+}
+
+/*
+ * The last quarter of the ring buffer is for what is followed already, and for drops: a packet
+ * whose way would have holes is better not followed. It is counted.
+ */
+static __always_inline bool is_too_fast(void)
+{
+	__u64 size = bpf_ringbuf_query(&events, BPF_RB_RING_SIZE);
+
+	if (bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) < size - size / 4)
+		return false;
+	count_loss(LOSS_not_followed);
+	return true;
 }
 
 /* The packet's id; a new one for the first sight of a packet that matches. `keep`: follow it. */
@@ -295,8 +300,13 @@ static __always_inline struct sighting sight(struct sk_buff *skb, const struct p
 		if (!is_another(skb, known, &now)) {
 			/* Whatever it was turned into, it is still the packet that was matched. */
 			sighting.now_ns = now.seen_ns;
-			sighting.id = now.id = known->id;
-			sighting.silent = is_silent(known);
+			now.id = known->id;
+			sighting.id = told_id(known);
+			if (now.id < 0 && stage == STAGE_drop) {
+				sighting.id = -now.id;
+				sighting.first = true;
+			}
+			sighting.silent = !sighting.id;
 			sighting.before = known->stage;
 			keep_flow(known, &now, view);
 			*known = now;
@@ -310,8 +320,11 @@ static __always_inline struct sighting sight(struct sk_buff *skb, const struct p
 	now = sighted(skb, place, view, window, stage);
 	sighting.now_ns = now.seen_ns;
 	if (asked == ASKED_FOR) {
-		sighting.first = true;
-		sighting.id = now.id = new_id(now.seen_ns);
+		now.id = new_id(now.seen_ns);
+		if (keep && stage != STAGE_drop && is_too_fast())
+			now.id = -now.id;
+		sighting.id = told_id(&now);
+		sighting.first = sighting.id;
 	}
 	if (keep) {
 		if (bpf_map_update_elem(&tracked_packets, &head, &now, BPF_ANY))

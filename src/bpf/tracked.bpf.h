@@ -19,3 +19,16 @@ static __always_inline struct tracked *find_tracked(__u64 head)
 {
 	return tracked_count ? bpf_map_lookup_elem(&tracked_packets, &head) : NULL;
 }
+
+/* The id under which what happens to it is told; 0: it is not told. */
+static __always_inline __u64 told_id(const struct tracked *known)
+{
+	return known->id > 0 ? known->id : 0;
+}
+
+static __always_inline struct tracked *find_told(__u64 head)
+{
+	struct tracked *known = find_tracked(head);
+
+	return known && told_id(known) ? known : NULL;
+}

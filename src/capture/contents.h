@@ -58,16 +58,17 @@ struct Step {
 
 // A name that the live run looked up; in force for what comes after it in the file.
 enum class NameKind : std::uint64_t {
-  kNetns = 1,         // key: inode; key2: cookie
-  kNetnsFile = 2,     // key: inode
-  kReason = 3,        // key: reason of a drop
-  kSymbol = 4,        // key: address in the kernel
-  kRule = 5,          // of a firewall. key: handle; key2: which table of which namespace
-  kSocketOwner = 16,  // key: inode; "PID NAME", empty: nobody has it open
-  kSocketAt = 24,     // key: which place (cli/name_keys.h); its inode, empty: none
-  kFullQueue = 25,    // of who listens. key: which place; "WAITING BACKLOG", empty: it has room
-  kResetReason = 17,  // key: reason of a reset that TCP sends
-  kPrograms = 18,     // at an interface. key: inode << 32 | ifindex; key2: journey::ProgramPlace
+  kNetns = 1,          // key: inode; key2: cookie
+  kNetnsFile = 2,      // key: inode
+  kReason = 3,         // key: reason of a drop
+  kSymbol = 4,         // key: address in the kernel
+  kRule = 5,           // of a firewall. key: handle; key2: which table of which namespace
+  kSocketOwner = 16,   // key: inode; "PID NAME", empty: nobody has it open
+  kSocketAt = 24,      // key: which place (cli/name_keys.h); its inode, empty: none
+  kFullQueue = 25,     // of who listens. key: which place; "WAITING BACKLOG", empty: it has room
+  kResetReason = 17,   // key: reason of a reset that TCP sends
+  kRoutingRules = 26,  // `ip -N rule show`. key: inode; key2: AF_INET or AF_INET6
+  kPrograms = 18,      // at an interface. key: inode << 32 | ifindex; key2: journey::ProgramPlace
 };
 
 struct Name {

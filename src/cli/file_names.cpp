@@ -62,6 +62,10 @@ std::string FileNames::reset_reason(std::uint32_t reason) {
   return std::string(find(capture::NameKind::kResetReason, reason));
 }
 
+std::string FileNames::routing_rules(std::uint32_t inode, std::uint8_t family) {
+  return std::string(find(capture::NameKind::kRoutingRules, inode, family));
+}
+
 std::string FileNames::programs(std::uint32_t inode, std::uint32_t ifindex,
                                 journey::ProgramPlace place) {
   return std::string(find(capture::NameKind::kPrograms, std::uint64_t{inode} << 32 | ifindex,

@@ -30,6 +30,7 @@ class FileNames : public journey::Names {
   std::uint64_t socket_at(const journey::SocketPlace& place) override;
   std::string full_queue(const journey::SocketPlace& place) override;
   std::string reset_reason(std::uint32_t reason) override;
+  std::string routing_rules(std::uint32_t inode, std::uint8_t family) override;
   std::string programs(std::uint32_t inode, std::uint32_t ifindex,
                        journey::ProgramPlace place) override;
 

@@ -137,6 +137,11 @@ std::string LiveNames::full_queue(const journey::SocketPlace& place) {
   return connected ? "" : journey::queue_text(queue);
 }
 
+std::string LiveNames::routing_rules(std::uint32_t inode, std::uint8_t family) {
+  const auto file = file_of(inode);
+  return file ? routing_rules_.list(inode, *file, family) : "";
+}
+
 std::string LiveNames::programs(std::uint32_t inode, std::uint32_t ifindex,
                                 journey::ProgramPlace place) {
   const auto file = file_of(inode);

@@ -15,6 +15,7 @@
 #include "kernel/netns_names.h"
 #include "kernel/netns_scan.h"
 #include "kernel/nftables.h"
+#include "kernel/routing_rules.h"
 #include "kernel/socket_owners.h"
 #include "kernel/symbols.h"
 
@@ -36,6 +37,7 @@ class LiveNames : public journey::Names {
   std::string socket_owner(std::uint64_t inode) override;
   std::uint64_t socket_at(const journey::SocketPlace& place) override;
   std::string full_queue(const journey::SocketPlace& place) override;
+  std::string routing_rules(std::uint32_t inode, std::uint8_t family) override;
   std::string programs(std::uint32_t inode, std::uint32_t ifindex,
                        journey::ProgramPlace place) override;
   std::string reset_reason(std::uint32_t reason) override;
@@ -56,6 +58,7 @@ class LiveNames : public journey::Names {
   kernel::NamespaceRules rules_;
   kernel::NamespacePrograms programs_;
   kernel::LegacyRules legacy_rules_;
+  kernel::RoutingRules routing_rules_;
   kernel::SocketOwners owners_;
   kernel::BoundSockets bound_;
   kernel::ListenQueues listen_queues_;

@@ -156,6 +156,11 @@ std::string Recorder::reset_reason(std::uint32_t reason) {
   return name({NameKind::kResetReason, reason, 0}, [&] { return live_.reset_reason(reason); });
 }
 
+std::string Recorder::routing_rules(std::uint32_t inode, std::uint8_t family) {
+  return name({NameKind::kRoutingRules, inode, family},
+              [&] { return live_.routing_rules(inode, family); });
+}
+
 std::string Recorder::programs(std::uint32_t inode, std::uint32_t ifindex,
                                journey::ProgramPlace place) {
   return name({NameKind::kPrograms, std::uint64_t{inode} << 32 | ifindex,

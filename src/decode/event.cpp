@@ -185,7 +185,8 @@ bool decode_section(std::uint16_t id, std::span<const std::byte> bytes, Event& e
         return false;
       }
       event.route =
-          Route{.table = section->table,
+          Route{.family = section->family,
+                .table = section->table,
                 .error = -section->error,
                 .type = section->type,
                 .scope = section->scope,

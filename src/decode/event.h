@@ -50,6 +50,7 @@ struct Socket {
 
 // What a routing table answered.
 struct Route {
+  std::uint8_t family = 0;  // AF_INET, AF_INET6
   std::uint32_t table = 0;  // RT_TABLE_*, or the user's number
   int error = 0;            // errno; 0: it knows a way, or type says why not
   std::uint8_t type = 0;    // RTN_*; 0 where the kernel does not say

@@ -133,7 +133,7 @@ std::string enter_words(std::string_view file) {
   return "nsenter --net=" + shell_word(file) + ' ';
 }
 
-using Fields = std::array<std::pair<std::string_view, std::string>, 10>;
+using Fields = std::array<std::pair<std::string_view, std::string>, 14>;
 
 std::string filled(std::string_view text, const Fields& fields) {
   std::string out;
@@ -164,6 +164,27 @@ decode::Address asked_hop(const journey::Journey& journey) {
   return {};
 }
 
+// Its words, each quoted: the names of interfaces among them may be anything.
+std::string shell_words(std::string_view text) {
+  std::string out;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find(' '), text.size());
+    out += (out.empty() ? "" : " ") + shell_word(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return out;
+}
+
+// The routing rule that was asked last.
+journey::RoutingRule last_rule(const journey::Journey& journey) {
+  for (const journey::Hop& hop : std::views::reverse(journey.hops)) {
+    if (hop.routing_rule) {
+      return *hop.routing_rule;
+    }
+  }
+  return {};
+}
+
 AdviceWords in_full(const Advice& found, const journey::Journey& journey,
                     const decode::Packet& packet) {
   const journey::Outcome& outcome = journey.outcome;
@@ -171,6 +192,7 @@ AdviceWords in_full(const Advice& found, const journey::Journey& journey,
   const std::string hop_text = hop.family != 0 ? hop.text() : "ADDRESS";
   const bool on_device = outcome.device.index != 0 && !outcome.device.name.view().empty();
   const journey::DropInfo drop = outcome.drop ? *outcome.drop : journey::DropInfo{};
+  const journey::RoutingRule rule = last_rule(journey);
   const Fields fields = {{
       {"in", enter_words(outcome.netns_file)},
       // What is not known is a word to be replaced, as in a manual.
@@ -181,6 +203,10 @@ AdviceWords in_full(const Advice& found, const journey::Journey& journey,
       {"asking", asking_filter(packet.dst.family, hop_text)},
       {"who", outcome.socket ? process_words(*outcome.socket) : ""},
       {"waiting", outcome.full_queue ? std::to_string(outcome.full_queue->waiting) : ""},
+      {"ip_rule", fmt::format("{}: {}", rule.priority, printable(rule.text))},
+      {"pref", std::to_string(rule.priority)},
+      {"selector", shell_words(rule.text)},
+      {"rule_list", packet.dst.family == 6 ? "ip -6 rule" : "ip rule"},
       {"reason", printable(drop.reason)},
       {"function", printable(plain_function(drop.function))},
   }};
@@ -228,9 +254,14 @@ const RefusingRoute* refusing_route(const journey::Journey& journey, const Advic
       decision->netns.inode != end.netns.inode) {
     return nullptr;
   }
-  const journey::Hop& before = *decision;
-  const auto* const row =
-      std::ranges::find(kRefusingRoutes, route_type(*before.route), &RefusingRoute::type);
+  std::string_view type = route_type(*decision->route);
+  if (decision->routing_rule && decision->routing_rule->refuses != 0) {
+    type = "ip_rule";
+  } else if (type == "unicast" && end.drop &&
+             plain_function(end.drop->function) == "dst_discard_out") {
+    type = "ipsec";
+  }
+  const auto* const row = std::ranges::find(kRefusingRoutes, type, &RefusingRoute::type);
   return row != kRefusingRoutes.end() ? row : nullptr;
 }
 

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <linux/rtnetlink.h>
 
 #include <algorithm>
 #include <array>
@@ -49,8 +50,10 @@ constexpr std::array<std::span<const Row>, 4> kTables = {kRemedies, kReasons, kP
 
 // What is left of a text without what advice_words() fills in.
 std::string unfilled(std::string_view text) {
-  return std::regex_replace(std::string(text),
-                            std::regex("\\{(in|dev|src|dst|hop|asking|who|waiting)\\}"), "");
+  return std::regex_replace(
+      std::string(text),
+      std::regex("\\{(in|dev|src|dst|hop|asking|who|waiting|ip_rule|pref|selector|rule_list)\\}"),
+      "");
 }
 
 TEST(AdviceTable, NoRowIsThereTwice) {
@@ -284,6 +287,43 @@ TEST(AdviceWords, TheRouteBeforeTheDropSaysMoreThanThereBeingNone) {
   EXPECT_EQ(words("NOT_SPECIFIED", "ip_error+0x94", ENETUNREACH).key, "input_refused");
   EXPECT_EQ(words("IP_INNOROUTES", "ip_error+0x94", ENETUNREACH).key, "no_route");
   EXPECT_EQ(words("NETFILTER_DROP", "", EINVAL).key, "firewall");
+}
+
+TEST(AdviceWords, WhatIsThrownAwayOnAGoodRouteWaitsForIpsec) {
+  const auto words = [](std::uint8_t type) {
+    journey::Journey journey =
+        dropped_in("web", "/run/netns/web", drop("NOT_SPECIFIED", "dst_discard_out+0x14"));
+    journey.hops = {{.stage = STAGE_route, .route = decode::Route{.table = 254, .type = type}},
+                    {.stage = STAGE_drop, .packet = journey.packet, .drop = *journey.outcome.drop}};
+    return *advice_words(journey);
+  };
+  EXPECT_EQ(words(RTN_UNICAST).key, "ipsec_state");
+  EXPECT_EQ(words(RTN_BLACKHOLE).key, "route_refuses");
+}
+
+TEST(AdviceWords, ARoutingRuleThatRefusesIsNamed) {
+  journey::Journey journey = dropped_in("web", "/run/netns/web", drop("NOT_SPECIFIED", "ip_error"));
+  journey.hops = {{.stage = STAGE_route,
+                   .route = decode::Route{.table = 255, .error = EAGAIN},
+                   .routing_rule = journey::RoutingRule{.priority = 100,
+                                                        .text = "from 10.1.0.0/24 prohibit",
+                                                        .refuses = RTN_PROHIBIT}},
+                  {.stage = STAGE_icmp},
+                  {.stage = STAGE_drop, .packet = journey.packet}};
+  const AdviceWords words = *advice_words(journey);
+  EXPECT_EQ(words.key, "rule_refuses");
+  EXPECT_THAT(words.cause, HasSubstr("100: from 10.1.0.0/24 prohibit"));
+  EXPECT_EQ(words.check, "ip netns exec web ip rule");
+  EXPECT_THAT(words.mend,
+              HasSubstr("`ip netns exec web ip rule del pref 100 from 10.1.0.0/24 prohibit`"));
+
+  journey.hops[0].routing_rule->text = "from all iif e;id prohibit";
+  EXPECT_THAT(advice_words(journey)->mend,
+              HasSubstr(" del pref 100 from all iif 'e;id' prohibit`"));
+
+  // One that led to a table does not.
+  journey.hops[0].routing_rule->refuses = 0;
+  EXPECT_EQ(advice_words(journey)->key, "input_refused");
 }
 
 TEST(AdviceWords, WhatIsDroppedAsInvalidHasAdviceOfItsOwn) {

@@ -96,7 +96,9 @@ std::string_view route_error(const decode::Route& route) {
   }
 }
 
-std::string route_words(const decode::Route& route) {
+namespace {
+
+std::string answer_words(const decode::Route& route) {
   std::string words = route.kept ? "cached" : route_table(route);
   if (!route.vrf.view().empty()) {
     words += fmt::format(" (VRF {})", printable(route.vrf.view()));
@@ -118,6 +120,16 @@ std::string route_words(const decode::Route& route) {
     words += " dev " + printable(route.device.name.view());
   }
   return words;
+}
+
+}  // namespace
+
+std::string route_words(const decode::Route& route, const journey::RoutingRule* rule) {
+  if (rule == nullptr) {
+    return answer_words(route);
+  }
+  const std::string words = fmt::format("rule {}: {}", rule->priority, printable(rule->text));
+  return rule->refuses != 0 ? words : fmt::format("{}; {}", answer_words(route), words);
 }
 
 }  // namespace tracepkt::explain

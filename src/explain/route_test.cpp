@@ -71,5 +71,18 @@ TEST(Route, NoneIsTold) {
   EXPECT_EQ(with(EACCES, 0), "main: prohibited");
 }
 
+TEST(Route, TheRuleThatLedThere) {
+  const journey::RoutingRule rule{.priority = 50, .text = "from all iif e\033[1m lookup 7"};
+  EXPECT_EQ(route_words(route_by(7, "eth0"), &rule),
+            "7: dev eth0; rule 50: from all iif e\\x1b[1m lookup 7");
+}
+
+TEST(Route, TheRuleThatRefuses) {
+  const journey::RoutingRule rule{
+      .priority = 100, .text = "from 10.1.0.0/24 prohibit", .refuses = RTN_PROHIBIT};
+  EXPECT_EQ(route_words({.table = RT_TABLE_LOCAL, .error = EAGAIN}, &rule),
+            "rule 100: from 10.1.0.0/24 prohibit");
+}
+
 }  // namespace
 }  // namespace tracepkt::explain

@@ -111,7 +111,8 @@ std::string hop_words(const Hop& hop, const Hop* before) {
              : hop.answered ? "answered by the kernel"
                             : "taken by the kernel";
     case STAGE_route:
-      return hop.route ? route_words(*hop.route) : "";
+      return hop.route ? route_words(*hop.route, hop.routing_rule ? &*hop.routing_rule : nullptr)
+                       : "";
     case STAGE_netfilter:
       return hop.chain ? chain_words(*hop.chain) : "";
     case STAGE_nat:

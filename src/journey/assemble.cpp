@@ -39,6 +39,40 @@ void name_programs(Outcome& outcome, Names& names) {
   }
 }
 
+// Where the packet was dropped for want of the route at `i`, that; null: it was not.
+const DropInfo* refused_at(const std::vector<Hop>& hops, std::size_t i) {
+  for (std::size_t next = i + 1; next < hops.size(); ++next) {
+    if (hops[next].stage == STAGE_drop && hops[next].netns.inode == hops[i].netns.inode) {
+      return hops[next].drop ? &*hops[next].drop : nullptr;
+    }
+    if (hops[next].stage != STAGE_icmp) {
+      return nullptr;
+    }
+  }
+  return nullptr;
+}
+
+// Which rule chose the table, or refused. Their lists are asked for where that tells something.
+void name_routing_rules(Journey& journey, Names& names) {
+  std::vector<Hop>& hops = journey.hops;
+  // NAT may have changed it between.
+  const bool is_changed = std::ranges::any_of(hops, [](const Hop& hop) { return bool(hop.nat); });
+  const decode::Packet* packet = is_changed ? nullptr : &journey.packet;
+  for (std::size_t i = 0; i < hops.size(); ++i) {
+    if (hops[i].packet) {
+      packet = is_changed ? nullptr : &*hops[i].packet;
+    }
+    if (!hops[i].route || !asks_rules(*hops[i].route)) {
+      continue;
+    }
+    const DropInfo* const drop = refused_at(hops, i);
+    const std::string rules = names.routing_rules(hops[i].netns.inode, hops[i].route->family);
+    if (auto rule = rule_behind(rules, *hops[i].route, packet, drop)) {
+      hops[i].routing_rule = *std::move(rule);
+    }
+  }
+}
+
 bool same_place(const Hop& hop, const Event& event) {
   return hop.netns.inode == event.netns.inode && hop.device == event.device;
 }
@@ -224,6 +258,7 @@ void assemble(std::vector<Event>& events, const AssembleContext& context, Journe
       name_drop(*hop.drop, context.names);
     }
   }
+  name_routing_rules(journey, context.names);
   if (journey.outcome.drop) {
     name_drop(*journey.outcome.drop, context.names);
     name_programs(journey.outcome, context.names);

@@ -11,6 +11,7 @@
 #include "base/boxed.h"
 #include "decode/event.h"
 #include "journey/programs.h"
+#include "journey/routing_rules.h"
 
 namespace tracepkt::journey {
 
@@ -90,6 +91,7 @@ struct Hop {
   Boxed<DropInfo> drop = {};
   std::optional<decode::Socket> socket = {};
   Boxed<decode::Route> route = {};
+  Boxed<RoutingRule> routing_rule = {};  // of a route: that led there, or refused; if it is known
   Boxed<ChainWalk> chain = {};
   Boxed<AddressChange> nat = {};
   Boxed<Tunnel> tunnel = {};
@@ -197,6 +199,9 @@ class Names {
                                ProgramPlace /*place*/) {
     return "";
   }
+  // What `ip -N rule show` prints of that namespace, with -4 (AF_INET) or -6. Empty where it cannot
+  // be had.
+  virtual std::string routing_rules(std::uint32_t /*inode*/, std::uint8_t /*family*/) { return ""; }
   // The kernel's name for why TCP sends a reset, without SK_RST_REASON_.
   virtual std::string reset_reason(std::uint32_t /*reason*/) { return ""; }
 };

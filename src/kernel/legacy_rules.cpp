@@ -13,9 +13,6 @@
 namespace tracepkt::kernel {
 namespace {
 
-// Where administrators' tools are, also for those whose PATH has no such folders.
-constexpr std::string_view kAdminFolders = "/usr/sbin:/sbin:/usr/local/sbin";
-
 // A table that was replaced twice may look like the first one.
 constexpr auto kListAnyway = std::chrono::seconds(2);
 constexpr auto kListAgainAfter = std::chrono::milliseconds(500);
@@ -101,18 +98,7 @@ LegacyTexts parse_legacy_rules(std::string_view listing) {
 }
 
 std::string legacy_tool(int family) {
-  const char* path = getenv("PATH");
-  const std::string folders = fmt::format("{}:{}", path != nullptr ? path : "", kAdminFolders);
-  const std::string name = family == 6 ? "ip6tables-legacy-save" : "iptables-legacy-save";
-  for (std::string_view rest = folders; !rest.empty();) {
-    const std::string_view folder = rest.substr(0, rest.find(':'));
-    rest.remove_prefix(std::min(folder.size() + 1, rest.size()));
-    std::string file = fmt::format("{}/{}", folder, name);
-    if (folder.starts_with('/') && access(file.c_str(), X_OK) == 0) {
-      return file;
-    }
-  }
-  return "";
+  return find_tool(family == 6 ? "ip6tables-legacy-save" : "iptables-legacy-save");
 }
 
 std::string LegacyRules::text(std::uint32_t inode, const std::string& file, const Rule& rule) {

@@ -7,10 +7,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
+#include <cstdlib>
+#include <iterator>
 
 #include "base/fd.h"
 #include "base/text.h"
@@ -20,9 +23,11 @@ namespace {
 
 constexpr auto kPatience = std::chrono::seconds(10);
 constexpr std::size_t kMaxBytes = 64 << 20;
+// Where administrators' tools are, also for those whose PATH has no such folders.
+constexpr std::string_view kAdminFolders = "/usr/sbin:/sbin:/usr/local/sbin";
 
 // Its output is `out`, its signals are not blocked.
-Result<pid_t> spawn(const std::string& file, int out) {
+Result<pid_t> spawn(const std::string& file, std::vector<std::string> arguments, int out) {
   posix_spawn_file_actions_t files = {};
   posix_spawnattr_t attributes = {};
   sigset_t none = {};
@@ -35,7 +40,10 @@ Result<pid_t> spawn(const std::string& file, int out) {
   posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
   posix_spawnattr_setsigmask(&attributes, &none);
   std::string name = file;
-  const std::array<char*, 2> words = {name.data(), nullptr};
+  std::vector<char*> words = {name.data()};
+  std::ranges::transform(arguments, std::back_inserter(words),
+                         [](std::string& s) { return s.data(); });
+  words.push_back(nullptr);
   pid_t pid = 0;
   const int error = posix_spawn(&pid, file.c_str(), &files, &attributes, words.data(), environ);
   posix_spawnattr_destroy(&attributes);
@@ -72,14 +80,28 @@ bool read_all(int fd, std::string& text) {
 
 }  // namespace
 
-Result<std::string> run_tool(const std::string& file) {
+std::string find_tool(std::string_view name) {
+  const char* path = getenv("PATH");
+  const std::string folders = fmt::format("{}:{}", path != nullptr ? path : "", kAdminFolders);
+  for (std::string_view rest = folders; !rest.empty();) {
+    const std::string_view folder = rest.substr(0, rest.find(':'));
+    rest.remove_prefix(std::min(folder.size() + 1, rest.size()));
+    std::string file = fmt::format("{}/{}", folder, name);
+    if (folder.starts_with('/') && access(file.c_str(), X_OK) == 0) {
+      return file;
+    }
+  }
+  return "";
+}
+
+Result<std::string> run_tool(const std::string& file, const std::vector<std::string>& arguments) {
   std::array<int, 2> ends = {};
   if (pipe2(ends.data(), O_CLOEXEC) != 0) {
     return errno_failure(errno, "cannot make a pipe");
   }
   const Fd from(ends[0]);
   Fd to(ends[1]);
-  const auto pid = spawn(file, to.get());
+  const auto pid = spawn(file, arguments, to.get());
   to = Fd();
   if (!pid) {
     return std::unexpected(pid.error());

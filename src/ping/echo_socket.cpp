@@ -50,16 +50,16 @@ std::optional<std::string> refusal_words(int error) {
       why = " (a firewall's OUTPUT rule does that)";
       break;
     case EACCES:
-      why = " (a route of type prohibit does that)";
+      why = " (a route or an ip rule of type prohibit does that)";
       break;
     case EINVAL:
-      why = " (a route of type blackhole does that)";
+      why = " (a route or an ip rule of type blackhole does that)";
       break;
     case ENETUNREACH:
       why = " (no route leads there)";
       break;
     case EHOSTUNREACH:
-      why = " (a route of type unreachable does that)";
+      why = " (a route or an ip rule of type unreachable does that)";
       break;
     case EMSGSIZE:
       why = " (larger than the MTU, and not to be cut into fragments)";

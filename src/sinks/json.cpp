@@ -32,10 +32,22 @@ void write_socket(JsonWriter& json, const decode::Socket& socket) {
   json.end_object();
 }
 
-void write_route(JsonWriter& json, const decode::Route& route) {
+void write_routing_rule(JsonWriter& json, const journey::RoutingRule& rule) {
+  json.begin_object().field("priority", rule.priority).field("text", rule.text).end_object();
+}
+
+void write_route(JsonWriter& json, const journey::Hop& hop) {
+  decode::Route route = *hop.route;
+  const bool refused = hop.routing_rule && hop.routing_rule->refuses != 0;
+  if (refused) {
+    route.type = hop.routing_rule->refuses;
+  }
+  if (hop.routing_rule) {
+    write_routing_rule(json.key("ip_rule"), *hop.routing_rule);
+  }
   if (route.kept) {
     json.field("cached", true);
-  } else {
+  } else if (!refused) {
     json.field("table", explain::route_table(route));
   }
   json.field("type", explain::route_type(route));
@@ -186,7 +198,7 @@ void write_note(JsonWriter& json, const journey::Hop& hop) {
 
 void write_decision(JsonWriter& json, const journey::Hop& hop) {
   if (hop.route) {
-    write_route(json, *hop.route);
+    write_route(json, hop);
   }
   if (hop.chain) {
     write_chain(json, *hop.chain);

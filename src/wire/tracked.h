@@ -11,7 +11,7 @@
 
 /* As it was at the last hook that saw it. */
 struct tracked {
-  __u64 id;      /* 0: followed, and not told (see sight()) */
+  __s64 id;      /* 0: only its answers are told; negative: only its drop is (see sight()) */
   __u64 seen_ns; /* CLOCK_MONOTONIC */
   __u64 fingerprint;
   __u32 netns;  /* inode; 0 where it was on no device and no socket */

@@ -2,13 +2,11 @@
 # Through a router: two interfaces more, one hop to live less.
 . "$(dirname "$0")/lib.sh"
 
-line_network left router right
-base=${net4%.*}
+router_network 4 6
 
-for target in "$base.1.2" "$net6:1::2"; do
-	echo "== $target"
-	wait_for 'the way to be open' at left ping -c1 -W2 "$target"
-	tp ping -c1 --netns left --format json "$target"
+for there in "$target" "$net6:1::2"; do
+	echo "== $there"
+	tp ping -c1 --netns left --format json "$there"
 	expect_status 0
 	expect_json 'the way of the request' \
 		'left eth0 tx, router eth0 rx, router eth0 in, router eth1 tx, right eth0 rx, right eth0 in, right eth0 deliver' \
@@ -24,23 +22,16 @@ done
 # Sent segments are clones: the router copies them, and what it sends is another buffer.
 echo '== TCP'
 tp_trace --format json "tcp port 6005 and net $base.0.0/16"
-nsenter --net=/run/netns/right python3 -c '
-import socket
-s = socket.socket()
-s.bind(("", 6005))
-s.listen()
-print("bound", flush=True)
+serve right tcp 6005 '
 for i in range(20):
     c = s.accept()[0]
     c.sendall(b"y" * 100)
     c.recv(100)
-    c.close()' >"$work/server" &
-server=$!
-wait_for 'the server' grep -q bound "$work/server"
+    c.close()'
 at left python3 -c "
 import socket
 for i in range(20):
-    s = socket.create_connection(('$base.1.2', 6005))
+    s = socket.create_connection(('$target', 6005))
     s.recv(100)
     s.close()"
 wait "$server"

@@ -2,11 +2,7 @@
 # ping's options, statistics and exit status.
 . "$(dirname "$0")/lib.sh"
 
-line_network left router right
-base=${net4%.*}
-target=$base.1.2
-wait_for 'IPv4 to be open' at left ping -c1 -W2 "$target"
-wait_for 'IPv6 to be open' at left ping -c1 -W2 "$net6:1::2"
+router_network 4 6
 
 ping_from_left() { tp ping --netns left --format json "$@"; }
 counts='summary.ping | "\(.transmitted) \(.received) \(.duplicates) \(.errors) \(.loss_percent)"'

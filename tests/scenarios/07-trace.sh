@@ -49,13 +49,7 @@ echo '== UDP'
 udp() { # netns address port: one datagram, to whom it concerns
 	at "$1" bash -c "echo hello >/dev/udp/$2/$3"
 }
-nsenter --net=/run/netns/db python3 -c '
-import socket, sys
-s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
-s.bind(("::", 6002))
-print("bound", flush=True)
-while True: s.recvfrom(100)' >"$work/receiver" &
-wait_for 'the receiver' grep -q bound "$work/receiver"
+serve db udp6 6002 'while True: s.recvfrom(100)'
 tp_trace --format json "udp port 6002 and ($ours)"
 udp web "$net4.3" 6002
 udp web "$net6::3" 6002
@@ -90,17 +84,10 @@ expect_json 'protocols' 'udp' 'journeys | map(.packet.proto) | unique | join(" "
 
 echo '== TCP'
 tp_trace --format json "tcp port 6005 and net $net4.0/24"
-nsenter --net=/run/netns/db python3 -c '
-import socket
-s = socket.socket()
-s.bind(("", 6005))
-s.listen()
-print("bound", flush=True)
+serve db tcp 6005 '
 c = s.accept()[0]
 c.sendall(b"y" * 100)
-c.recv(100)' >"$work/server" &
-server=$!
-wait_for 'the server' grep -q bound "$work/server"
+c.recv(100)'
 at web python3 -c "
 import socket
 s = socket.create_connection(('$net4.3', 6005))

@@ -34,7 +34,7 @@ status=0
 timeout -k 5 "$patience" "$TRACEPKT" trace --duration 20 --format json "icmp and net $net4.0/24" >/dev/full 2>"$err" &
 tp_pid=$!
 tp_command='tracepkt trace >/dev/full'
-wait_for 'trace to be ready' grep -q 'Ctrl-C ends' "$err"
+wait_until_ready
 ping -q -c2 -i 0.2 "$target" >/dev/null
 tp_wait
 expect "exit status of $tp_command" 2 "$status"

@@ -46,7 +46,7 @@ done
 
 # Where maps count as locked memory, its limit is to be lifted.
 caps=-all,+bpf,+perfmon
-if [ "$(uname -r | awk -F. '{ print $1 * 1000 + $2 }')" -lt 5011 ]; then
+if ! kernel_since 5 11; then
 	tp_as "${nobody[@]}" --inh-caps=$caps,+net_raw --ambient-caps=$caps,+net_raw -- ping -c1 "$net4.2"
 	refused 'before 5.11' 'CAP_SYS_RESOURCE'
 	caps=$caps,+sys_resource

@@ -2,24 +2,15 @@
 # Packets that do not arrive: who dropped them, where, and why.
 . "$(dirname "$0")/lib.sh"
 
-line_network left router right
-base=${net4%.*}
-target=$base.1.2
-wait_for 'IPv4 to be open' at left ping -c1 -W2 "$target"
-wait_for 'IPv6 to be open' at left ping -c1 -W2 "$net6:1::2"
+router_network 4 6
 
-# Since 5.17 the kernel says why; which function dropped a packet can be told where kallsyms shows addresses.
-kernel=$(uname -r)
-IFS=. read -r major minor _ <<<"${kernel%%-*}"
-has_reasons=$([ "$major" -gt 5 ] || { [ "$major" = 5 ] && [ "$minor" -ge 17 ]; } && echo yes || echo no)
-[ "$has_reasons" = yes ] || without "reasons of drops: Linux $kernel has none (5.17 has)"
-has_symbols=$(awk '$1 !~ /^0+$/ { print "yes"; exit }' /proc/kallsyms)
+look_for_reasons
 
 # The advice's key, for this kernel: where it gives no reason, the function may be known.
 advised() { # what key [key where only the function is known]
 	local key=$2
-	[ "$has_reasons" = yes ] || key=${3:-$2}
-	[ "$has_reasons$has_symbols" != no ] || key=unknown
+	[ -n "$has_reasons" ] || key=${3:-$2}
+	[ -n "$has_reasons$has_symbols" ] || key=unknown
 	expect_json "$1: the advice" "$key" 'requests[0].outcome.advice.key'
 	expect_json "$1: all of it" 4 '[requests[0].outcome.advice | .key, .cause, .check, .mend | select(length > 3)] | length'
 }
@@ -27,25 +18,13 @@ advised() { # what key [key where only the function is known]
 dropped() { # what where reason-regex key [key where only the function is known]
 	expect_json "$1: where" "dropped in $2" 'requests[0] | outcome_words'
 	advised "$1" "${@:4}"
-	[ "$has_reasons" = no ] ||
+	[ -z "$has_reasons" ] ||
 		expect_json "$1: the reason" like "requests[0].outcome.reason | if test(\"$3\") then \"like\" else . end"
 	[ -z "$has_symbols" ] || expect_json "$1: the function" like \
 		'requests[0].outcome.function | if test("^[a-z_0-9.]+(\\+0x[0-9a-f]+)?$") then "like" else . end'
 	expect_json "$1: the last hop is the drop" drop 'requests[0].hops[-1].stage'
 	expect_json "$1: nothing lost" 0 'summary.lost | add'
 }
-
-firewall() { # netns chain rule
-	at "$1" nft -f - <<-END
-		table inet guard {
-			chain it {
-				type filter hook $2 priority 0;
-				$3
-			}
-		}
-	END
-}
-no_firewall() { at "$1" nft delete table inet guard; }
 
 ping_right() { tp ping --netns left -c1 -W 1 --format json "$@"; }
 
@@ -129,7 +108,7 @@ route router blackhole "$base.1.0/24"
 ping_right "$target"
 expect_status 1
 expect_json 'a blackhole route' 'dropped in router' 'requests[0] | outcome_words'
-[ "$has_reasons$has_symbols" = no ] || expect_json 'a blackhole route: the advice' \
+[ -z "$has_reasons$has_symbols" ] || expect_json 'a blackhole route: the advice' \
 	"route_refuses ip netns exec router ip route show table all match $target" \
 	'requests[0].outcome.advice | "\(.key) \(.check)"'
 at router ip route del blackhole "$base.1.0/24"
@@ -141,7 +120,7 @@ at right ip link set dev eth0 arp off
 tp ping --netns left -c1 -W 20 --format json "$target"
 expect_status 1
 expect_json 'the request ends in the router' 'dropped in router' 'requests[0] | outcome_words'
-[ "$has_reasons" = no ] || expect_match 'why' '^NEIGH_' "$(query 'requests[0].outcome.reason')"
+[ -z "$has_reasons" ] || expect_match 'why' '^NEIGH_' "$(query 'requests[0].outcome.reason')"
 advised 'a neighbour that does not answer' neighbour_failed
 expect_json 'the error' '3 1' 'replies[0].packet.icmp | "\(.type) \(.code)"'
 at right ip link set dev eth0 arp on
@@ -157,7 +136,7 @@ ip -n right link set dev eth0 down
 ping_right "$target"
 expect_status 1
 expect_json 'not delivered' 'dropped in router' 'requests[0] | outcome_words'
-[ "$has_reasons" = no ] || expect_json 'the advice' 'true' \
+[ -z "$has_reasons" ] || expect_json 'the advice' 'true' \
 	'requests[0].outcome.advice | (.cause + .mend) | test("no carrier|other end up")'
 at router ip neigh del "$target" dev eth1
 

@@ -3,11 +3,7 @@
 # stays one.
 . "$(dirname "$0")/lib.sh"
 
-line_network left router right
-base=${net4%.*}
-target=$base.1.2
-wait_for 'IPv4 to be open' at left ping -c1 -W2 "$target"
-wait_for 'IPv6 to be open' at left ping -c1 -W2 "$net6:1::2"
+router_network 4 6
 
 nat() { # chain-type hook priority rule
 	at router nft -f - 2>"$work/nft" <<-END

@@ -4,16 +4,8 @@
 
 bridge_network web
 
-# Small packets from one namespace to another, so many.
-flood() { # count
-	at web python3 - "$net4.1" "$1" <<-'END'
-		import socket, sys
-		s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-		for i in range(int(sys.argv[2])):
-		    try: s.sendto(b"x" * 20, (sys.argv[1], 6002))
-		    except ConnectionRefusedError: pass
-	END
-}
+# Small packets from one namespace to another.
+flood() { datagrams web "$net4.1" 6002 20 "$1"; } # number
 
 for format in json table; do
 	echo "== a reader that stops, $format"
@@ -24,7 +16,7 @@ for format in json table; do
 	: >"$err"
 	env --default-signal=INT "$TRACEPKT" trace --format $format "udp and net $net4.0/24" >"$work/pipe" 2>"$err" &
 	tp_pid=$!
-	wait_for 'tracepkt trace to be ready' grep -q 'Ctrl-C ends' "$err"
+	wait_until_ready
 	kill -STOP "$reader"
 	flood 5000
 	kill -INT "$tp_pid"
@@ -45,23 +37,47 @@ for format in json table; do
 	check_json
 done
 
-for format in json table; do
-	echo "== a tracer that gets no time, $format"
-	tp_start trace --buffer 64K --format $format "udp and net $net4.0/24"
-	wait_for 'tracepkt trace to be ready' grep -q 'Ctrl-C ends' "$err"
+# One after the other, each answered before the next one goes: what is not followed is not dropped either.
+serve outer udp 6003 'while True: s.sendto(*s.recvfrom(100))'
+ask() { # count
+	at web python3 - "$net4.1" "$1" <<-'END'
+		import socket, sys
+		s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+		s.connect((sys.argv[1], 6003))
+		for i in range(int(sys.argv[2])):
+		    s.send(b"x" * 20)
+		    s.recv(100)
+	END
+}
+
+without_time() { # format, command of the load...
+	tp_trace --buffer 64K --format "$1" "udp and net $net4.0/24"
 	kill -STOP "$tp_pid"
-	flood 5000
+	"${@:2}"
 	kill -CONT "$tp_pid"
 	tp_end INT
 	expect_status 0
-	if [ $format = json ]; then
-		expect_json 'the loss is counted' true 'summary.lost.ring_full > 0'
-		expect_json 'and what was not lost is told' true 'summary | .events > 0 and .journeys > 0'
-	else
-		expect_line 'the summary says so' '[0-9]+ (events, )?[0-9]* ?LOST' "$out"
-		expect_line 'and which, how many' 'lost [0-9]+ .*ring_full' "$out"
-	fi
-done
+}
+
+echo '== a tracer that gets no time: what it tells has no holes'
+without_time json ask 1500
+expect_json 'what is not followed is counted' true 'summary.lost.not_followed > 100'
+expect_json 'each packet is told or counted' 3000 'summary | .journeys + .lost.not_followed'
+expect_json 'none is told by halves' '0 0' 'summary | "\(.lost_sight) \(.lost.ring_full)"'
+expect_json 'the requests that are told have the same way' 1 '[journeys[] | select(.packet.dport == 6003) | [.hops[] | [.stage, .dev.name]]] | unique | length'
+without_time table ask 1500
+expect_line 'the summary says so' '[0-9]+ (events, )?[0-9]* ?LOST' "$out"
+expect_line 'and which, how many' 'lost [0-9]+ packets .*not_followed' "$out"
+
+echo '== the drops of what is not followed'
+without_time json flood 110
+expect_json 'not all of them are followed' true 'summary.lost.not_followed > 10'
+expect_json 'and all of the drops are told' '110 0' 'summary | "\(.dropped) \(.lost.ring_full)"'
+
+echo '== nor room for the drops'
+without_time json flood 5000
+expect_json 'that is counted too' true 'summary.lost.ring_full > 100'
+expect_json 'and what was not lost is told' true 'summary | .events > 0 and .journeys > 0'
 
 echo '== a moderate load'
 tp_trace --format json "icmp and net $net4.0/24"

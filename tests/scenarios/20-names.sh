@@ -50,10 +50,7 @@ expect_line 'the inode in the table' "^  [^ ].*$(netns_inode web).* eth0 +rx " "
 
 echo '== a name that changes hands'
 ip netns del web
-netns web
-cable outer v-new web eth0
-ip link set dev v-new master br0
-address web eth0 "$net4.2/24"
+at_bridge web v-new eth0 "$net4.2/24"
 ping -q -c1 -W5 "$net4.2" >/dev/null
 tp ping -c1 --format json "$net4.2"
 expect_status 0

@@ -3,11 +3,7 @@
 # routes that are none.
 . "$(dirname "$0")/lib.sh"
 
-line_network left router right
-base=${net4%.*}
-target=$base.1.2
-wait_for 'IPv4 to be open' at left ping -c1 -W2 "$target"
-wait_for 'IPv6 to be open' at left ping -c1 -W2 "$net6:1::2"
+router_network 4 6
 
 # "left main unicast via A dev eth0; ..."
 routes='[.hops[] | select(.stage == "route")
@@ -55,13 +51,42 @@ expect_json 'the route and the end' "left main unicast dev eth0; dropped" "reque
 echo '== by a rule, from a table of its own'
 at router ip rule add fwmark 7 table 77
 at router ip route add "$target/32" via "$target" dev eth1 onlink table 77
-at router ip rule add iif eth0 table 78
+at router ip rule add iif eth0 table 78 pref 50
 at router ip route add "$target/32" dev eth1 table 78
 tp ping -c1 --netns left --format json "$target"
 expect_json 'the router asks that table' 'router 78 unicast dev eth1' \
 	"requests[0] | .hops |= map(select(.netns.name == \"router\")) | $routes"
+ip_rule='[.hops[] | .ip_rule // empty | "\(.priority) \(.text)"] | join("; ")'
+expect_json 'and that rule led there' '50 from all iif eth0 lookup 78' "requests[0] | $ip_rule"
+check_json
+at router ip rule add iif eth1 table 78 pref 51
+tp ping -c1 --netns left --format json "$target"
+expect_json 'of several rules for a table none is named' '' "requests[0] | $ip_rule"
+check_json
+at router ip rule del iif eth1 table 78 pref 51
+tp ping -c1 --netns left "$target"
+expect_line 'the table names it too' '78: dev eth1; rule 50: from all iif eth0 lookup 78$' "$out"
 at router ip rule del fwmark 7 table 77
-at router ip rule del iif eth0 table 78
+at router ip rule del iif eth0 table 78 pref 50
+
+echo '== a rule that refuses'
+kinds=(blackhole unreachable prohibit)
+[ -z "$brief" ] || kinds=(prohibit)
+for family in 4 6; do
+	d=$([ $family = 4 ] && echo "$target" || echo "$net6:1::2")
+	from=$(at left ip "-$family" -j route get "$d" | jq -r '.[0].prefsrc')
+	for kind in "${kinds[@]}"; do
+		at router ip "-$family" rule add from "$from" pref 100 "$kind"
+		tp ping -c1 -W1 --netns left --format json "$d"
+		expect_status 1
+		expect_json "$kind by a rule, IPv$family" "null $kind 100 from $from $kind" \
+			"requests[0] | [.hops[] | select(.stage == \"route\" and .netns.name == \"router\") | \"\(.table) \(.type)\"][-1] + \" \" + ($ip_rule)"
+		expect_json 'and the advice' 'dropped rule_refuses' 'requests[0].outcome | "\(.kind) \(.advice.key)"'
+		expect_json 'names it' true "requests[0].outcome.advice | (.cause | contains(\"100: from $from $kind\")) and (.mend | contains(\"rule del pref 100 from $from $kind\"))"
+		check_json
+		at router ip "-$family" rule del pref 100
+	done
+done
 
 echo '== routes that are none'
 for kind in blackhole unreachable prohibit; do

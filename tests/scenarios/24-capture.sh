@@ -13,17 +13,6 @@ traffic() {
 }
 ours="(icmp or icmp6 or udp) and (net $net4.0/24 or net $net6::/64)"
 
-# What was shown live is in $work/live; then the same from the file.
-same_again() { # what args...
-	cp "$out" "$work/live"
-	tp trace -r "$file" "${@:2}"
-	expect_status 0
-	cmp -s "$work/live" "$out" || {
-		fail "$1: not the same from the file"
-		diff "$work/live" "$out" | head -20
-	}
-}
-# The same, of the table's or classic's last lines, which are on stderr for one of them.
 trace_live() { # args...
 	tp_trace -w "$file" "$@" "$ours"
 	traffic
@@ -37,7 +26,7 @@ for format in json table classic; do
 	trace_live --format $format
 	grep -v 'Ctrl-C ends' "$err" >"$work/live-err" || true
 	expect 'something was shown' yes "$([ "$(wc -l <"$out")" -gt 8 ] && echo yes)"
-	same_again "$format" --format $format
+	same_again "$format" trace -r "$file" --format $format
 	expect "$format: stderr" "$(cat "$work/live-err")" "$(cat "$err")"
 done
 expect 'it is for its owner alone' 600 "$(stat -c %a "$file")"
@@ -49,16 +38,10 @@ wait_for_journeys 2 '.packet.icmp.type | IN(0, 8)'
 tp_end INT
 expect_json 'there are some' true '[journeys[].hops[] | select(.stage == "route")] | length > 0'
 check_json
-same_again routes --format json
+same_again routes trace -r "$file" --format json
 
 echo '== silence: journeys whose end was not seen, which end while others begin'
-nsenter --net=/run/netns/db python3 -c '
-import socket, time
-s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
-s.bind(("::", 6003))
-print("bound", flush=True)
-time.sleep(1000)' >"$work/receiver" &
-wait_for 'the receiver' grep -q bound "$work/receiver"
+serve db udp6 6003 'signal.pause()'
 tp_trace -w "$file" --format json "(icmp or udp) and net $net4.0/24"
 at web bash -c "echo hello >/dev/udp/$net4.3/6003"
 at web ping -q -c6 "$net4.3" >/dev/null
@@ -67,30 +50,28 @@ at web ping -q -c1 "$net4.3" >/dev/null
 tp_end INT
 expect_json 'it was not seen to end' false 'journeys | map(select(.packet.dport == 6003)) | .[0].outcome.seen'
 check_json
-same_again silence --format json
+same_again silence trace -r "$file" --format json
 
 echo '== --count'
 tp_trace -w "$file" --format json --count 3 "icmp and net $net4.0/24"
 at web ping -q -c4 -i 0.2 "$net4.3" >/dev/null
 tp_wait
-same_again 'count' --format json
+same_again 'count' trace -r "$file" --format json
 
 echo '== -n'
 tp_trace -w "$file" -n --format json --count 2 "icmp and net $net4.0/24"
 at web ping -q -c2 -i 0.2 "$net4.3" >/dev/null
 tp_wait
-same_again 'numbers' --format json
+same_again 'numbers' trace -r "$file" --format json
 
 if at web nft list ruleset >/dev/null 2>"$work/nft"; then
 	echo '== a drop'
-	at db nft -f - <<-END
-		table inet guard { chain it { type filter hook input priority 0; icmp type echo-request drop; }; }
-	END
+	firewall db input 'icmp type echo-request drop'
 	for format in json table; do
 		tp_trace -w "$file" --format $format "icmp and host $net4.3"
 		at web ping -q -c1 -W1 "$net4.3" >/dev/null || true
 		tp_end INT
-		same_again 'a drop' --format $format
+		same_again 'a drop' trace -r "$file" --format $format
 	done
 	expect_line 'the drop' 'DROPPED in db' "$out"
 	expect_line 'with a command in the namespace' 'Check it: ip netns exec db nft' "$out"
@@ -98,7 +79,7 @@ if at web nft list ruleset >/dev/null 2>"$work/nft"; then
 	expect_json 'only what was dropped' 'dropped' '[journeys[].outcome.kind] | unique | join(" ")'
 	tp trace -r "$file" --outcome left --format json
 	expect_json 'none left' 0 'journeys | length'
-	at db nft delete table inet guard
+	no_firewall db
 else
 	without "nftables: $(head -1 "$work/nft")"
 fi
@@ -241,8 +222,7 @@ expect_line 'what to do' 'mkdir -p' "$err"
 mkdir "$work/small"
 mount -t tmpfs -o size=64k scenario "$work/small"
 at_exit "umount $work/small"
-tp_start trace -w "$work/small/it" icmp and net "$net4.0/24"
-wait_for "tracepkt trace to be ready" grep -q 'Ctrl-C ends' "$err"
+tp_trace -w "$work/small/it" icmp and net "$net4.0/24"
 at web ping -q -c500 -f "$net4.3" >/dev/null
 tp_wait
 expect_status 2

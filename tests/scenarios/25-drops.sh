@@ -2,20 +2,8 @@
 # tracepkt drops: of many drops the kinds, each with count, place, process, sample and advice.
 . "$(dirname "$0")/lib.sh"
 
-line_network left router right
-base=${net4%.*}
-target=$base.1.2
-wait_for 'IPv4 to be open' at left ping -c1 -W2 "$target"
-
-kernel=$(uname -r)
-IFS=. read -r major minor _ <<<"${kernel%%-*}"
-has_reasons=$([ "$major" -gt 5 ] || { [ "$major" = 5 ] && [ "$minor" -ge 17 ]; } && echo yes || echo no)
-[ "$has_reasons" = yes ] || without "reasons of drops: Linux $kernel has none (5.17 has)"
-
-tp_drops() {
-	tp_start drops "$@"
-	wait_for 'tracepkt drops to be ready' grep -q 'Ctrl-C ends' "$err"
-}
+router_network 4
+look_for_reasons
 
 # All that was told of the drops that `filter` is true of: the last line of each kind.
 kinds='[.[] | select(.type == "drops")] | group_by(.id) | map(.[-1] + {fresh_in_all: (map(.fresh) | add)})'
@@ -34,7 +22,7 @@ knock() { # to port: so many datagrams, one after the other, from `left`
 
 echo '== blackhole in the router, a closed port at its end'
 at router ip route add blackhole "$base.7.0/24"
-tp_drops --format json -i 0.1 "udp and net $base.0.0/16"
+tp_watch drops --format json -i 0.1 "udp and net $base.0.0/16"
 knock "$target" 4444 5
 knock "$base.7.7" 53 3
 wait_for 'the closed port' seen 5 '.sample.dport == 4444'
@@ -45,7 +33,7 @@ expect_json 'the port: how often, where' '5 5 150 right eth0' \
 	"$(one '.sample.dport == 4444' '"\(.count) \(.fresh_in_all) \(.bytes) \(.netns.name) \(.dev.name)"')"
 expect_json 'the blackhole: how often, where' '3 router eth0' \
 	"$(one '.sample.dport == 53' '"\(.count) \(.netns.name) \(.dev.name)"')"
-if [ "$has_reasons" = yes ]; then
+if [ -n "$has_reasons" ]; then
 	expect_json 'the port: reason and advice' 'NO_SOCKET port_closed' \
 		"$(one '.sample.dport == 4444' '"\(.reason) \(.advice.key)"')"
 fi
@@ -54,7 +42,7 @@ expect_json 'the summary counts them all' '8 0' '.[-1] | "\(.drops) \(.lost | ad
 expect_json 'nothing but drops is looked at' '["tp_btf:kfree_skb"]' '.[-1].probes.attached | tojson'
 
 echo '== a filter leaves the others out, and --count ends it'
-tp_drops --format json --count 2 "udp port 4444 and host $target"
+tp_watch drops --format json --count 2 "udp port 4444 and host $target"
 knock "$base.7.7" 53 3
 knock "$target" 4444 4
 tp_wait
@@ -62,15 +50,8 @@ expect_status 0
 expect_json 'two of the one kind' '[2,4444]' "$kinds | map(.count, .sample.dport) | tojson"
 
 echo '== whose packet it is'
-if at left nft list ruleset >/dev/null 2>"$work/nft" && at left nft -f - <<-END; then
-	table inet guard {
-		chain it {
-			type filter hook output priority 0;
-			udp dport 99 drop
-		}
-	}
-END
-	tp_drops --format json -i 0.1 "udp dst port 99"
+if at left nft list ruleset >/dev/null 2>"$work/nft" && firewall left output 'udp dport 99 drop'; then
+	tp_watch drops --format json -i 0.1 "udp dst port 99"
 	(exec ip netns exec left bash -c "exec 7<>/dev/udp/$target/99; for i in 1 2 3; do echo x >&7; done 2>/dev/null; read -rt 60 -u 7") &
 	knocker=$!
 	at_exit "kill $knocker 2>/dev/null"
@@ -79,13 +60,13 @@ END
 	kill $knocker 2>/dev/null || true
 	expect_json 'the process' 'bash' "$(one '.sample.dport == 99' '.process.name')"
 	expect_json 'on no interface yet' 'left null' "$(one '.sample.dport == 99' '"\(.netns.name) \(.dev)"')"
-	at left nft delete table inet guard
+	no_firewall left
 else
 	without "the firewall: nft says $(head -n1 "$work/nft")"
 fi
 
 echo '== as lines, and all of it at the end'
-tp_drops -i 0.1 "udp port 4444 and host $target"
+tp_watch drops -i 0.1 "udp port 4444 and host $target"
 knock "$target" 4444 5
 wait_for 'a line' grep -qE '^[0-9:]{8} +[0-9]+x right eth0 .*such as udp ' "$out"
 tp_end INT
@@ -95,7 +76,7 @@ expect_line 'what to do' '^    Check it: ip netns exec right ' "$out"
 expect_line 'the last line' '^[0-9]+ drops? in [0-9.]+ s, of 1 kind; [0-9]+ events, none lost$' "$out"
 
 echo '== a reader that goes away, and what cannot be'
-tp_drops -i 0.1 --duration 0.3
+tp_watch drops -i 0.1 --duration 0.3
 tp_wait
 expect_status 0
 tp drops --format classic

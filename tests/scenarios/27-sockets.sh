@@ -2,18 +2,7 @@
 # Who sent a packet and who got it, what TCP makes of it, and which ICMP error it is answered with.
 . "$(dirname "$0")/lib.sh"
 
-line_network left router right
-base=${net4%.*}
-near=$base.0.1 target=$base.1.2
-wait_for 'IPv4 to be open' at left ping -c1 -W2 "$target"
-wait_for 'IPv6 to be open' at left ping -c1 -W2 "$net6:1::2"
-
-"$TRACEPKT" probes --format json >"$work/probes"
-has_hook() { # name [kind]
-	[ "$(jq -s "map(select(.name == \"${2:-tp_btf}:$1\")) | .[0].here" "$work/probes")" = true ]
-}
-tells_icmp() { has_hook icmp_send || has_hook __icmp_send fentry; }
-tells_icmp6() { has_hook icmp6_send fentry; }
+router_network 4 6
 
 # Tells its name and pid, and then runs the rest of a Python program.
 python() { # netns file program
@@ -25,6 +14,13 @@ def ready(): print('ready', file=told, flush=True)
 $3"
 }
 process() { head -n1 "$1"; }
+# A program in `right` that goes on until there is $work/end; its name and pid are in $work/server.
+begin_server() { # program
+	rm -f "$work/server" "$work/end"
+	python right "$work/server" "$1" &
+	server_job=$!
+	wait_for 'the server' grep -q ready "$work/server"
+}
 end_server() {
 	touch "$work/end"
 	wait "$server_job"
@@ -58,16 +54,13 @@ done
 
 echo '== UDP: who takes it, though nothing tells that it was read'
 for there in "$target" "$net6:1::2"; do
-	rm -f "$work/server" "$work/end"
-	python right "$work/server" "
+	begin_server "
 s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
 s.bind(('', 5300))
 ready()
 data, who = s.recvfrom(10)
 s.sendto(b'y' * 10, who)
-while not os.path.exists('$work/end'): time.sleep(0.01)" &
-	server_job=$!
-	wait_for 'the server' grep -q ready "$work/server"
+while not os.path.exists('$work/end'): time.sleep(0.01)"
 	tp_trace --format json "udp port 5300 and host $there"
 	python left "$work/client" "
 s = socket.socket(socket.AF_INET6 if ':' in '$there' else socket.AF_INET, socket.SOCK_DGRAM)
@@ -128,10 +121,7 @@ s.sendall(b"x" * 10)
 s.recv(100)
 s.close()'
 for there in "$target" "$net6:1::2"; do
-	rm -f "$work/server" "$work/end"
-	python right "$work/server" "there, end = '$there', '$work/end'$server" &
-	server_job=$!
-	wait_for 'the server' grep -q ready "$work/server"
+	begin_server "there, end = '$there', '$work/end'$server"
 	tp_trace --format json -w "$work/tcp.pcapng" "tcp port 6005 and host $there"
 	python left "$work/client" "there = '$there'$client"
 	wait_for_journeys 6
@@ -149,10 +139,7 @@ for there in "$target" "$net6:1::2"; do
 		"$(flags 'PSH ACK') | map(.outcome | \"\(.kind) \(.socket.process) \(.socket.pid)\") | join(\", \")"
 	expect_json 'who sent it comes first' 'out out out out' \
 		"$(flags SYN) + $(flags 'SYN ACK') + $(flags 'PSH ACK') | map(.hops[0].stage) | join(\" \")"
-	cp "$out" "$work/live"
-	tp trace --format json -r "$work/tcp.pcapng"
-	expect_status 0
-	cmp -s "$work/live" "$out" || fail 'the capture shows the same again'
+	same_again 'the capture' trace --format json -r "$work/tcp.pcapng"
 done
 
 echo '== TCP: a port that nobody listens on'
@@ -164,10 +151,8 @@ wait_for 'the refusal' grep -q ready "$work/client"
 wait_for_journeys 2
 tp_end INT
 expect_json 'flags' 'SYN, RST ACK' 'journeys | sort_by(.id) | map(.packet.tcp.flags) | join(", ")'
-kernel=$(uname -r)
-IFS=. read -r major minor _ <<<"${kernel%%-*}"
 # The tracepoint tells of resets without a socket since 6.10, and of their reason.
-if [ "$major" -gt 6 ] || { [ "$major" = 6 ] && [ "$minor" -ge 10 ]; }; then
+if kernel_since 6 10; then
 	expect_json 'the reset and its reason' 'right reset_sent NO_SOCKET' \
 		"journeys | sort_by(.id) | .[0] | $(at_stage tcp '"\(.netns.name) \(.event) \(.reason)"')"
 else
@@ -177,10 +162,7 @@ expect_json 'who it is for' "left reset_received $(process "$work/client")" \
 	"journeys | sort_by(.id) | .[1] | $(at_stage tcp '"\(.netns.name) \(.event) \(.socket.process) \(.socket.pid)"')"
 
 echo '== TCP: what is lost is sent again'
-rm -f "$work/server" "$work/end"
-python right "$work/server" "there, end = '$target', '$work/end'$server" &
-server_job=$!
-wait_for 'the server' grep -q ready "$work/server"
+begin_server "there, end = '$target', '$work/end'$server"
 python left "$work/client" "
 s = socket.create_connection(('$target', 6005))
 ready()
@@ -204,15 +186,13 @@ expect_json 'it is told before it leaves' 'out tcp tx' "$again | .[0].hops | map
 expect_json 'why' true "$again | .[0].hops[1].cause | IN(\"timeout\", \"probe\")"
 
 echo '== TCP: a process that does not accept, and no room for another connection'
-rm -f "$work/server" "$work/end" "$work/client"
-python right "$work/server" "
+rm -f "$work/client"
+begin_server "
 s = socket.socket()
 s.bind(('$target', 6007))
 s.listen(1)
 ready()
-while not os.path.exists('$work/end'): time.sleep(0.01)" &
-server_job=$!
-wait_for 'the server' grep -q ready "$work/server"
+while not os.path.exists('$work/end'): time.sleep(0.01)"
 # Where the kernel does not tell (no tcp_diag), ss shows what /proc has: no backlog.
 if [ "$(at right ss -ltnH 'sport = 6007' | awk '{ print $3 }')" = 1 ]; then
 	tp_trace --format json "tcp port 6007 and tcp[tcpflags] & (tcp-syn|tcp-ack) == tcp-syn"

@@ -108,10 +108,7 @@ expect_json 'how long' '8.536 16.361' '[.[].traceEvents[] | select(.ph == "X") |
 echo '== live'
 hostile="d'b <b>"
 bridge_network web db
-netns "$hostile"
-cable outer v-hostile "$hostile" eth0
-ip link set v-hostile master br0
-address "$hostile" eth0 "$net4.9/24"
+at_bridge "$hostile" v-hostile eth0 "$net4.9/24"
 tp ping -c2 -i 0.1 --netns web --format perfetto "$net4.9"
 expect_status 0
 expect_json 'there and back, twice' 4 '[.[].traceEvents[] | select(.ph == "s")] | length'

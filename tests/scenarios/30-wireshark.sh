@@ -25,10 +25,7 @@ expect 'the packet' 'icmp 10.77.0.2 -> 10.77.0.3, echo request 6855/1, 84 bytes'
 echo '== what is traced, with names that are meant to mislead'
 hostile='x y" - drop: "a; b'
 bridge_network web db
-netns "$hostile"
-cable outer v-hostile "$hostile" 'e"0'
-ip link set v-hostile master br0
-address "$hostile" 'e"0' "$net4.9/24"
+at_bridge "$hostile" v-hostile 'e"0' "$net4.9/24"
 file=$work/it.pcapng
 # Nobody listens.
 tp_trace -w "$file" --format json "host $net4.9 and (icmp or udp)"

@@ -7,36 +7,25 @@ bridge_network web db
 target=$net4.3
 ours="icmp and net $net4.0/24"
 
-wait_ready() { wait_for 'tracepkt to be ready' grep -q 'Ctrl-C ends' "$err"; }
-same() { # what live-file args...
-	tp "${@:3}"
-	expect_status 0
-	cmp -s "$2" "$out" || {
-		fail "$1: not the same from the file"
-		diff "$2" "$out" | head -20
-	}
-}
 files_of() { # base name
 	find "$work" -maxdepth 1 -name "$1_*" | sort
 }
 
 echo '== several files: each can be read by itself, all of them together are what was shown'
-tp_start trace -w "$work/it.pcapng" --rotate 64K --format json "$ours"
-wait_ready
+tp_trace -w "$work/it.pcapng" --rotate 64K --format json "$ours"
 at web ping -q -c200 -f "$target" >/dev/null
 wait_for_journeys 400
 tp_end INT
 expect_status 0
-cp "$out" "$work/live"
 mapfile -t files < <(files_of it)
 expect 'there are several' yes "$([ ${#files[@]} -ge 3 ] && echo yes)"
 expect_match 'named as dumpcap does' '/it_00001_20[0-9]{12}\.pcapng$' "${files[0]}"
 expect 'for their owner alone' 600 "$(stat -c %a "${files[@]}" | sort -u)"
 expect 'none is much larger than was said' '' "$(find "$work" -maxdepth 1 -name 'it_*' -size +80k)"
-same 'by the name that -w was given' "$work/live" trace -r "$work/it.pcapng" --format json
+same_again 'by the name that -w was given' trace -r "$work/it.pcapng" --format json
 arguments=()
 for one in "${files[@]}"; do arguments+=(-r "$one"); done
-same 'one after the other' "$work/live" trace "${arguments[@]}" --format json
+same_again 'one after the other' trace "${arguments[@]}" --format json
 tp trace -r "${files[1]}" --format json
 expect_status 0
 expect_json 'the second has names of its own' 'db outer web' '[journeys[].hops[].netns.name] | unique | join(" ")'
@@ -63,8 +52,7 @@ fi
 files_before=("${files[@]}")
 
 echo '== the newest stay'
-tp_start trace -w "$work/ring.pcapng" --rotate 64K --files 2 --format json "$ours"
-wait_ready
+tp_trace -w "$work/ring.pcapng" --rotate 64K --files 2 --format json "$ours"
 at web ping -q -c300 -f "$target" >/dev/null
 wait_for_journeys 600
 tp_end INT
@@ -77,20 +65,17 @@ expect_status 0
 expect 'the last packet is there' "$(jq -c '.packet' "$work/last")" "$(grep '"type":"journey"' "$out" | tail -n 1 | jq -c '.packet')"
 
 echo '== another run of the same name: its files come after those that are there, and are read for themselves'
-tp_start trace -w "$work/it.pcapng" --rotate 64K --format json "$ours"
-wait_ready
+tp_trace -w "$work/it.pcapng" --rotate 64K --format json "$ours"
 at web ping -q -c100 -f "$target" >/dev/null
 wait_for_journeys 200
 tp_end INT
-cp "$out" "$work/live"
 mapfile -t all < <(files_of it)
 expect 'the older ones are still there' '' "$(find "${files_before[@]}" -prune 2>&1 >/dev/null)"
 expect 'the new ones have the next numbers' "$(printf '%05d' $((${#files_before[@]} + 1)))" \
 	"$(basename "${all[${#files_before[@]}]}" | cut -d_ -f2)"
-same 'the newest run' "$work/live" trace -r "$work/it.pcapng" --format json
+same_again 'the newest run' trace -r "$work/it.pcapng" --format json
 expect_line 'the others are told' "^-r .*/it.pcapng: the newest capture of that name; ${#files_before[@]} more files are of older ones, up to .*it_000" "$err"
-tp_start trace -w "$work/it.pcapng" --rotate 64K --files 2 --count 1 --format json "$ours"
-wait_ready
+tp_trace -w "$work/it.pcapng" --rotate 64K --files 2 --count 1 --format json "$ours"
 at web ping -q -c1 "$target" >/dev/null
 tp_wait
 expect 'with --files the oldest of all go' 2 "$(files_of it | wc -l)"
@@ -99,8 +84,7 @@ echo '== a disk that gets full, and a directory that goes'
 mkdir "$work/small"
 mount -t tmpfs -o size=256k scenario "$work/small"
 at_exit "umount $work/small"
-tp_start trace -w "$work/small/it.pcapng" --rotate 64K "$ours"
-wait_ready
+tp_trace -w "$work/small/it.pcapng" --rotate 64K "$ours"
 at web ping -q -c600 -f "$target" >/dev/null
 tp_wait
 expect_status 2
@@ -113,8 +97,7 @@ for one in "$work"/small/it_*; do
 	[ -z "$(command -v capinfos)" ] || capinfos -M "$one" >/dev/null 2>&1 || fail "capinfos: $one"
 done
 mkdir "$work/gone"
-tp_start trace -w "$work/gone/it.pcapng" --rotate 64K "$ours"
-wait_ready
+tp_trace -w "$work/gone/it.pcapng" --rotate 64K "$ours"
 rm -r "$work/gone"
 at web ping -q -c200 -f "$target" >/dev/null
 tp_wait
@@ -124,14 +107,14 @@ expect_line 'it says so' '^tracepkt: cannot create .*/it_00002_.*: No such file 
 echo '== a pipe whose reader goes'
 mkfifo "$work/pipe"
 head -c 3000 "$work/pipe" >"$work/head" &
-: >"$err" # wait_ready looks at it before the next one has begun
+tp_command='tracepkt trace -w - | head -c 3000'
+: >"$err" # it is looked at before the next one has begun
 timeout -k 5 "$patience" "$TRACEPKT" trace -w - "$ours" >"$work/pipe" 2>"$err" &
 tracer=$!
-wait_ready
+wait_until_ready
 at web ping -q -c100 -f "$target" >/dev/null || true
 status=0
 wait $tracer || status=$?
-tp_command='tracepkt trace -w - | head -c 3000'
 expect_status 2
 expect_line 'it says so' 'cannot write the standard output: Broken pipe' "$err"
 tp trace -r "$work/head" --format json
@@ -140,21 +123,19 @@ expect_json 'what came through can be read' true 'journeys | length > 0'
 
 echo '== less of each packet'
 for snaplen in 128 28; do
-	tp_start trace -w "$work/$snaplen" --snaplen $snaplen --count 20 --format json "$ours"
-	wait_ready
+	tp_trace -w "$work/$snaplen" --snaplen $snaplen --count 20 --format json "$ours"
 	at web ping -q -c10 -f "$target" >/dev/null
 	tp_wait
 done
 expect 'the file is smaller' yes "$([ $(($(stat -c %s "$work/28") + 5000)) -lt "$(stat -c %s "$work/128")" ] && echo yes)"
-same 'what is shown needs no more' "$out" trace -r "$work/28" --format json
+same_again 'what is shown needs no more' trace -r "$work/28" --format json
 if command -v capinfos >/dev/null; then
 	expect 'so many bytes, and the header of 16' 'Packet size limit: inferred: 44 bytes' \
 		"$(capinfos -l "$work/28" | grep -o 'Packet size limit: *inferred: 44 bytes' | tr -s ' ')"
 fi
 
 echo '== a part, by time; and the slowest'
-tp_start trace -w "$work/times" --format json "$ours"
-wait_ready
+tp_trace -w "$work/times" --format json "$ours"
 at web ping -q -c1 "$target" >/dev/null
 wait_for_journeys 2
 sleep 1.2 # seconds are what is told apart below
@@ -207,8 +188,7 @@ expect_json 'the summary is there' summary '.[-1].type'
 echo '== drops'
 base=${net4%.*}
 for format in json table; do
-	tp_start drops -w "$work/drops" --format $format -i 0.1 "udp and net $base.0.0/16"
-	wait_ready
+	tp_watch drops -w "$work/drops" --format $format -i 0.1 "udp and net $base.0.0/16"
 	(exec ip netns exec web bash -c "exec 7<>/dev/udp/$target/4444; for i in 1 2 3; do echo x >&7; done 2>/dev/null; exit 0") || true
 	at db bash -c "echo x >/dev/udp/$net4.2/53" 2>/dev/null || true
 	case $format in
@@ -217,8 +197,7 @@ for format in json table; do
 	esac
 	tp_end INT
 	expect_status 0
-	cp "$out" "$work/live"
-	same "drops, $format" "$work/live" drops -r "$work/drops" --format $format
+	same_again "drops, $format" drops -r "$work/drops" --format $format
 done
 tp drops -r "$work/drops" --format json --netns web
 expect_json 'where it was' '["web"]' 'map(select(.type == "drops").netns.name) | unique | tojson'
@@ -229,16 +208,14 @@ expect_json 'in one interval' 2 'map(select(.type == "drops")) | length'
 tp trace -r "$work/drops" --format json --outcome dropped
 expect_status 0
 expect_json 'as packets' true 'journeys | length >= 2'
-tp_start trace -w "$work/trace" --format json "udp and net $base.0.0/16"
-wait_ready
+tp_trace -w "$work/trace" --format json "udp and net $base.0.0/16"
 at web bash -c "echo x >/dev/udp/$target/4444" 2>/dev/null || true
 wait_for_journeys 1 '.packet.dport == 4444'
 tp_end INT
 tp drops -r "$work/trace" --format json
 expect_status 0
 expect_json 'of what trace kept' '1 1' 'map(select(.type == "drops")) | "\(length) \(.[0].count)"'
-tp_start drops -w - "udp and net $base.0.0/16"
-wait_ready
+tp_watch drops -w - "udp and net $base.0.0/16"
 tp_end INT
 expect_line 'the sum on stderr' '^0 drops in ' "$err"
 cp "$out" "$work/stdout"

@@ -2,27 +2,13 @@
 # Queues of interfaces: how long a packet was in one, and which; and one that is full.
 . "$(dirname "$0")/lib.sh"
 
-netns left right
-cable left eth0 right eth0
-address left eth0 "$net4.1/24"
-address right eth0 "$net4.2/24"
+cable_network 24
 wait_for 'IPv4 to be open' at left ping -c1 -W2 "$net4.2"
 modprobe -q sch_tbf 2>/dev/null || true
 tc -n left qdisc add dev eth0 root handle 7: tbf rate 200kbit burst 2kb limit 4kb 2>"$work/tc" || skip "no tbf: $(cat "$work/tc")"
 
-send() { # number: datagrams of 1000 bytes
-	at left python3 -c "
-import socket
-s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-for i in range($1): s.sendto(b'x' * 1000, ('$net4.2', 6002))"
-}
-nsenter --net=/run/netns/right python3 -c '
-import socket
-s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-s.bind(("", 6002))
-print("bound", flush=True)
-while True: s.recv(2000)' >"$work/receiver" &
-wait_for 'the receiver' grep -q bound "$work/receiver"
+send() { datagrams left "$net4.2" 6002 1000 "$1"; } # number
+serve right udp 6002 'while True: s.recv(2000)'
 
 echo '== longer than a millisecond, and full'
 tp_trace -v --format json "udp port 6002 and net $net4.0/24"
@@ -55,10 +41,9 @@ expect_json 'the hook is not attached' false 'summary.probes.attached | any(cont
 
 # A veth whose other end has a ring, for GRO, that is full: its driver says so since 6.16.
 echo '== a driver that is busy'
-IFS=.- read -r major minor _ <<<"$(uname -r)"
 napi_threads() { ps -e -o pid=,comm= | awk '$2 ~ "^napi/eth0-" { print $1 }' | sort; }
 before=$(napi_threads)
-if [ "$major" -gt 6 ] || { [ "$major" = 6 ] && [ "$minor" -ge 16 ]; } &&
+if kernel_since 6 16 &&
 	at right ethtool -K eth0 gro on 2>/dev/null && at left ethtool -K eth0 tso off 2>/dev/null &&
 	at right unshare --mount sh -c 'mount -t sysfs sysfs /sys && echo 1 >/sys/class/net/eth0/threaded'; then
 	# Who empties the ring has to wait for the CPU that fills it.

@@ -3,10 +3,7 @@
 # changed.
 . "$(dirname "$0")/lib.sh"
 
-line_network left router right
-base=${net4%.*}
-target=$base.1.2
-wait_for 'IPv4 to be open' at left ping -c1 -W2 "$target"
+router_network 4
 
 at router nft -f - 2>"$work/nft" <<-END || skip "no nftables here: $(head -1 "$work/nft")"
 	table inet guard {
@@ -36,7 +33,7 @@ case $status in
 	3)
 		expect_line 'what cannot be had, and why' '^tracepkt: --rules cannot be had here: .' "$err"
 		expect_line 'what to do' 'tracepkt doctor' "$err"
-		why=$(sed -n 's/.*cannot be had here: //p' "$err")
+		why=$(why_refused)
 		tp ping --netns left -c1 -W1 --format json "$target"
 		expect_status 1
 		expect_json 'the drop is told all the same' 'dropped in router' 'requests[0] | outcome_words'
@@ -52,13 +49,12 @@ esac
 ### nftables
 
 chain='.hops[] | select(.stage == "netfilter")'
-tables_left() { nft list tables | grep -c tracepkt || true; }
 
 echo '== a rule three jumps deep'
 tp ping --netns left -c1 -W1 --rules --format json "$target"
 expect_status 1
 expect_line 'the table is announced' '^--rules: .* nftables table inet tracepkt_[0-9]+,' "$err"
-expect 'and gone' 0 "$(tables_left)"
+expect 'and gone' 0 "$(tables_left outer)"
 words='"\(.family) \(.hook) \(.table) \(.chain) \(.base_chain) \(.verdict)"'
 expect_json 'the chain' 'inet forward guard deep through drop' "requests[0] | $chain | $words"
 expect_json 'where' 'router' "requests[0] | $chain | .netns.name"
@@ -99,11 +95,10 @@ at router nft flush chain inet guard through
 at router nft 'chain inet guard through { policy drop; }'
 tp ping --netns left -c1 -W1 --rules --format json "$target"
 expect_json 'by the policy' 'drop true null' "requests[0] | $chain | \"\\(.verdict) \\(.policy) \\(.rule)\""
-at router nft delete table inet guard
+no_firewall router
 
 echo '== what is made here and does not leave'
-at left nft 'add table inet guard; add chain inet guard out { type filter hook output priority 0; }'
-at left nft add rule inet guard out udp dport 9 drop
+firewall left output 'udp dport 9 drop' out
 tp_trace --rules --format json "udp and dst host $target and port 9"
 at left bash -c "echo -n gone >/dev/udp/$target/9" 2>/dev/null || true
 wait_for_journeys 1
@@ -111,7 +106,7 @@ tp_end INT
 expect_json 'its way' 'out netfilter drop' 'journeys[0].hops | map(.stage) | join(" ")'
 expect_json 'the rule' 'udp dport 9 drop' 'journeys[0].outcome.rule.text'
 check_json
-at left nft delete table inet guard
+no_firewall left
 
 echo '== conntrack and NAT'
 at router nft -f - <<-END
@@ -152,17 +147,10 @@ at router nft -f - <<-END
 		}
 	}
 END
-nsenter --net=/run/netns/right python3 -c '
-import socket
-s = socket.socket()
-s.bind(("", 6005))
-s.listen()
-print("bound", flush=True)
+serve right tcp 6005 '
 c = s.accept()[0]
 c.recv(100)
-c.close()' >"$work/server" &
-server=$!
-wait_for 'the server' grep -q bound "$work/server"
+c.close()'
 tp_trace -v --format json "tcp dst port 6005 and net $base.0.0/16"
 at left python3 -c "
 import socket
@@ -202,10 +190,4 @@ done
 ### However it ends
 
 echo '== killed'
-tp_start trace --rules icmp
-wait_for "tracepkt to be ready" grep -q 'Ctrl-C ends' "$err"
-expect 'the table is there' 1 "$(tables_left)"
-kill -KILL "$tp_pid"
-tp_wait
-no_tables() { [ "$(tables_left)" = 0 ]; }
-wait_for 'the table to be gone' no_tables
+expect_no_table_left outer

@@ -2,38 +2,22 @@
 # Fragments: each is a packet of its own, and all but the first say little.
 . "$(dirname "$0")/lib.sh"
 
-line_network left router right
-base=${net4%.*}
-target=$base.1.2
-wait_for 'the way to be open' at left ping -c1 -W2 "$target"
+router_network 4
 filter="net $base.0.0/16 and (udp or ip[6:2] & 0x1fff != 0)"
 
-send() { # bytes: over UDP, in fragments where they need be
-	at left python3 -c "
-import socket
-s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-s.setsockopt(socket.IPPROTO_IP, 10, 0) # IP_MTU_DISCOVER: IP_PMTUDISC_DONT
-try: s.sendto(b'x' * $1, ('$target', 6002))
-except OSError: pass"
-}
+# Over UDP, in fragments where they need be: IP_PMTUDISC_DONT.
+send() { datagrams left "$target" 6002 "$1" 1 0; } # bytes
 # Fragments that are sent again, and the packets that a receiver answers with, are none of these.
 first='map(select(.packet.fragment == "first"))[0]'
 later='map(select(.packet.fragment == "later"))'
 
 echo '== delivered'
-nsenter --net=/run/netns/right python3 -c '
-import socket
-s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-s.bind(("", 6002))
-print("bound", flush=True)
-print(len(s.recv(9000)), flush=True)' >"$work/receiver" &
-receiver=$!
-wait_for 'the receiver' grep -q bound "$work/receiver"
+serve right udp 6002 'print(len(s.recv(9000)), flush=True)'
 tp_trace --format json "$filter"
 send 4000
-wait "$receiver"
+wait "$server"
 tp_end INT
-expect 'all of it came' 4000 "$(tail -n 1 "$work/receiver")"
+expect 'all of it came' 4000 "$(tail -n 1 "$work/server")"
 expect_json 'three' 3 'journeys | length'
 expect_json 'none is missed, none dropped' 'consumed delivered' \
 	'[journeys[] | .outcome.kind, "delivered"] | unique | join(" ")'
@@ -47,11 +31,7 @@ expect_no_line 'of none is said what is not so' 'LOST SIGHT|waiting for the link
 echo '== may not be cut, and is too large for the next link'
 at router ip link set eth1 mtu 1000
 tp_trace --format json "$filter"
-at left python3 -c "
-import socket
-s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-s.setsockopt(socket.IPPROTO_IP, 10, 2) # IP_PMTUDISC_DO
-s.sendto(b'x' * 1300, ('$target', 6002))"
+datagrams left "$target" 6002 1300 1 2 # IP_PMTUDISC_DO
 wait_for_journeys 1
 tp_end INT
 # Without reasons (before 5.17) ip_forward may have had any.
@@ -69,8 +49,7 @@ if at left nft 'add table netdev guard; add chain netdev guard it { type filter 
 	expect_json 'the first, by the firewall' 'dropped in left: firewall' "journeys | $first | \"\\(outcome_words): \\(.outcome.advice.key)\""
 	expect_json 'the others, with it' '["dropped in left: fragments_freed"]' \
 		"journeys | $later | map(\"\\(outcome_words): \\(.outcome.advice.key)\") | unique | tojson"
-	tp_start drops --format json -i 0.1 "$filter"
-	wait_for 'tracepkt to be ready' grep -q 'Ctrl-C ends' "$err"
+	tp_watch drops --format json -i 0.1 "$filter"
 	send 4000
 	wait_for 'the drops' grep -q fragments_freed "$out"
 	tp_end INT

@@ -2,10 +2,7 @@
 # Every kernel function that is given the packet, with what it returns: -vv and --functions.
 . "$(dirname "$0")/lib.sh"
 
-netns left right
-cable left eth0 right eth0
-address left eth0 "$net4.1/24"
-address right eth0 "$net4.2/24"
+cable_network 24
 wait_for 'IPv4 to be open' at left ping -c1 -W2 "$net4.2"
 
 echo '== where it cannot be had: one plain line'
@@ -14,7 +11,7 @@ if [ "$status" = 3 ]; then
 	expect_line 'what cannot be had, and why' '^tracepkt: -vv and --functions cannot be had here: .' "$err"
 	expect_line 'what to do' 'tracepkt doctor' "$err"
 	expect 'and nothing else' 2 "$(wc -l <"$err")"
-	why=$(sed -n 's/.*cannot be had here: //p' "$err")
+	why=$(why_refused)
 	tp trace --functions 'ip_*' --duration 0.1
 	expect_status 3
 	expect_line 'the same of trace' "^tracepkt: -vv and --functions cannot be had here: $why" "$err"
@@ -67,9 +64,7 @@ expect_status 2
 
 echo '== a drop'
 tp_trace -vv --format json "udp and net $net4.0/24"
-at left python3 -c "
-import socket
-socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'x', ('$net4.2', 6002))"
+datagrams left "$net4.2" 6002 1 1
 wait_for_journeys 1 '.outcome.kind == "dropped"'
 tp_end INT
 expect_status 0

@@ -2,18 +2,12 @@
 # What programs at an interface drop: XDP's, in the kernel's generic part and in the driver, and tc's; by their names.
 . "$(dirname "$0")/lib.sh"
 
-kernel=$(uname -r)
-IFS=.- read -r major minor _ <<<"$kernel"
-has_reasons=$([ "$major" -gt 5 ] || { [ "$major" = 5 ] && [ "$minor" -ge 17 ]; } && echo yes || echo no)
+look_for_reasons
 
-netns left right
-cable left eth0 right eth0
-address left eth0 "$net4.1/24"
-address right eth0 "$net4.2/24"
-mac() { ip -n "$1" -j link show eth0 | jq -r '.[0].address'; }
+cable_network 24
 # Programs that drop everything drop ARP, too.
-ip -n left neigh add "$net4.2" lladdr "$(mac right)" dev eth0
-ip -n right neigh add "$net4.1" lladdr "$(mac left)" dev eth0
+ip -n left neigh add "$net4.2" lladdr "$(mac right eth0)" dev eth0
+ip -n right neigh add "$net4.1" lladdr "$(mac left eth0)" dev eth0
 pins=$work/bpf
 mkdir "$pins"
 mount -t bpf bpf "$pins"
@@ -30,7 +24,7 @@ drops_in() { # what netns reason kind id name key
 	tp ping -c1 -W1 --netns left --format json "$net4.2"
 	expect_status 1
 	expect_json "$1: dropped there" "dropped in $2" 'requests[0] | outcome_words'
-	[ "$has_reasons" = no ] || expect_json "$1: the reason" true "$outcome.reason | test(\"^($3)\$\")"
+	[ -z "$has_reasons" ] || expect_json "$1: the reason" true "$outcome.reason | test(\"^($3)\$\")"
 	expect_json "$1: by which program" "$4 $5 $6" "$outcome.programs | map($one) | join(\", \")"
 	expect_json "$1: the advice" "$7" "$outcome.advice.key"
 	expect_json "$1: in words" true "$outcome.advice.cause | contains(\"$6 (id $5)\")"
@@ -66,7 +60,7 @@ fi
 tp doctor --format json
 expect_json 'and nothing where there is none' 0 '.[0].features | map(select(.why | contains("eth0 in right"))) | length'
 
-[ "$has_reasons" = yes ] || exit 0 # of tc, only the reason tells
+[ -n "$has_reasons" ] || exit 0 # of tc, only the reason tells
 modprobe -qa sch_ingress cls_bpf cls_matchall act_gact 2>/dev/null || true
 tc -n left qdisc add dev eth0 clsact 2>"$work/tc" || skip "no clsact: $(cat "$work/tc")"
 tc -n right qdisc add dev eth0 clsact
@@ -86,8 +80,7 @@ tp ping -c1 -W1 --netns left --format json "$net4.2"
 expect_json 'all of them, in their order' "bpf $pass pass_all, bpf $tc shot_all" "$outcome.programs | map($one) | join(\", \")"
 expect_json 'and not more than is known' \
 	"One of those that tc asks at the interface's ingress dropped it: pass_all (id $pass), shot_all (id $tc)." "$outcome.advice.cause"
-tp_start drops --format json --count 1 "icmp and net $net4.0/24"
-wait_for 'drops to be ready' grep -q 'Ctrl-C ends' "$err"
+tp_watch drops --format json --count 1 "icmp and net $net4.0/24"
 at left ping -q -c1 -W1 "$net4.2" >/dev/null || true
 tp_wait
 expect_json 'drops says it, too' true \

@@ -2,10 +2,7 @@
 # Tunnels: the packet inside and the one outside are one journey, and where the one becomes the other is told.
 . "$(dirname "$0")/lib.sh"
 
-netns left right
-cable left eth0 right eth0
-address left eth0 "$net4.1/25"
-address right eth0 "$net4.2/25"
+cable_network 25
 wait_for 'IPv4 to be open' at left ping -c1 -W2 "$net4.2"
 base=${net4%.*}
 

@@ -2,10 +2,7 @@
 # The rules of legacy iptables and ip6tables: which matched, by number and text, in each namespace that is passed.
 . "$(dirname "$0")/lib.sh"
 
-line_network left router right
-base=${net4%.*}
-target=$base.1.2
-wait_for 'IPv4 to be open' at left ping -c1 -W2 "$target"
+router_network 4
 
 legacy() { at router iptables-legacy -w "$@"; }
 command -v iptables-legacy >/dev/null || skip "no iptables-legacy here"
@@ -14,7 +11,7 @@ legacy -F FORWARD
 
 tp trace --rules --duration 0.1
 if [ "$status" = 3 ]; then
-	without "rules: $(sed -n 's/.*cannot be had here: //p' "$err")"
+	without "rules: $(why_refused)"
 	exit 0
 fi
 expect_status 0
@@ -25,7 +22,6 @@ fi
 chain='.hops[] | select(.stage == "netfilter")'
 words='"\(.family) \(.hook) \(.table) \(.chain) \(.base_chain) \(.verdict)"'
 steps="[$chain | .rules[] | \"\\(.chain) \\(.number) \\(.verdict)\"] | join(\", \")"
-marks_left() { at router nft list tables | grep -c tracepkt || true; }
 
 legacy -N mid
 legacy -N deep
@@ -44,7 +40,7 @@ expect_status 1
 expect_line 'what is put in place is announced, in one line' \
 	'^--rules: .* nftables table inet tracepkt_[0-9]+, .* table inet tracepkt_[0-9]+_marks in .*router.* marks packets' "$err"
 expect 'one line' 1 "$(count_lines '^--rules:' "$err")"
-expect 'and gone' 0 "$(marks_left)"
+expect 'and gone' 0 "$(tables_left router)"
 expect_json 'the chain' 'ip forward filter deep FORWARD drop' "requests[0] | $chain | $words"
 expect_json 'where' 'router' "requests[0] | $chain | .netns.name"
 expect_json 'each rule on the way' \
@@ -145,10 +141,4 @@ fi
 legacy -F FORWARD
 
 echo '== killed'
-tp_start trace --rules icmp
-wait_for 'tracepkt to be ready' grep -q 'Ctrl-C ends' "$err"
-expect 'its marks are there' 1 "$(marks_left)"
-kill -KILL "$tp_pid"
-tp_wait
-no_marks() { [ "$(marks_left)" = 0 ]; }
-wait_for 'its marks to be gone' no_marks
+expect_no_table_left router

@@ -3,28 +3,16 @@
 # be seen, the drop and its advice all the same.
 . "$(dirname "$0")/lib.sh"
 
-line_network left router right
-base=${net4%.*}
-near=$base.0.1 middle=$base.0.2 target=$base.1.2
-wait_for 'IPv4 to be open' at left ping -c1 -W2 "$target"
-wait_for 'IPv6 to be open' at left ping -c1 -W2 "$net6:1::2"
+router_network 4 6
 at router nft list ruleset >/dev/null 2>"$work/nft" || skip "no nftables here: $(head -1 "$work/nft")"
 
 rules=(--rules) chains=yes
 tp trace --rules --duration 0.1
 if [ "$status" = 3 ]; then
 	rules=() chains=''
-	without "chains and rules: $(sed -n 's/.*cannot be had here: //p' "$err")"
+	without "chains and rules: $(why_refused)"
 fi
-has_reasons=yes
-[[ ! $(uname -r) =~ ^5\.([0-9]|1[0-6])[.-] ]] || has_reasons=''
-"$TRACEPKT" probes --format json >"$work/probes"
-has_hook() { # name kind
-	[ "$(jq -s "map(select(.name == \"$2:$1\")) | .[0].here" "$work/probes")" = true ]
-}
-tells_icmp='' tells_icmp6=''
-if has_hook icmp_send tp_btf || has_hook __icmp_send fentry; then tells_icmp=yes; fi
-if has_hook icmp6_send fentry; then tells_icmp6=yes; fi
+look_for_reasons
 
 send() { # netns address port: a datagram
 	at "$1" bash -c "echo -n x >/dev/udp/$2/$3" 2>/dev/null || true
@@ -51,17 +39,6 @@ dropped_by() { # what netns "family hook table chain base" rule-text|policy [che
 	[ -z "${5-}" ] || expect_json "$1: how to see it" "$5" 'journeys[0].outcome.advice.check'
 }
 
-firewall() { # netns family rule...: a chain at forward
-	at "$1" nft -f - <<-END
-		table $2 guard {
-			chain through {
-				type filter hook forward priority 0;
-				${*:3}
-			}
-		}
-	END
-}
-
 echo '== policy drop'
 at router nft 'add table inet guard; add chain inet guard through { type filter hook forward priority 0; policy drop; }'
 at router nft add rule inet guard through tcp dport 1 accept
@@ -71,30 +48,30 @@ wait_for_journeys 1
 tp_end INT
 dropped_by 'policy' router 'inet forward guard through through' policy 'ip netns exec router nft -a list chain inet guard through'
 check_json
-at router nft delete table inet guard
+no_firewall router
 
 echo '== reject, with an ICMP error'
 for there in "$target" "$net6:1::2"; do
-	firewall router inet 'udp dport 6001 reject with icmpx type admin-prohibited'
+	firewall router forward 'udp dport 6001 reject with icmpx type admin-prohibited' through
 	tp_trace "${rules[@]}" --format json "udp port 6001 and dst host $there"
 	send left "$there" 6001
 	wait_for_journeys 1
 	tp_end INT
 	dropped_by "reject, $there" router 'inet forward guard through through' 'udp dport 6001 reject with icmpx admin-prohibited'
-	tells=$tells_icmp words='3/13 administratively prohibited'
-	[[ $there != *:* ]] || tells=$tells_icmp6 words='1/1 administratively prohibited'
-	if [ -n "$tells" ]; then
+	tells=tells_icmp words='3/13 administratively prohibited'
+	[[ $there != *:* ]] || tells=tells_icmp6 words='1/1 administratively prohibited'
+	if $tells; then
 		expect_json "reject, $there: the error" "router $words" \
 			'journeys[0].hops[] | select(.stage == "icmp") | "\(.netns.name) \(.icmp.type)/\(.icmp.code) \(.says)"'
 	else
 		without "ICMP errors to $there: this kernel does not tell of them"
 	fi
 	check_json
-	at router nft delete table inet guard
+	no_firewall router
 done
 
 echo '== reject, with a reset: what comes back is one, and of the same connection'
-firewall router inet 'tcp dport 6002 reject with tcp reset'
+firewall router forward 'tcp dport 6002 reject with tcp reset' through
 tp_trace "${rules[@]}" --format json "tcp port 6002 and host $target"
 at left bash -c "echo >/dev/tcp/$target/6002" 2>/dev/null && fail 'it was refused'
 wait_for_journeys 2
@@ -103,7 +80,7 @@ dropped_by 'reset' router 'inet forward guard through through' 'tcp dport 6002 r
 expect_json 'the reset' "RST ACK $target left" \
 	'journeys[1] | "\(.packet.tcp.flags) \(.packet.src) \(.outcome.netns.name)"'
 check_json
-at router nft delete table inet guard
+no_firewall router
 
 echo '== iptables: a user chain three jumps deep, and REJECT'
 for tool in iptables-nft iptables-legacy; do
@@ -134,7 +111,7 @@ for tool in iptables-nft iptables-legacy; do
 			expect_json "$tool, port $port: the jumps into it" 'FORWARD first mid deep' \
 				"journeys[0] | $drops | [.rules[].chain] | join(\" \")"
 		fi
-		[ $port = 6003 ] || [ -z "$tells_icmp" ] || expect_json "$tool: the error" 'router 3/10' \
+		[ $port = 6003 ] || ! tells_icmp || expect_json "$tool: the error" 'router 3/10' \
 			'journeys[0].hops[] | select(.stage == "icmp") | "\(.netns.name) \(.icmp.type)/\(.icmp.code)"'
 		check_json
 	done
@@ -157,7 +134,7 @@ cat >"$work/odd-segment" <<-'END'
 	s = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_TCP)
 	s.sendto(segment(checksum(pseudo + segment(0))), (there, 0))
 END
-firewall router inet 'ct state invalid counter drop'
+firewall router forward 'ct state invalid counter drop' through
 tp_trace "${rules[@]}" --format json "tcp port 6005 and dst host $target"
 at left python3 "$work/odd-segment" "$near" "$target"
 wait_for_journeys 1
@@ -167,7 +144,7 @@ dropped_by 'INVALID' router 'inet forward guard through through' "$text" 'ip net
 [ -z "$chains" ] || expect_match 'INVALID: its rule' '^ct state invalid counter( packets [0-9]+ bytes [0-9]+)? drop$' "$text"
 [ -z "$chains" ] || expect_json 'it belongs to no connection' '{"state":"invalid"}' "journeys[0] | $drops | .conntrack"
 check_json
-at router nft delete table inet guard
+no_firewall router
 
 if [ -n "$chains" ]; then
 	echo '== not to be tracked'
@@ -190,7 +167,7 @@ if [ -n "$chains" ]; then
 	dropped_by 'notrack' router 'inet forward guard through through' 'ct state untracked udp dport 6007 drop'
 	expect_json 'conntrack leaves it alone' untracked "journeys[0] | $drops | .conntrack.state"
 	check_json
-	at router nft delete table inet guard
+	no_firewall router
 fi
 
 echo '== hairpin: back to where it came from, both addresses changed'
@@ -206,17 +183,10 @@ at router nft -f - <<-END
 		}
 	}
 END
-nsenter --net=/run/netns/left python3 -c '
-import socket
-s = socket.socket()
-s.bind(("", 6006))
-s.listen()
-print("bound", flush=True)
+serve left tcp 6006 '
 c = s.accept()[0]
 c.sendall(b"hi")
-c.recv(1)' >"$work/server" &
-server=$!
-wait_for 'the server' grep -q bound "$work/server"
+c.recv(1)'
 tp_trace "${rules[@]}" --format json "tcp and net $base.0.0/24"
 at left python3 -c "
 import socket
@@ -252,7 +222,7 @@ for tool in ebtables-nft ebtables-legacy; do
 		without "$tool: $(head -1 "$work/tool")"
 		continue
 	fi
-	at db ip neigh replace "$net4.2" lladdr "$(ip -n web -j link show eth0 | jq -r '.[0].address')" dev eth0
+	at db ip neigh replace "$net4.2" lladdr "$(mac web eth0)" dev eth0
 	tp ping -c1 -W1 --netns db "${rules[@]}" --format json "$net4.2"
 	expect_status 1
 	if [ $tool = ebtables-nft ]; then

@@ -2,29 +2,10 @@
 # What IP, its routes, TCP, UDP, queues and bridges refuse: the hop, the kernel's reason and the advice of each.
 . "$(dirname "$0")/lib.sh"
 
-line_network left router right
-base=${net4%.*}
-near=$base.0.1 target=$base.1.2
-wait_for 'IPv4 to be open' at left ping -c1 -W2 "$target"
-wait_for 'IPv6 to be open' at left ping -c1 -W2 "$net6:1::2"
+router_network 4 6
 
-# Since 5.17 the kernel says why; which function dropped a packet can be told where kallsyms shows addresses.
-has_reasons=yes
-if [[ $(uname -r) =~ ^5\.([0-9]|1[0-6])[.-] ]]; then
-	has_reasons=''
-	without "reasons of drops: Linux $(uname -r) has none (5.17 has)"
-fi
-has_symbols=$(awk '$1 !~ /^0+$/ { print "yes"; exit }' /proc/kallsyms)
-"$TRACEPKT" probes --format json >"$work/probes"
-has_hook() { # name kind
-	[ "$(jq -s "map(select(.name == \"$2:$1\")) | .[0].here" "$work/probes")" = true ]
-}
-tells_icmp=''
-if has_hook icmp_send tp_btf || has_hook __icmp_send fentry; then
-	tells_icmp=yes
-else
-	without 'ICMP errors: this kernel does not tell of them'
-fi
+look_for_reasons
+tells_icmp || without 'ICMP errors: this kernel does not tell of them'
 
 # The first of the journeys that jq makes of the output.
 dropped() { # what where reason-regex key [key without reasons] [journey]
@@ -38,17 +19,8 @@ dropped() { # what where reason-regex key [key without reasons] [journey]
 	expect_json "$1: all of it" 4 "[$one.outcome.advice | .key, .cause, .check, .mend | select(length > 2)] | length"
 }
 error_sent() { # what "netns type/code words" [journey]
-	[ -z "$tells_icmp" ] || expect_json "$1: the error" "$2" \
+	! tells_icmp || expect_json "$1: the error" "$2" \
 		"${3:-journeys[0]} | .hops[] | select(.stage == \"icmp\") | \"\\(.netns.name) \\(.icmp.type)/\\(.icmp.code) \\(.says)\""
-}
-datagrams() { # netns address port bytes number [IP_MTU_DISCOVER]
-	at "$1" python3 -c "
-import socket
-s = socket.socket(socket.AF_INET6 if ':' in '$2' else socket.AF_INET, socket.SOCK_DGRAM)
-if '${6-}': s.setsockopt(socket.IPPROTO_IP, 10, int('${6-}'))
-try:
-    for i in range($5): s.sendto(b'x' * $4, ('$2', $3))
-except OSError: pass"
 }
 
 echo '== a port that nobody listens on'
@@ -162,17 +134,10 @@ for kind in unreachable prohibit blackhole; do
 done
 
 echo '== a segment of many, which no interface on its way has to cut'
-nsenter --net=/run/netns/right python3 -c '
-import socket
-s = socket.socket()
-s.bind(("", 6005))
-s.listen()
-print("bound", flush=True)
+serve right tcp 6005 '
 c = s.accept()[0]
 got = 0
-while got < 200000: got += len(c.recv(1000000))' >"$work/server" &
-server=$!
-wait_for 'the server' grep -q bound "$work/server"
+while got < 200000: got += len(c.recv(1000000))'
 tp_trace --format json "tcp dst port 6005 and host $target and len > 3000"
 at left python3 -c "
 import socket
@@ -195,17 +160,10 @@ check_json
 # What a router changes of a segment that its sender keeps, it changes in a buffer that no hook has seen; where that lies,
 # another segment of the connection may have been before.
 echo '== an error about one segment of many'
-if at router nft 'add table inet guard; add chain inet guard through { type filter hook forward priority 0; }' 2>"$work/nft"; then
-	nsenter --net=/run/netns/right python3 -c '
-import socket
-s = socket.socket()
-s.bind(("", 6007))
-s.listen()
-print("bound", flush=True)
+if firewall router forward '' through 2>"$work/nft"; then
+	serve right tcp 6007 '
 c = s.accept()[0]
-while c.recv(1000): pass' >"$work/server" &
-	server=$!
-	wait_for 'the server' grep -q bound "$work/server"
+while c.recv(1000): pass'
 	rounds=${brief:+3} rounds=${rounds:-30}
 	tp_trace --format json "tcp port 6007 and host $target"
 	at left python3 -c "
@@ -236,7 +194,7 @@ for i in range($rounds):
 	expect_json 'where it was made' '[]' \
 		"$with_error | map(.hops[] | select(.stage == \"icmp\" and .netns.name != \"router\"))"
 	check_json
-	at router nft delete table inet guard
+	no_firewall router
 else
 	without "an error about one segment of many: $(head -1 "$work/nft")"
 fi
@@ -266,7 +224,7 @@ ip link set dev v-db down
 ip link set dev v-db up
 is_listening() { bridge -d link show dev v-db | grep -q 'state \(listening\|learning\|blocking\)'; }
 wait_for 'STP' is_listening
-at db ip neigh replace "$net4.2" lladdr "$(ip -n web -j link show eth0 | jq -r '.[0].address')" dev eth0
+at db ip neigh replace "$net4.2" lladdr "$(mac web eth0)" dev eth0
 tp ping -c1 -W1 --netns db --format json "$net4.2"
 expect_status 1
 # The reason came with 6.14.

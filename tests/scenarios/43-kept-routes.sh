@@ -2,29 +2,27 @@
 # Routes that no table is asked for, because a socket keeps them; and those of a VRF, which has a table of its own.
 . "$(dirname "$0")/lib.sh"
 
-line_network left router right
-base=${net4%.*}
-target=$base.1.2
-wait_for 'IPv4 to be open' at left ping -c1 -W2 "$target"
-wait_for 'IPv6 to be open' at left ping -c1 -W2 "$net6:1::2"
+router_network 4 6
 
 # Where it is made: "main unicast via A dev eth0", "cached unicast via A dev eth0"
 made='[.hops[] | select(.stage == "route" and .netns.name == "left")
 	| "\(if .cached then "cached" else .table end) \(.type)" + (if .via then " via \(.via)" else "" end) + " dev \(.dev.name)"] | join("; ")'
 
-nsenter --net=/run/netns/right python3 -c '
-import socket
-u = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
-u.bind(("", 6001))
-s = socket.socket(socket.AF_INET6)
-s.bind(("", 6002))
-s.listen()
-print("bound", flush=True)
+serve right udp6 6001 'signal.pause()'
+serve right tcp6 6002 '
 while True:
     c = s.accept()[0]
     while c.recv(1000): pass
-    c.close()' >"$work/server" &
-wait_for 'the server' grep -q bound "$work/server"
+    c.close()'
+
+# One socket, connected to there.
+connected_datagrams() { # address port number
+	at left python3 -c "
+import socket
+s = socket.socket(socket.AF_INET6 if ':' in '$1' else socket.AF_INET, socket.SOCK_DGRAM)
+s.connect(('$1', $2))
+for i in range($3): s.send(b'x')"
+}
 
 for there in "$target" "$net6:1::2"; do
 	family=$([[ $there == *:* ]] && echo 6 || echo 4)
@@ -32,11 +30,7 @@ for there in "$target" "$net6:1::2"; do
 
 	echo "== datagrams of a socket that is connected, $there"
 	tp_trace -v --format json "udp dst port 6001 and host $there"
-	at left python3 -c "
-import socket
-s = socket.socket(socket.AF_INET6 if $family == 6 else socket.AF_INET, socket.SOCK_DGRAM)
-s.connect(('$there', 6001))
-for i in range(3): s.send(b'x')"
+	connected_datagrams "$there" 6001 3
 	wait_for_journeys 3
 	tp_end INT
 	expect_json 'looked up once, then kept' "main unicast via $via dev eth0, cached unicast via $via dev eth0, cached unicast via $via dev eth0" \
@@ -49,10 +43,7 @@ for i in range(3): s.send(b'x')"
 
 	echo "== datagrams of one that is not, $there"
 	tp_trace -v --format json "udp dst port 6001 and host $there"
-	at left python3 -c "
-import socket
-s = socket.socket(socket.AF_INET6 if $family == 6 else socket.AF_INET, socket.SOCK_DGRAM)
-for i in range(3): s.sendto(b'x', ('$there', 6001))"
+	datagrams left "$there" 6001 1 3
 	wait_for_journeys 3
 	tp_end INT
 	expect_json 'each is looked up' "[\"main unicast via $via dev eth0\"]" "journeys | map($made) | unique | tojson"
@@ -76,24 +67,37 @@ s.recv(1)"
 done
 
 tp_trace -v "udp dst port 6001 and host $target"
-at left python3 -c "
-import socket
-s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-s.connect(('$target', 6001))
-for i in range(2): s.send(b'x')"
+connected_datagrams "$target" 6001 2
 wait_for 'the second' grep -q 'cached: via' "$out"
 tp_end INT
 expect_line 'in words' '^ +cached: via [0-9.]+ dev eth0$' "$out"
 
+echo '== another namespace looks for the same address in vain'
+netns other
+ip -n other addr add "$base.7.1/32" dev lo
+tp_trace -v --format json "udp dst port 6001 and host $target"
+mkfifo "$work/go"
+at left python3 -c "
+import socket, sys
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.connect(('$target', 6001))
+for line in sys.stdin: s.send(b'x')" <"$work/go" &
+exec {go}>"$work/go"
+echo >&"$go"
+wait_for_journeys 1
+expect 'it knows no way' 2 "$(at other ip route get "$target" 2>"$work/get" >&2 || echo $?)"
+echo >&"$go"
+wait_for_journeys 2
+exec {go}>&-
+tp_end INT
+expect_json 'what went on was not refused' "main unicast via $middle dev eth0, cached unicast via $middle dev eth0" \
+	"journeys | sort_by(.id) | map($made) | join(\", \")"
+check_json
+
 echo '== to an address of this namespace'
 tp_trace -v --format json 'udp dst port 6003'
-at left python3 -c "
-import socket
-r = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-r.bind(('127.0.0.1', 6003))
-s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-s.connect(('127.0.0.1', 6003))
-for i in range(2): s.send(b'x')"
+serve left udp 6003 'signal.pause()'
+connected_datagrams 127.0.0.1 6003 2
 wait_for_journeys 2
 tp_end INT
 expect_json 'local' 'local local dev lo, cached local dev lo' \

@@ -4,24 +4,13 @@
 . "$(dirname "$0")/lib.sh"
 also_record='' # it records itself
 
-line_network left router right
-base=${net4%.*}
-target=$base.1.2
-wait_for 'IPv4 to be open' at left ping -c1 -W2 "$target"
-wait_for 'IPv6 to be open' at left ping -c1 -W2 "$net6:1::2"
+router_network 4 6
 ours="net $base.0.0/16 or net $net6::/48"
 
-# Of the file: that it shows again what was live, and what is in it.
 samples=()
-same_again() { # name command args...
+sample() { # name command args...
 	local file=$work/$1.pcapng
-	cp "$out" "$work/live"
-	tp "$2" -r "$file" --format json "${@:3}"
-	expect_status 0
-	cmp -s "$work/live" "$out" || {
-		fail "$1: not the same from the file"
-		diff "$work/live" "$out" | head -20 | cut -c1-2000
-	}
+	same_again "$1" "$2" -r "$file" --format json "${@:3}"
 	samples+=("$file")
 }
 
@@ -53,27 +42,18 @@ mount -t bpf bpf "$work/bpf"
 at_exit "umount $work/bpf"
 program=''
 "$here/bpf-program" tc shot_all 2 "$work/bpf/tc" >/dev/null && tc -n right qdisc add dev eth0 clsact && program=1
+at router ip rule add to "$base.1.99" pref 60 prohibit
 # Nobody answers there, and soon that is known.
 at router sysctl -q net.ipv4.neigh.eth1.retrans_time_ms=20
 
-nsenter --net=/run/netns/right python3 -c '
-import socket
-with socket.create_server(("", 7001)) as server:
-    print("ready", flush=True)
-    while True:
-        peer, _ = server.accept()
-        peer.recv(100)
-        peer.sendall(b"an answer")
-        peer.close()' >"$work/server" &
+serve right tcp 7001 '
+while True:
+    peer, _ = s.accept()
+    peer.recv(100)
+    peer.sendall(b"an answer")
+    peer.close()'
 # What comes to a socket that nobody reads is not seen to end there.
-nsenter --net=/run/netns/right python3 -c '
-import signal, socket
-s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-s.bind(("", 7003))
-print("bound", flush=True)
-signal.pause()' >"$work/receiver" &
-wait_for 'the receiver' grep -q bound "$work/receiver"
-wait_for 'the server' grep -q ready "$work/server"
+serve right udp 7003 'signal.pause()'
 
 client() { # python statements
 	at left python3 -c "
@@ -89,7 +69,7 @@ traffic() {
 	at left ping -q -c1 -W1 "$base.1.77" >/dev/null || true
 	[ -z "$tunnel" ] || at left ping -q -c1 -W2 "$base.250.2" >/dev/null
 	client "
-udp(6002); udp(6003); udp(6004); udp(6004, '$net6:1::2'); udp(7003)
+udp(6002); udp(6003); udp(6002, '$base.1.99'); udp(6004); udp(6004, '$net6:1::2'); udp(7003)
 socket.socket().connect_ex(('$target', 7002))
 with socket.create_connection(('$target', 7001)) as s:
     s.sendall(b'a question')
@@ -118,33 +98,31 @@ expect_status 0
 expect_json 'nothing is lost' 0 'summary.lost | add'
 expect_json 'who asked for an address' true '[journeys[].hops[].asked_by] | any'
 expect_json 'the sender that the router put in place' true '[journeys[].hops[] | select(.stage == "nat")] | length > 0'
+expect_json 'a routing rule that refuses' 1 '[journeys[] | select(.outcome.advice.key == "rule_refuses")] | length'
 expect_json 'a reset' true '[journeys[].hops[] | select(.stage == "tcp") ] | tojson | test("reset")'
 [ -z "$tunnel" ] || expect_json 'a tunnel' 'encap decap' \
 	'[journeys[] | select([.hops[].action] | index("encap"))][0] | [.hops[] | select(.stage == "tunnel") | .action] | join(" ")'
 check_json
-same_again trace trace "${options[@]}"
+sample trace trace "${options[@]}"
 
 echo '== ping: one is answered, one is refused'
-at right nft -f - <<-'END'
-	table inet guard { chain in { type filter hook input priority 0; icmp sequence 2 reject with icmp type host-prohibited; }; }
-END
+firewall right input 'icmp sequence 2 reject with icmp type host-prohibited' in
 tp ping -c2 -i 0.2 --netns left --format json -w "$work/ping.pcapng" "$target"
 expect_json 'the one, and the other' '1 1' 'summary.ping | "\(.received) \(.errors)"'
 check_json
-same_again ping trace
+sample ping trace
 
 echo '== drops, in several files'
-tp_start drops --format json -w "$work/drops.pcapng" --rotate 64K "$ours"
-wait_for 'drops to be ready' grep -q 'Ctrl-C ends' "$err"
+tp_watch drops --format json -w "$work/drops.pcapng" --rotate 64K "$ours"
 client "udp(6002); udp(6004)"
 wait_for 'the drops to be told' grep -q '"type":"drops"' "$out"
 tp_end INT
 mv "$work"/drops_00001_* "$work/drops.pcapng"
-same_again drops drops
+sample drops drops
 
 echo '== what there is of all that there is'
 "$here/../captures/items" "${samples[@]}" >"$work/items"
-for one in 'item 3' 'item 6' 'name 16' 'name 24' 'step 1' 'step 3' 'step 7'; do
+for one in 'item 3' 'item 6' 'name 16' 'name 24' 'name 26' 'step 1' 'step 3' 'step 7'; do
 	expect_line "$one" "^$one\$" "$work/items"
 done
 "$here/../captures/items" --lacking "${samples[@]}" | sed 's/^/without /'

@@ -228,6 +228,40 @@ read_captures() {
 	fi
 }
 
+### What this kernel has
+
+# Is it of that version, or a later one?
+kernel_since() { # major minor
+	local major minor
+	IFS=.- read -r major minor _ <<<"$(uname -r)"
+	[ "$major" -gt "$1" ] || { [ "$major" = "$1" ] && [ "${minor%%[!0-9]*}" -ge "$2" ]; }
+}
+
+# Since 5.17 the kernel says why it drops a packet: then $has_reasons is not empty. Which function did can be told where
+# kallsyms shows addresses: then $has_symbols is not empty.
+look_for_reasons() {
+	has_reasons=yes
+	if ! kernel_since 5 17; then
+		# shellcheck disable=SC2034 # for the scenarios
+		has_reasons=''
+		without "reasons of drops: Linux $(uname -r) has none (5.17 has)"
+	fi
+	# shellcheck disable=SC2034 # for the scenarios
+	has_symbols=$(awk '$1 !~ /^0+$/ { print "yes"; exit }' /proc/kallsyms)
+}
+
+# Can tracepkt have this hook here? It is asked once.
+has_hook() { # kind:name
+	[ -s "$work/hooks" ] || "$TRACEPKT" probes --format json | jq -r 'select(.here) | .name' >"$work/hooks" ||
+		give_up 'tracepkt probes does not say which hooks there are'
+	grep -qxF -- "$1" "$work/hooks"
+}
+# Does it tell of the ICMP errors that the kernel sends?
+tells_icmp() { has_hook tp_btf:icmp_send || has_hook fentry:__icmp_send; }
+tells_icmp6() { has_hook fentry:icmp6_send; }
+
+### Running the program
+
 # Runs it to its end.
 tp() { # args...
 	check_json
@@ -251,11 +285,13 @@ tp_start() { # args...
 	tp_pid=$!
 }
 
-# Starts `trace` and waits until it traces.
-tp_trace() { # args...
-	tp_start trace "$@"
-	wait_for "tracepkt trace to be ready" grep -q 'Ctrl-C ends' "$err"
+# Starts what goes on until it is ended (trace, drops), and waits until it sees packets.
+tp_watch() { # command args...
+	tp_start "$@"
+	wait_until_ready
 }
+tp_trace() { tp_watch trace "$@"; } # args...
+wait_until_ready() { wait_for "$tp_command to be ready" grep -q 'Ctrl-C ends' "$err"; }
 
 # Waits for the end of what was started.
 tp_wait() {
@@ -270,6 +306,31 @@ tp_wait() {
 tp_end() { # signal
 	kill -"$1" "$tp_pid" || fail "it had ended already: $tp_command"
 	tp_wait
+}
+
+# What a capture shows is what was shown live, byte for byte: $out, which is in $work/live then.
+same_again() { # what args-to-show-it...
+	cp "$out" "$work/live"
+	tp "${@:2}"
+	expect_status 0
+	cmp -s "$work/live" "$out" && return
+	fail "$1: not the same from the file"
+	diff "$work/live" "$out" | head -20 | cut -c1-2000 || true
+}
+
+# Why --rules, -vv or --functions were refused, after that.
+why_refused() { sed -n 's/.*cannot be had here: //p' "$err"; }
+
+# How many tables of tracepkt's are in a namespace.
+tables_left() { at "$1" nft list tables | grep -c tracepkt || true; }
+has_no_tables() { [ "$(tables_left "$1")" = 0 ]; }
+# While it traces with --rules, it has a table in that namespace; killed, it has none.
+expect_no_table_left() { # netns
+	tp_watch trace --rules icmp
+	expect 'its table is there' 1 "$(tables_left "$1")"
+	kill -KILL "$tp_pid"
+	tp_wait
+	wait_for 'its table to be gone' has_no_tables "$1"
 }
 
 # So many journeys are in the output by now: filter says which.
@@ -347,10 +408,40 @@ netns() { # name...
 }
 
 netns_inode() { stat -L -c %i "/run/netns/$1"; }
+# The link address of an interface.
+mac() { ip -n "$1" -j link show "$2" | jq -r '.[0].address'; } # netns device
 
 # Runs a command in a namespace.
 at() { # netns command...
 	nsenter --net="/run/netns/$1" "${@:2}"
+}
+
+# A server: Python, in the background, with a socket s that is bound to the port (of udp6 and tcp6, for IPv4 too) and, of TCP,
+# listens. Sets $server, its job; what it prints is in $work/server, behind a first line.
+serve() { # netns tcp|tcp6|udp|udp6 port program
+	rm -f "$work/server"
+	nsenter --net="/run/netns/$1" python3 -c "
+import signal, socket
+kind = '$2'
+s = socket.socket(socket.AF_INET6 if '6' in kind else socket.AF_INET, socket.SOCK_STREAM if 'tcp' in kind else socket.SOCK_DGRAM)
+s.bind(('', $3))
+if 'tcp' in kind: s.listen()
+print('bound', flush=True)
+$4" >"$work/server" &
+	# shellcheck disable=SC2034 # for the scenarios
+	server=$!
+	wait_for 'the server' grep -q bound "$work/server"
+}
+
+# UDP datagrams of so many bytes, all of one socket that is not connected.
+datagrams() { # netns address port bytes number [IP_MTU_DISCOVER]
+	at "$1" python3 -c "
+import socket
+s = socket.socket(socket.AF_INET6 if ':' in '$2' else socket.AF_INET, socket.SOCK_DGRAM)
+if '${6-}': s.setsockopt(socket.IPPROTO_IP, 10, int('${6-}'))
+try:
+    for i in range($5): s.sendto(b'x' * $4, ('$2', $3))
+except OSError: pass"
 }
 
 # A veth pair.
@@ -392,15 +483,28 @@ bridge_network() { # netns...
 	ip link set br0 up
 	address outer br0 "$net4.1/24" "$net6::1/64"
 	for name; do
-		netns "$name"
-		cable outer "v-$name" "$name" eth0
-		ip link set "v-$name" master br0
-		address "$name" eth0 "$net4.$number/24" "$net6::$number/64"
+		at_bridge "$name" "v-$name" eth0 "$net4.$number/24" "$net6::$number/64"
 		route "$name" default via "$net4.1"
 		route "$name" default via "$net6::1"
 		number=$((number + 1))
 	done
 	wait_for 'IPv6 through the bridge' ping -c1 -W2 "$net6::2"
+}
+
+# A new namespace at that bridge, by a cable from a device in "outer" to one of its own, with these addresses.
+at_bridge() { # netns device-in-outer its-device address/length...
+	netns "$1"
+	cable outer "$2" "$1" "$3"
+	ip link set "$2" master br0
+	address "$1" "$3" "${@:4}"
+}
+
+# left - right: two namespaces and a cable, eth0 ($net4.1) to eth0 ($net4.2).
+cable_network() { # prefix-length
+	netns left right
+	cable left eth0 right eth0
+	address left eth0 "$net4.1/$1"
+	address right eth0 "$net4.2/$1"
 }
 
 # a - r1 - r2 - ... - z: from namespace to namespace by eth0 and eth1, addresses .N.1 and .N.2 on the Nth cable,
@@ -429,4 +533,33 @@ line_network() { # netns...
 		fi
 	done
 	[ $last -le 2 ] || give_up "line_network: routes for more than one router are to be written"
+}
+
+# Rules in a chain of their own at one of the hooks, for IPv4 and IPv6: table inet guard. One of them a namespace.
+firewall() { # netns hook rules [name of the chain]
+	at "$1" nft -f - <<-END
+		table inet guard {
+			chain ${4:-it} {
+				type filter hook $2 priority 0;
+				$3
+			}
+		}
+	END
+}
+no_firewall() { at "$1" nft delete table inet guard; } # netns
+
+# left - router - right, as line_network makes it, when its ways are open. Sets $near (the address of left), $middle (of the
+# router, towards left) and $target (of right), all of them in $base.0.0/16; in IPv6 they are $net6:0::1, $net6:0::2 and
+# $net6:1::2.
+router_network() { # 4|6... (what must be open)
+	line_network left router right
+	# shellcheck disable=SC2034 # for the scenarios
+	base=${net4%.*} near=${net4%.*}.0.1 middle=${net4%.*}.0.2 target=${net4%.*}.1.2
+	local family
+	for family; do
+		case $family in
+			4) wait_for 'IPv4 to be open' at left ping -c1 -W2 "$target" ;;
+			6) wait_for 'IPv6 to be open' at left ping -c1 -W2 "$net6:1::2" ;;
+		esac
+	done
 }
