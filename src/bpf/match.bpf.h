@@ -169,15 +169,6 @@ __attribute__((noinline)) int match_echo(__u64 start, __u32 linear, __u32 truste
 	return echo.id == config.echo.id && (kind != ECHO_REQUEST || trusted);
 }
 
-/* A number that came out of a pointer is no number to the verifier of 6.18: launders it. */
-static __always_inline __u64 as_number(const __u64 *from)
-{
-	__u64 number;
-
-	bpf_probe_read_kernel(&number, sizeof(number), from);
-	return number;
-}
-
 static __always_inline bool matches_echo(const struct place *place, const struct view *view)
 {
 	bool trusted = place->sk && (__u64)socket_at(place)->__sk_common.skc_cookie.counter ==

@@ -104,9 +104,28 @@ static __always_inline __u32 forgotten(__u32 number)
 	return number + *(volatile __u32 *)&always_zero;
 }
 
+/* A number that came out of a pointer is no number to the verifier of 6.18: launders it. */
+static __always_inline __u64 as_number(const __u64 *from)
+{
+	__u64 number;
+
+	bpf_probe_read_kernel(&number, sizeof(number), from);
+	return number;
+}
+
 static __always_inline bool is_vlan(__u16 protocol)
 {
 	return protocol == ETH_P_8021Q || protocol == ETH_P_8021AD;
+}
+
+/*
+ * A fragment that IP has cut and not yet written the header of, freed with those before it: there
+ * is room for one, and in it what the memory held before (ip_fraglist_prepare, since 5.3).
+ */
+static __always_inline bool has_no_header_yet(struct sk_buff *skb)
+{
+	return !skb->protocol && skb->network_header < as_number((const __u64 *)&skb->data) -
+							       as_number((const __u64 *)&skb->head);
 }
 
 /* False where the skb has no network header that could be trusted. */
@@ -134,7 +153,7 @@ static __always_inline bool find_packet(struct sk_buff *skb, enum view_kind kind
 			start += sizeof(tag);
 		}
 	} else {
-		if (!skb->network_header)
+		if (!skb->network_header || has_no_header_yet(skb))
 			return false;
 		start = (__u64)skb->head + skb->network_header;
 		/*

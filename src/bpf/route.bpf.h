@@ -10,7 +10,8 @@
 #define LOOPBACK_IFINDEX 1
 #define RTN_UNICAST 1
 #define RTN_LOCAL 2
-#define RTN_UNREACHABLE 7
+#define RTN_BLACKHOLE 6
+#define RTN_PROHIBIT 8
 #define RTF_GATEWAY 0x2
 #define RTF_LOCAL 0x80000000
 #define ENETUNREACH 101
@@ -25,8 +26,9 @@
 struct route_key {
 	__u8 daddr[16];
 	__u32 iif; /* LOOPBACK_IFINDEX for packets that are made here */
-	__u32 family;
-	__u32 netns; /* inode, of the next hop's device; 0 where there is none */
+	__u16 family;
+	__u16 refused; /* 1: there is no way, which is told of what is dropped alone */
+	__u32 netns;   /* inode; 0 where IPv4 knows no way, and so no device */
 };
 
 struct route_answer {
@@ -126,6 +128,7 @@ SEC("tp_btf/fib_table_lookup") int on_fib_table_lookup(__u64 *ctx)
 	*(__be32 *)key.daddr = flow->daddr;
 	answer.route.table = ctx[0];
 	answer.route.error = (__s32)ctx[3];
+	key.refused = answer.route.error != 0;
 	fill_next_hop(&key, &answer, (const struct fib_nh_common *)ctx[2]);
 	keep_answer(&key, &answer);
 	return 0;
@@ -149,8 +152,10 @@ SEC("tp_btf/fib6_table_lookup") int on_fib6_table_lookup(__u64 *ctx)
 	__builtin_memcpy(key.daddr, flow->daddr.in6_u.u6_addr8, sizeof(key.daddr));
 	if (result->f6i == net->ipv6.fib6_null_entry) {
 		answer.route.error = -ENETUNREACH;
+		key.refused = 1;
 	} else {
 		answer.route.type = result->fib6_type;
+		key.refused = RTN_BLACKHOLE <= answer.route.type && answer.route.type <= RTN_PROHIBIT;
 		fill_next_hop(&key, &answer, &result->nh->nh_common);
 	}
 	keep_answer(&key, &answer);
@@ -249,8 +254,7 @@ __attribute__((noinline)) int tell_kept_route(__u64 packet, __u64 start, __u64 s
 
 /*
  * Tells the answer for the packet whose IP header is at `start`, if there is one of late: 1. That
- * IPv4 knows no way is kept for no namespace, and is told of what is dropped alone; `place` has
- * that above the netns.
+ * there is no way is told of what is dropped alone; `place` has that above the netns.
  */
 #define PLACE_DROPPED (1ULL << 32)
 
@@ -277,7 +281,9 @@ __attribute__((noinline)) int tell_route(__u64 packet, __u64 start, __u32 iif, _
 	}
 	answer = bpf_map_lookup_elem(&route_answers, &key);
 	nowhere = key;
-	nowhere.netns = 0;
+	nowhere.refused = 1;
+	if (key.family == AF_INET)
+		nowhere.netns = 0;
 	refusal = place & PLACE_DROPPED ? bpf_map_lookup_elem(&route_answers, &nowhere) : NULL;
 	if (refusal && bpf_ktime_get_ns() - refusal->time_ns > REFUSAL_MAX_AGE_NS)
 		refusal = NULL;

@@ -72,27 +72,39 @@ wait_for 'the second' grep -q 'cached: via' "$out"
 tp_end INT
 expect_line 'in words' '^ +cached: via [0-9.]+ dev eth0$' "$out"
 
-echo '== another namespace looks for the same address in vain'
+# A packet, somebody else's lookup in vain, a packet: of one socket.
+between_lookups_in_vain() { # what address via command...
+	echo "== $1"
+	tp_trace -v --format json "udp dst port 6001 and host $2"
+	rm -f "$work/go"
+	mkfifo "$work/go"
+	at left python3 -c "
+import socket, sys
+s = socket.socket(socket.AF_INET6 if ':' in '$2' else socket.AF_INET, socket.SOCK_DGRAM)
+s.connect(('$2', 6001))
+for line in sys.stdin: s.send(b'x')" <"$work/go" &
+	exec {go}>"$work/go"
+	echo >&"$go"
+	wait_for_journeys 1
+	expect 'it knows no way' 2 "$("${@:4}" 2>"$work/get" >&2 || echo $?)"
+	echo >&"$go"
+	wait_for_journeys 2
+	exec {go}>&-
+	tp_end INT
+	expect_json 'what went on was not refused' "main unicast via $3 dev eth0, cached unicast via $3 dev eth0" \
+		"journeys | sort_by(.id) | map($made) | join(\", \")"
+	check_json
+}
 netns other
 ip -n other addr add "$base.7.1/32" dev lo
-tp_trace -v --format json "udp dst port 6001 and host $target"
-mkfifo "$work/go"
-at left python3 -c "
-import socket, sys
-s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-s.connect(('$target', 6001))
-for line in sys.stdin: s.send(b'x')" <"$work/go" &
-exec {go}>"$work/go"
-echo >&"$go"
-wait_for_journeys 1
-expect 'it knows no way' 2 "$(at other ip route get "$target" 2>"$work/get" >&2 || echo $?)"
-echo >&"$go"
-wait_for_journeys 2
-exec {go}>&-
-tp_end INT
-expect_json 'what went on was not refused' "main unicast via $middle dev eth0, cached unicast via $middle dev eth0" \
-	"journeys | sort_by(.id) | map($made) | join(\", \")"
-check_json
+between_lookups_in_vain 'another namespace looks for the same address in vain' "$target" "$middle" \
+	at other ip route get "$target"
+there=$net6:1::2
+via=$(at left ip -6 -j route get "$there" | jq -r '.[0].gateway')
+at left ip -6 route add unreachable default table 99
+at left ip -6 rule add fwmark 7 lookup 99
+between_lookups_in_vain 'another program looks for the same IPv6 address in vain' "$there" "$via" \
+	at left ip -6 route get "$there" mark 7
 
 echo '== to an address of this namespace'
 tp_trace -v --format json 'udp dst port 6003'

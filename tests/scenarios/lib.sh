@@ -439,9 +439,9 @@ datagrams() { # netns address port bytes number [IP_MTU_DISCOVER]
 import socket
 s = socket.socket(socket.AF_INET6 if ':' in '$2' else socket.AF_INET, socket.SOCK_DGRAM)
 if '${6-}': s.setsockopt(socket.IPPROTO_IP, 10, int('${6-}'))
-try:
-    for i in range($5): s.sendto(b'x' * $4, ('$2', $3))
-except OSError: pass"
+for i in range($5):
+    try: s.sendto(b'x' * $4, ('$2', $3))
+    except OSError: pass"
 }
 
 # A veth pair.
