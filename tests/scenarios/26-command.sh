@@ -63,7 +63,7 @@ END
 server() { # netns script args...
 	: >"$work/server"
 	nsenter --net="/run/netns/$1" python3 "$work/$2" "${@:3}" >"$work/server" &
-	wait_for 'the server' grep -q bound "$work/server"
+	wait_for 'the server' has bound "$work/server"
 }
 server db udpserver.py :: 6002
 server db tcpserver.py :: 6005
@@ -169,7 +169,7 @@ fi
 
 echo '== a server: what it receives'
 client() { # its output script args...
-	wait_for 'the server' grep -q bound "$out"
+	wait_for 'the server' has bound "$out"
 	at db python3 "$work/$2" "${@:3}" >"$1"
 }
 for address in "${bound[@]}"; do
@@ -248,7 +248,7 @@ expect 'its input' 'some words' "$(cat "$out")"
 echo '== signals'
 for signal in "${signals[@]}"; do
 	tp_trace --format json -o "$work/shown" -- sh -c 'trap "exit 7" INT TERM; echo up; while :; do sleep 0.1; done'
-	wait_for 'the command' grep -q up "$out"
+	wait_for 'the command' has up "$out"
 	tp_end "$signal"
 	expect_status 7
 	expect "$signal: the summary" 1 "$(count_lines '"type":"summary"' "$work/shown")"

@@ -19,7 +19,7 @@ begin_server() { # program
 	rm -f "$work/server" "$work/end"
 	python right "$work/server" "$1" &
 	server_job=$!
-	wait_for 'the server' grep -q ready "$work/server"
+	wait_for 'the server' has ready "$work/server"
 }
 end_server() {
 	touch "$work/end"
@@ -147,7 +147,7 @@ tp_trace --format json "tcp port 6006 and host $target"
 python left "$work/client" "
 try: socket.create_connection(('$target', 6006))
 except ConnectionRefusedError: ready()"
-wait_for 'the refusal' grep -q ready "$work/client"
+wait_for 'the refusal' has ready "$work/client"
 wait_for_journeys 2
 tp_end INT
 expect_json 'flags' 'SYN, RST ACK' 'journeys | sort_by(.id) | map(.packet.tcp.flags) | join(", ")'
@@ -170,7 +170,7 @@ while not os.path.exists('$work/go'): time.sleep(0.01)
 s.sendall(b'x' * 10)
 s.recv(100)" &
 client_job=$!
-wait_for 'the client' grep -q ready "$work/client"
+wait_for 'the client' has ready "$work/client"
 at router ip route add blackhole "$target/32"
 tp_trace --format json "tcp port 6005 and src $near"
 touch "$work/go"

@@ -116,7 +116,7 @@ expect_json 'names are data' 1 "[.[].traceEvents[] | select(.args.name == \"name
 valid_for_perfetto "$out"
 tp_trace --format perfetto "icmp and host $net4.3"
 at web ping -q -c3 -i 0.1 "$net4.3" >/dev/null
-wait_for 'some of it' grep -q '"ph":"f"' "$out"
+wait_for 'some of it' has '"ph":"f"' "$out"
 tp_end INT
 expect_status 0
 expect_json 'it is whole at Ctrl-C' 'ns string' '.[] | "\(.displayTimeUnit) \(.otherData.kernel | type)"'

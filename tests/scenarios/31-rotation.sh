@@ -192,8 +192,8 @@ for format in json table; do
 	(exec ip netns exec web bash -c "exec 7<>/dev/udp/$target/4444; for i in 1 2 3; do echo x >&7; done 2>/dev/null; exit 0") || true
 	at db bash -c "echo x >/dev/udp/$net4.2/53" 2>/dev/null || true
 	case $format in
-		json) wait_for 'the drops' grep -q '"dport":53' "$out" ;;
-		table) wait_for 'the drops' grep -q "$net4.2:53" "$out" ;;
+		json) wait_for 'the drops' has '"dport":53' "$out" ;;
+		table) wait_for 'the drops' has "$net4.2:53" "$out" ;;
 	esac
 	tp_end INT
 	expect_status 0

@@ -104,6 +104,6 @@ expect_json 'the packet that waited knows the request' true \
 forget
 tp_trace "(arp or icmp) and host $base.0.2 and host $base.0.1"
 at left ping -q -c1 -W2 "$base.0.2" >/dev/null
-wait_for 'the packet that waited' grep -q 'asked in journey' "$out"
+wait_for 'the packet that waited' has 'asked in journey' "$out"
 tp_end INT
 expect_line 'the table says which request that was' "found in [0-9.]+ .s, asked in journey [0-9]+" "$out"

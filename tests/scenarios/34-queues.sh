@@ -29,7 +29,7 @@ expect_json 'each is one or the other' 20 'journeys | length'
 echo '== in the table, and not without -v'
 tp_trace -v "udp port 6002 and net $net4.0/24"
 send 3
-wait_for 'the queue' grep -q 'tbf 7:' "$out"
+wait_for 'the queue' has 'tbf 7:' "$out"
 tp_end INT
 expect_line 'in words' 'left +eth0 +qdisc +tbf 7: [0-9.]+ .s in the queue' "$out"
 tp_trace --format json "udp port 6002 and net $net4.0/24"
@@ -66,7 +66,7 @@ for i in range(400): s.sendto(b'x', ('$net4.2', 6003))"
 		"$refused | map(.hops[] | select(.stage == \"driver\") | \"\\(.netns.name) \\(.dev.name) \\(.code) \\(.busy)\") | unique | join(\", \")"
 	expect_json 'they went on later' true "$refused | map([.hops[].stage] | index(\"driver\") < index(\"rx\")) | all"
 	busy -v
-	wait_for 'the refusal' grep -q 'does not take it now' "$out"
+	wait_for 'the refusal' has 'does not take it now' "$out"
 	tp_end INT
 	expect_line 'in words' 'left +eth0 +driver +busy, does not take it now' "$out"
 else

@@ -45,7 +45,7 @@ s.bind(('', 6001))
 print('bound', os.getpid(), flush=True)
 while not os.path.exists('$work/end'): socket.socket().close(); __import__('time').sleep(0.05)" >"$work/listener" &
 	listener=$!
-	wait_for 'the listener' grep -q bound "$work/listener"
+	wait_for 'the listener' has bound "$work/listener"
 	tp_trace --format json "udp port 6001 and host $there"
 	datagrams left "$there" 6001 1000 8
 	wait_for_journeys 5 '.outcome.kind == "dropped"'

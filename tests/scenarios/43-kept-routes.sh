@@ -8,7 +8,7 @@ router_network 4 6
 made='[.hops[] | select(.stage == "route" and .netns.name == "left")
 	| "\(if .cached then "cached" else .table end) \(.type)" + (if .via then " via \(.via)" else "" end) + " dev \(.dev.name)"] | join("; ")'
 
-serve right udp6 6001 'signal.pause()'
+serve right udp6 6001 'while True: s.recv(1)'
 serve right tcp6 6002 '
 while True:
     c = s.accept()[0]
@@ -68,7 +68,7 @@ done
 
 tp_trace -v "udp dst port 6001 and host $target"
 connected_datagrams "$target" 6001 2
-wait_for 'the second' grep -q 'cached: via' "$out"
+wait_for 'the second' has 'cached: via' "$out"
 tp_end INT
 expect_line 'in words' '^ +cached: via [0-9.]+ dev eth0$' "$out"
 

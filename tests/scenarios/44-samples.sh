@@ -115,7 +115,7 @@ sample ping trace
 echo '== drops, in several files'
 tp_watch drops --format json -w "$work/drops.pcapng" --rotate 64K "$ours"
 client "udp(6002); udp(6004)"
-wait_for 'the drops to be told' grep -q '"type":"drops"' "$out"
+wait_for 'the drops to be told' has '"type":"drops"' "$out"
 tp_end INT
 mv "$work"/drops_00001_* "$work/drops.pcapng"
 sample drops drops

@@ -139,8 +139,15 @@ wait_for() { # what command...
 	done
 }
 
-is_running() { [ "$(readlink "/proc/$1/exe")" = "$TRACEPKT" ]; }
-is_gone() { ! readlink "/proc/$1/exe" >/dev/null; }
+# What is asked over and over starts no program: on the one processor of an emulated machine that takes the time of what is
+# waited for.
+is_running() { [ "/proc/$1/exe" -ef "$TRACEPKT" ]; }
+is_gone() { [ ! -e "/proc/$1/exe" ]; }
+has() { # text file
+	local content
+	mapfile -d '' content <"$2"
+	[[ ${content[0]-} == *"$1"* ]]
+}
 
 # Every output in JSON is held against the program's own schema, all together at the scenario's end. In an emulated
 # machine that takes minutes: with TRACEPKT_JSON, a folder, they are kept there for whoever set it.
@@ -280,6 +287,7 @@ tp_start() { # args...
 	tp_command="tracepkt $*"
 	: >"$out"
 	: >"$err"
+	looked_at=''
 	record_too "$@"
 	env --default-signal=INT,QUIT "$TRACEPKT" "${tp_args[@]}" >"$out" 2>"$err" &
 	tp_pid=$!
@@ -291,7 +299,7 @@ tp_watch() { # command args...
 	wait_until_ready
 }
 tp_trace() { tp_watch trace "$@"; } # args...
-wait_until_ready() { wait_for "$tp_command to be ready" grep -q 'Ctrl-C ends' "$err"; }
+wait_until_ready() { wait_for "$tp_command to be ready" has 'Ctrl-C ends' "$err"; }
 
 # Waits for the end of what was started.
 tp_wait() {
@@ -338,12 +346,19 @@ wait_for_journeys() { # number [filter]
 	wait_for "$1 journeys ${2:+with $2}" has_journeys "$@"
 }
 has_journeys() {
+	local content line number=0
+	mapfile -t content <"$out"
 	if [ $# = 1 ]; then
-		[ "$(grep -c '^{"type":"journey"' "$out")" -ge "$1" ]
-		return
+		for line in "${content[@]}"; do
+			[[ $line != '{"type":"journey"'* ]] || number=$((number + 1))
+		done
+	elif [ "$* ${#content[@]}" != "$looked_at" ]; then # there is more than the last time
+		looked_at="$* ${#content[@]}"
+		number=$(jq -nr "[inputs | select(.type == \"journey\") | select($2)] | length" "$out" 2>/dev/null) || return
 	fi
-	[ "$(jq -nr "[inputs | select(.type == \"journey\") | select($2)] | length" "$out" 2>/dev/null)" -ge "$1" ]
+	[ "$number" -ge "$1" ]
 }
+looked_at=''
 
 ### The network
 
@@ -430,7 +445,7 @@ print('bound', flush=True)
 $4" >"$work/server" &
 	# shellcheck disable=SC2034 # for the scenarios
 	server=$!
-	wait_for 'the server' grep -q bound "$work/server"
+	wait_for 'the server' has bound "$work/server"
 }
 
 # UDP datagrams of so many bytes, all of one socket that is not connected.
