@@ -76,13 +76,14 @@ Builder::SegmentKey Builder::segment_of(const Event& event) {
 }
 
 std::uint64_t Builder::add(Event&& event) {
-  if (ended_.contains(event.packet_id)) {
-    return 0;
-  }
   if (event.stage == STAGE_function) {
     return add_function(event);
   }
-  const bool known = by_packet_.contains(event.packet_id);
+  const auto followed = by_packet_.find(event.packet_id);
+  const bool known = followed != by_packet_.end();
+  if (!known && ended_.contains(event.packet_id)) {
+    return 0;
+  }
   // An end or a note alone, of a buffer too many or of a packet whose events were lost, tells
   // nothing; nor do chains that an unknown packet passed.
   if (!known && (event.stage == STAGE_end || event.stage == STAGE_netfilter || is_note(event))) {
@@ -92,7 +93,7 @@ std::uint64_t Builder::add(Event&& event) {
     keep_early(event);
     return 0;
   }
-  const auto open = open_for(event);
+  const auto open = known ? followed->second : open_for(event);
   if (!known) {
     take_early(open, event.packet_id);
     asks_.learn(event, open->journey, next_exchange_);
@@ -202,9 +203,6 @@ void Builder::take_early(OpenList::iterator open, std::uint64_t packet_id) {
 }
 
 Builder::OpenList::iterator Builder::open_for(const Event& event) {
-  if (const auto it = by_packet_.find(event.packet_id); it != by_packet_.end()) {
-    return it->second;
-  }
   const EchoKind kind = event.packet ? event.packet->echo_kind() : EchoKind::kNone;
   const bool has_key = kind == EchoKind::kRequest || kind == EchoKind::kReply ||
                        (kind == EchoKind::kError && event.packet->quoted_echo);

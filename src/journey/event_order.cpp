@@ -87,8 +87,9 @@ void put_in_order(std::vector<Event>& events) {
   if (has_notes) {
     put_early_in_place(events);
   }
-  if (!std::ranges::is_sorted(events, is_before)) {
-    std::ranges::stable_sort(events, is_before);
+  // Few, and nearly in order: each goes back by as many as come after it.
+  for (auto it = events.begin(); it != events.end(); ++it) {
+    std::rotate(std::upper_bound(events.begin(), it, *it, is_before), it, std::next(it));
   }
 }
 
