@@ -160,14 +160,30 @@ SEC("tp_btf/kfree_skb") int on_kfree_skb(__u64 *ctx)
 SEC("tp_btf/consume_skb") int on_consume_skb(__u64 *ctx)
 {
 	struct sk_buff *skb = (struct sk_buff *)ctx[0];
+	struct tracked *known = find_tracked((__u64)skb->head);
+	bool last = is_last_holder(skb);
 	struct record_header header;
 	struct sighting sighting;
 	struct place place;
 	struct view view;
 
-	if (!tracked_count || !is_last_holder(skb))
+	if (!known)
 		return 0;
 	place = find_place(skb);
+	if (is_copied(known, &place)) {
+		sighting = keep_copied(known, netns_of(&place));
+		if (last)
+			forget((__u64)skb->head);
+		if (!sighting.id)
+			return 0;
+		/* It goes on from the interface that it has come to. */
+		fill_header(&header, skb, &place, HOOK_consume_skb, STAGE_end, &sighting);
+		header.iif = header.ifindex;
+		emit(&header, sizeof(header), sizeof(header));
+		return 0;
+	}
+	if (!last)
+		return 0;
 	sighting = look_again(skb, &place, STAGE_end, &view);
 	if (sighting.id || sighting.silent)
 		forget((__u64)skb->head);

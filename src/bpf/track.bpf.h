@@ -10,8 +10,8 @@
 #ifdef WITH_COMMAND
 #include "bpf/command.bpf.h"
 #endif
+#include "bpf/copied.bpf.h"
 #include "bpf/match.bpf.h"
-#include "bpf/tracked.bpf.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -19,14 +19,6 @@ struct {
 	__type(key, __u32);
 	__type(value, __u64);
 } next_id SEC(".maps");
-
-struct sighting {
-	__u64 id; /* 0: not a packet to follow */
-	__u64 now_ns;
-	bool first;
-	bool silent; /* it is known, and not told */
-	__u8 before; /* the stage of the hook that saw it last, where it is told again */
-};
 
 /*
  * A counter of this CPU, under its number. Another program may interrupt this one between reading
@@ -176,11 +168,12 @@ static __always_inline void forget(__u64 head)
 		__sync_fetch_and_add(&tracked_count, -1);
 }
 
-static __always_inline __u32 netns_of(const struct place *place)
+static __always_inline void follow(__u64 head, const struct tracked *now)
 {
-	if (place->dev)
-		return device_at(place)->nd_net.net->ns.inum;
-	return place->sk ? socket_at(place)->__sk_common.skc_net.net->ns.inum : 0;
+	if (bpf_map_update_elem(&tracked_packets, &head, now, BPF_ANY))
+		count_loss(LOSS_table_full);
+	else
+		__sync_fetch_and_add(&tracked_count, 1);
 }
 
 /* The packet as it is at this hook; without an id yet. */
@@ -295,24 +288,24 @@ static __always_inline struct sighting sight(struct sk_buff *skb, const struct p
 	struct tracked *known = find_tracked(head);
 	enum asked asked;
 
-	if (known) {
+	if (known || (copied_count && (stage == STAGE_rx || stage == STAGE_drop))) {
 		now = sighted(skb, place, view, window, stage);
-		if (!is_another(skb, known, &now)) {
-			/* Whatever it was turned into, it is still the packet that was matched. */
-			sighting.now_ns = now.seen_ns;
-			now.id = known->id;
-			sighting.id = told_id(known);
-			if (now.id < 0 && stage == STAGE_drop) {
-				sighting.id = -now.id;
-				sighting.first = true;
+		if (!known) {
+			if (take_copied(&now)) {
+				if (keep)
+					follow(head, &now);
+				return seen_again(&now, STAGE_tx);
 			}
-			sighting.silent = !sighting.id;
-			sighting.before = known->stage;
+		} else if (!is_another(skb, known, &now)) {
+			/* Whatever it was turned into, it is still the packet that was matched. */
+			now.id = known->id;
 			keep_flow(known, &now, view);
+			sighting = seen_again(&now, known->stage);
 			*known = now;
 			return sighting;
+		} else {
+			forget(head);
 		}
-		forget(head);
 	}
 	asked = is_asked_for(skb, place, view, window, stage);
 	if (!asked)
@@ -326,12 +319,8 @@ static __always_inline struct sighting sight(struct sk_buff *skb, const struct p
 		sighting.id = told_id(&now);
 		sighting.first = sighting.id;
 	}
-	if (keep) {
-		if (bpf_map_update_elem(&tracked_packets, &head, &now, BPF_ANY))
-			count_loss(LOSS_table_full);
-		else
-			__sync_fetch_and_add(&tracked_count, 1);
-	}
+	if (keep)
+		follow(head, &now);
 	return sighting;
 }
 

@@ -18,21 +18,25 @@ using decode::TcpNote;
 constexpr std::uint16_t kNudIncomplete = 0x01;
 constexpr std::uint16_t kNudFailed = 0x20;
 
+constexpr std::uint64_t kWorthTellingNs = 1'000'000;
+
 // enum tcp_ca_state
 constexpr std::uint8_t kCaRecovery = 3;
 constexpr std::uint8_t kCaLoss = 4;
 
 std::string words_of(const Neighbour& neighbour) {
   const std::string address = neighbour.address.text();
-  const std::string time =
-      duration_words(neighbour.told_ns - std::min(neighbour.told_ns, neighbour.asked_ns));
+  const std::uint64_t time_ns =
+      neighbour.told_ns - std::min(neighbour.told_ns, neighbour.asked_ns);
+  const std::string time = duration_words(time_ns);
   if (neighbour_state(neighbour) == "resolved") {
     return address + " found" + (neighbour.asked_ns != 0 ? " in " + time : "");
   }
   if (neighbour_state(neighbour) == "failed") {
     return fmt::format("{} does not answer, asked {} times in {}", address, neighbour.probes, time);
   }
-  return fmt::format("{} has not answered yet, after {}", address, time);
+  // It is told where the packet begins to wait: nothing of later, but of those that waited before.
+  return address + " has not answered yet" + (time_ns >= kWorthTellingNs ? ", after " + time : "");
 }
 
 std::string words_of(const TcpNote& note, const journey::Hop& hop) {

@@ -41,6 +41,14 @@ std::string inert(std::string_view raw) {
   return text;
 }
 
+std::string list_of(const Programs& programs) {
+  std::string list;
+  for (const Program& one : programs.attached) {
+    list += (list.empty() ? "" : ", ") + program_words(one);
+  }
+  return list;
+}
+
 std::string cause_of(const Programs& programs) {
   const std::string_view tc = programs.place == ProgramPlace::kTcIngress ? "ingress" : "egress";
   if (programs.attached.size() == 1) {
@@ -51,10 +59,7 @@ std::string cause_of(const Programs& programs) {
                : fmt::format("The tc {} {} at the interface's {} dropped it.",
                              is_bpf(one) ? "program" : "filter", words, tc);
   }
-  std::string list;
-  for (const Program& one : programs.attached) {
-    list += (list.empty() ? "" : ", ") + program_words(one);
-  }
+  const std::string list = list_of(programs);
   return programs.place == ProgramPlace::kXdp
              ? fmt::format("One of the XDP programs on the interface dropped it: {}.", list)
              : fmt::format("One of those that tc asks at the interface's {} dropped it: {}.", tc,
@@ -87,6 +92,13 @@ std::string program_words(const Program& program) {
   }
   return fmt::format("{} (pref {}, handle {:#x})", inert(program.kind), program.pref,
                      program.handle);
+}
+
+std::string taken_first_words(const Programs& programs) {
+  return fmt::format(
+      "It came to that interface's XDP program{} {}, which takes packets first and may have sent it "
+      "back or elsewhere (XDP_TX, XDP_REDIRECT): no hook sees that.",
+      programs.attached.size() == 1 ? "" : "s", list_of(programs));
 }
 
 ProgramAdvice program_advice(const Programs& programs) {

@@ -20,4 +20,7 @@ struct ProgramAdvice {
 };
 ProgramAdvice program_advice(const journey::Programs& programs);
 
+// Of a packet that came to them, and was not seen again.
+std::string taken_first_words(const journey::Programs& programs);
+
 }  // namespace tracepkt::explain

@@ -11,6 +11,7 @@
 #include "explain/advice.h"
 #include "explain/netfilter.h"
 #include "explain/notes.h"
+#include "explain/programs.h"
 #include "explain/route.h"
 
 namespace tracepkt::explain {
@@ -187,6 +188,9 @@ std::string cause_words(const journey::Journey& journey) {
         "again: `tracepkt trace {1}`.",
         neighbour->address.text(),
         asking_filter(neighbour->address.family, neighbour->address.text()));
+  }
+  if (outcome.kind == OutcomeKind::kLost && outcome.programs) {
+    return taken_first_words(*outcome.programs);
   }
   if (outcome.kind == OutcomeKind::kLost) {
     const auto reversed = std::views::reverse(journey.hops);

@@ -25,18 +25,28 @@ void name_drop(DropInfo& drop, Names& names) {
   drop.function = names.symbol(drop.raw.location);
 }
 
-// Asks which programs are at the interface where one dropped the packet.
-void name_programs(Outcome& outcome, Names& names) {
-  const auto place = program_place(*outcome.drop);
-  if (!place || outcome.device.index == 0) {
-    return;
-  }
+// Which programs are at the interface where one may have dropped the packet, or sent it elsewhere.
+void name_programs(Outcome& outcome, ProgramPlace place, Names& names) {
   Programs programs{
-      .place = *place,
-      .attached = programs_of(names.programs(outcome.netns.inode, outcome.device.index, *place))};
+      .place = place,
+      .attached = programs_of(names.programs(outcome.netns.inode, outcome.device.index, place))};
   if (!programs.attached.empty()) {
     outcome.programs = std::move(programs);
   }
+}
+
+std::optional<ProgramPlace> place_of_end(const Journey& journey) {
+  const Outcome& outcome = journey.outcome;
+  if (outcome.device.index == 0) {
+    return std::nullopt;
+  }
+  if (outcome.drop) {
+    return program_place(*outcome.drop);
+  }
+  // Its receiver copied it for an XDP program (see bpf/copied.bpf.h), and no hook saw the copy.
+  const bool taken_first = outcome.kind == OutcomeKind::kLost && !outcome.cut &&
+                           journey.hops.back().stage == STAGE_rx && journey.hops.back().inferred;
+  return taken_first ? std::optional(ProgramPlace::kXdp) : std::nullopt;
 }
 
 // Where the packet was dropped for want of the route at `i`, that; null: it was not.
@@ -261,7 +271,9 @@ void assemble(std::vector<Event>& events, const AssembleContext& context, Journe
   name_routing_rules(journey, context.names);
   if (journey.outcome.drop) {
     name_drop(*journey.outcome.drop, context.names);
-    name_programs(journey.outcome, context.names);
+  }
+  if (const auto place = place_of_end(journey)) {
+    name_programs(journey.outcome, *place, context.names);
   }
   const bool silent = outcome.kind == OutcomeKind::kDelivered && !outcome.socket && !answered &&
                       journey.packet.echo_kind() == decode::EchoKind::kRequest;

@@ -341,6 +341,34 @@ TEST_F(Assemble, WhatSetOutBeforeThePacketCameIsNoAnswerToIt) {
   EXPECT_EQ(journey.duration_ns(), 1u);
 }
 
+TEST_F(Assemble, WhatAnXdpProgramTakesFirst) {
+  struct WithProgram : testing::FakeNames {
+    std::string programs(std::uint32_t netns, std::uint32_t ifindex, ProgramPlace place) override {
+      return netns == 2 && ifindex == 1 && place == ProgramPlace::kXdp ? "xdpdrv 7 0 0 bounce" : "";
+    }
+  } names;
+  // Its receiver has copied it, and no hook has seen the copy.
+  std::vector events = {event({.time_ns = 8}, packet_),
+                        event({.time_ns = 9, .stage = STAGE_end, .netns = 2, .iif = 1})};
+  const auto run = [&] {
+    Journey journey;
+    std::vector copy = events;
+    assemble(copy, {.names = names, .ending = Ending::kSilent}, journey);
+    return journey;
+  };
+  const Journey gone = run();
+  EXPECT_EQ(way(gone), "host eth0 tx | ns2 eth0 rx");
+  EXPECT_EQ(gone.outcome.kind, OutcomeKind::kLost);
+  ASSERT_TRUE(gone.outcome.programs);
+  EXPECT_EQ(gone.outcome.programs->attached.front().name, "bounce");
+
+  events.push_back(event({.time_ns = 10, .stage = STAGE_rx, .netns = 2, .iif = 1}, packet_));
+  EXPECT_EQ(way(run()), "host eth0 tx | ns2 eth0 rx");
+  events.push_back(event({.time_ns = 11, .stage = STAGE_in, .netns = 2, .iif = 1}, packet_));
+  EXPECT_EQ(way(run()), "host eth0 tx | ns2 eth0 rx | ns2 eth0 in");
+  EXPECT_FALSE(run().outcome.programs);
+}
+
 TEST_F(Assemble, ARouteIsADecisionAndNoPlace) {
   const auto route = [](std::uint64_t time_ns, std::uint32_t netns) {
     decode::Event at = event(

@@ -96,6 +96,14 @@ TEST_F(NotesOfAJourney, ANeighbourThatOthersWaitedForIsNotOlderThanTheRoute) {
   EXPECT_EQ(journey.hops[1].time_ns, 10u);
 }
 
+TEST_F(NotesOfAJourney, ATunnelsPacketWaitsBehindTheTunnel) {
+  const Journey journey = run({event({.time_ns = 10, .ifindex = 3, .device = "vxlan0"}, packet_),
+                               noted({.time_ns = 5, .stage = STAGE_neigh},
+                                     Neighbour{.state = 2, .asked_ns = 5, .told_ns = 29}),
+                               event({.time_ns = 30}, packet_)});
+  EXPECT_EQ(way(journey), "host vxlan0 tx | host eth0 neigh | host eth0 tx");
+}
+
 TEST_F(NotesOfAJourney, ANeighbourIsAskedForWhereThePacketIs) {
   // The answer's route, looked up in another namespace, has nothing to do with it.
   const Journey journey = run({noted({.time_ns = 5, .stage = STAGE_neigh},

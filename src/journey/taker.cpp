@@ -43,10 +43,12 @@ void find_taker(Journey& journey, const std::vector<Event>& events,
                 const AssembleContext& context) {
   Outcome& outcome = journey.outcome;
   const auto reversed = std::views::reverse(journey.hops);
+  // What came out of a tunnel behind that, such as ARP, was for no socket of the outer packet's.
   const auto in = std::ranges::find_if(reversed, [&](const Hop& hop) {
-    return hop.stage == STAGE_in && hop.packet && hop.netns.inode == outcome.netns.inode;
+    return (hop.stage == STAGE_in || hop.stage == STAGE_rx) && hop.packet &&
+           hop.netns.inode == outcome.netns.inode;
   });
-  if (outcome.kind != OutcomeKind::kConsumed || in == reversed.end()) {
+  if (outcome.kind != OutcomeKind::kConsumed || in == reversed.end() || in->stage != STAGE_in) {
     return;
   }
   const Packet& packet = *in->packet;

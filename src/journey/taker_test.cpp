@@ -94,6 +94,21 @@ TEST_F(TakerTest, NatMayHaveGivenItAnotherPort) {
   EXPECT_FALSE(run(datagram(1, 2), end(9, 5353)).outcome.socket);
 }
 
+TEST_F(TakerTest, WhatATunnelCarriedIsNotForItsSocket) {
+  const decode::Packet outer = datagram(1, 2);
+  decode::Packet arp{.ethertype = 0x0806, .len = 28};
+  arp.arp = decode::Arp{.op = 1};
+  std::vector<decode::Event> events = {
+      event({.time_ns = 1}, outer), event({.time_ns = 2, .stage = STAGE_rx, .netns = 2}, outer),
+      event({.time_ns = 3, .stage = STAGE_in, .netns = 2}, outer),
+      event({.time_ns = 4, .stage = STAGE_rx, .netns = 2, .ifindex = 3, .device = "vxlan0"}, arp),
+      end(9)};
+  Journey journey;
+  assemble(events, {.names = names_, .ending = Ending::kSeen, .senders = &senders_}, journey);
+  EXPECT_EQ(journey.outcome.kind, OutcomeKind::kConsumed);
+  EXPECT_FALSE(journey.outcome.socket);
+}
+
 TEST_F(TakerTest, OfTcpWhatOpensAConnection) {
   decode::Packet packet = datagram(1, 2);
   packet.protocol = IPPROTO_TCP;

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0 */
+/* What a hook makes of a packet: whether it is followed, under which id, and where it is. */
+#pragma once
+
+#include "bpf/packet.bpf.h"
+#include "bpf/tracked.bpf.h"
+
+struct sighting {
+	__u64 id; /* 0: not a packet to follow */
+	__u64 now_ns;
+	bool first;
+	bool silent; /* it is known, and not told */
+	__u8 before; /* the stage of the hook that saw it last, where it is told again */
+};
+
+
+static __always_inline __u32 netns_of(const struct place *place)
+{
+	if (place->dev)
+		return device_at(place)->nd_net.net->ns.inum;
+	return place->sk ? socket_at(place)->__sk_common.skc_net.net->ns.inum : 0;
+}
+
+static __always_inline struct sighting seen_again(const struct tracked *now, __u8 before)
+{
+	struct sighting sighting = {.id = told_id(now), .now_ns = now->seen_ns, .before = before};
+
+	if (now->id < 0 && now->stage == STAGE_drop) {
+		sighting.id = -now->id;
+		sighting.first = true;
+	}
+	sighting.silent = !sighting.id;
+	return sighting;
+}
