@@ -51,7 +51,8 @@ void put_early_in_place(std::vector<Event>& events) {
     }
     if (neighbour->asked_ns == 0) {
       event.time_ns = last_ns != 0 ? last_ns : event.time_ns;
-      neighbour->asked_ns = last_ns;
+      // Who sent it is told at the same time as that it was found: since when tells nothing.
+      neighbour->asked_ns = last_ns < neighbour->told_ns ? last_ns : 0;
     }
     event.time_ns = std::max(event.time_ns, last_ns);
   }

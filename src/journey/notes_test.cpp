@@ -104,6 +104,20 @@ TEST_F(NotesOfAJourney, ATunnelsPacketWaitsBehindTheTunnel) {
   EXPECT_EQ(way(journey), "host vxlan0 tx | host eth0 neigh | host eth0 tx");
 }
 
+TEST_F(NotesOfAJourney, SinceWhenANeighbourIsAskedForMayNotBeKnown) {
+  const auto asked_since = [&](std::uint64_t sent_ns) {
+    const Journey journey = run(
+        {event({.time_ns = 30}, packet_),
+         noted({.time_ns = 29, .stage = STAGE_neigh}, Neighbour{.state = 2, .told_ns = 29}),
+         with_socket(event({.time_ns = sent_ns, .stage = STAGE_out, .ifindex = 0, .device = ""}), 5,
+                     6)});
+    EXPECT_EQ(way(journey), "host  out | host eth0 neigh | host eth0 tx");
+    return std::get<Neighbour>(journey.hops[1].note).asked_ns;
+  };
+  EXPECT_EQ(asked_since(20), 20u);
+  EXPECT_EQ(asked_since(30), 0u);
+}
+
 TEST_F(NotesOfAJourney, ANeighbourIsAskedForWhereThePacketIs) {
   // The answer's route, looked up in another namespace, has nothing to do with it.
   const Journey journey = run({noted({.time_ns = 5, .stage = STAGE_neigh},
