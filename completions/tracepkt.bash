@@ -41,7 +41,7 @@ _tracepkt() {
 			esac
 			;;
 		--color) words=(auto always never) ;;
-		--buffer) words=(1M 8M 64M 256M) ;;
+		--buffer) words=(1M 16M 64M 256M) ;;
 		--netns)
 			if [[ $current == */* ]]; then
 				compopt -o filenames 2>/dev/null

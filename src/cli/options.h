@@ -24,7 +24,7 @@ struct CommonOptions {
   bool rules = false;                    // --rules
   std::optional<std::uint64_t> count;    // --count
   std::optional<double> duration_s;      // --duration
-  std::size_t buffer_bytes = 8u << 20;   // --buffer
+  std::size_t buffer_bytes = 16u << 20;  // --buffer
   std::string write_file;                // -w; "-": the standard output
   std::string output_file;               // -o; empty: the standard output
   std::uint64_t rotate_bytes = 0;        // --rotate; 0: never

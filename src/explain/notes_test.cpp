@@ -25,6 +25,15 @@ decode::Socket socket_of(const char* name, std::uint32_t pid) {
   return socket;
 }
 
+TEST(NoteWords, NobodyReadsAReset) {
+  journey::Journey journey;
+  journey.outcome.kind = journey::OutcomeKind::kConsumed;
+  journey.outcome.seen = false;
+  EXPECT_EQ(cause_words(journey), "Taken in by the IP layer there; who read it was not seen.");
+  journey.hops.push_back(hop_with(STAGE_tcp, TcpNote{.kind = TcpNote::Kind::kResetReceived}));
+  EXPECT_EQ(cause_words(journey), "");
+}
+
 TEST(NoteWords, WhoSentIt) {
   journey::Hop hop = hop_with(STAGE_out, {});
   hop.socket = socket_of("curl", 4711);

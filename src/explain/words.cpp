@@ -60,6 +60,14 @@ const decode::Neighbour* awaited_neighbour(const journey::Journey& journey) {
 }
 
 // The whole of it is in cause_words().
+// A reset that came where it was meant to has done its work, and nobody reads it.
+bool ended_a_connection(const journey::Journey& journey) {
+  return std::ranges::any_of(journey.hops, [](const Hop& hop) {
+    const auto* tcp = std::get_if<decode::TcpNote>(&hop.note);
+    return tcp != nullptr && tcp->kind == decode::TcpNote::Kind::kResetReceived;
+  });
+}
+
 std::string drop_words(const journey::DropInfo& drop) {
   return drop.reason.empty() ? printable(drop.function) : printable(drop.reason);
 }
@@ -212,7 +220,8 @@ std::string cause_words(const journey::Journey& journey) {
            "gives them up after 30 s where one is missing: what became of the packet is told of "
            "its first.";
   }
-  if (outcome.kind == OutcomeKind::kConsumed && !outcome.seen && !outcome.full_queue) {
+  if (outcome.kind == OutcomeKind::kConsumed && !outcome.seen && !outcome.full_queue &&
+      !ended_a_connection(journey)) {
     return outcome.socket ? fmt::format("Taken in for {}, which was not seen reading it.",
                                         process_words(*outcome.socket))
                           : "Taken in by the IP layer there; who read it was not seen.";

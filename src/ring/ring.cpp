@@ -38,8 +38,9 @@ Result<Ring> Ring::open(int map_fd, Handler handler) {
     return errno_failure(errno, "cannot map the ring buffer");
   }
   ring.consumed_ = static_cast<unsigned long*>(consumed);
-  // The kernel maps the records a second time behind the first, so that none is cut at the end.
-  void* produced = mmap(nullptr, page_size() + 2 * ring.size_, PROT_READ, MAP_SHARED, map_fd,
+  // The kernel would map the records a second time behind the first, so that none is cut at the
+  // end. All of that counts as our memory, so that the one that is cut is put together instead.
+  void* produced = mmap(nullptr, page_size() + ring.size_, PROT_READ, MAP_SHARED, map_fd,
                         static_cast<off_t>(page_size()));
   if (produced == MAP_FAILED) {
     return errno_failure(errno, "cannot map the ring buffer");
@@ -57,6 +58,7 @@ Ring& Ring::operator=(Ring&& other) noexcept {
   std::swap(consumed_, other.consumed_);
   std::swap(produced_, other.produced_);
   std::swap(position_, other.position_);
+  std::swap(cut_, other.cut_);
   return *this;
 }
 
@@ -65,8 +67,19 @@ Ring::~Ring() {
     munmap(consumed_, page_size());
   }
   if (produced_ != nullptr) {
-    munmap(const_cast<unsigned long*>(produced_), page_size() + 2 * size_);
+    munmap(const_cast<unsigned long*>(produced_), page_size() + size_);
   }
+}
+
+std::span<const std::byte> Ring::whole(const std::byte* records, std::size_t at,
+                                       std::size_t bytes) {
+  const std::size_t first = std::min(bytes, size_ - at);
+  if (first == bytes) {
+    return {records + at, bytes};
+  }
+  cut_.assign(records + at, records + at + first);
+  cut_.insert(cut_.end(), records, records + (bytes - first));
+  return cut_;
 }
 
 std::size_t Ring::read() {
@@ -83,14 +96,15 @@ std::size_t Ring::read() {
     if (position_ == end) {
       break;
     }
-    const std::byte* record = records + (position_ & (size_ - 1));
-    const std::uint32_t length = load_acquire(reinterpret_cast<const std::uint32_t*>(record));
+    const std::size_t at = position_ & (size_ - 1);
+    const std::uint32_t length =
+        load_acquire(reinterpret_cast<const std::uint32_t*>(records + at));
     if ((length & BPF_RINGBUF_BUSY_BIT) != 0) {
       break;  // a CPU is still writing it
     }
     const std::uint32_t bytes = length & ~BPF_RINGBUF_DISCARD_BIT;
     if ((length & BPF_RINGBUF_DISCARD_BIT) == 0) {
-      handler_({record + BPF_RINGBUF_HDR_SZ, bytes});
+      handler_(whole(records, (at + BPF_RINGBUF_HDR_SZ) & (size_ - 1), bytes));
       ++count;
     }
     position_ += (bytes + BPF_RINGBUF_HDR_SZ + 7u) & ~7ul;

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <functional>
 #include <span>
+#include <vector>
 
 #include "base/result.h"
 
@@ -37,13 +38,16 @@ class Ring {
 
  private:
   Ring() = default;
+  // The bytes from `at` on, which may go on at the beginning.
+  std::span<const std::byte> whole(const std::byte* records, std::size_t at, std::size_t bytes);
 
   Handler handler_;
   std::size_t size_ = 0;  // bytes, a power of two
-  // Shared with the kernel, each in a page of its own; the records follow the second, twice.
+  // Shared with the kernel, each in a page of its own; the records follow the second.
   unsigned long* consumed_ = nullptr;
   const unsigned long* produced_ = nullptr;
   unsigned long position_ = 0;  // of the next record; *consumed_ follows it
+  std::vector<std::byte> cut_;  // the last record that was in two pieces
 };
 
 }  // namespace tracepkt::ring
