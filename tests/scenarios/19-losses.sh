@@ -7,6 +7,9 @@ bridge_network web
 # Small packets from one namespace to another.
 flood() { datagrams web "$net4.1" 6002 20 "$1"; } # number
 
+# In poll(p, 1, -1), or in write(1, ...): see Output::flush().
+waits_to_write() { grep -qE '^[0-9]+ (0x[0-9a-f]+ 0x1 0xf+|0x1 0x[0-9a-f]+) ' "/proc/$tp_pid/syscall"; }
+
 for format in json table; do
 	echo "== a reader that stops, $format"
 	mkfifo "$work/pipe"
@@ -18,8 +21,9 @@ for format in json table; do
 	tp_pid=$!
 	wait_until_ready
 	kill -STOP "$reader"
-	flood 5000
+	flood 8000
 	kill -INT "$tp_pid"
+	wait_for 'all to be read, and the rest of the output to be waited for' waits_to_write
 	kill -CONT "$reader"
 	tp_wait
 	wait "$reader"
@@ -28,7 +32,7 @@ for format in json table; do
 	expect_status 0
 	if [ $format = json ]; then
 		expect_json 'what was left out is counted' true 'summary.not_shown > 0'
-		expect_json 'and none of it is lost' 5000 'summary.journeys'
+		expect_json 'and none of it is lost' 8000 'summary.journeys'
 		expect_json 'no line is cut' true 'length == (journeys | length) + 1'
 		expect_json 'journeys as the summary says' true 'summary.journeys - summary.not_shown == (journeys | length)'
 	else
