@@ -68,7 +68,9 @@ without_time json ask 1500
 expect_json 'what is not followed is counted' true 'summary.lost.not_followed > 100'
 expect_json 'each packet is told or counted' 3000 'summary | .journeys + .lost.not_followed'
 expect_json 'none is told by halves' '0 0' 'summary | "\(.lost_sight) \(.lost.ring_full)"'
-expect_json 'the requests that are told have the same way' 1 '[journeys[] | select(.packet.dport == 6003) | [.hops[] | [.stage, .dev.name]]] | unique | length'
+# A reader on another CPU than the sender's may free what it has read unseen (6.18, skb_attempt_defer_free()).
+expect_json 'the requests that are told have the same way' 1 \
+	'[journeys[] | select(.packet.dport == 6003) | [.hops[] | select(.stage != "deliver") | [.stage, .dev.name]]] | unique | length'
 without_time table ask 1500
 expect_line 'the summary says so' '[0-9]+ (events, )?[0-9]* ?LOST' "$out"
 expect_line 'and which, how many' 'lost [0-9]+ packets .*not_followed' "$out"
