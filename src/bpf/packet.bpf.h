@@ -125,7 +125,7 @@ static __always_inline bool is_vlan(__u16 protocol)
 static __always_inline bool has_no_header_yet(struct sk_buff *skb)
 {
 	return !skb->protocol && skb->network_header < as_number((const __u64 *)&skb->data) -
-							       as_number((const __u64 *)&skb->head);
+							   as_number((const __u64 *)&skb->head);
 }
 
 /* False where the skb has no network header that could be trusted. */

@@ -155,7 +155,8 @@ SEC("tp_btf/fib6_table_lookup") int on_fib6_table_lookup(__u64 *ctx)
 		key.refused = 1;
 	} else {
 		answer.route.type = result->fib6_type;
-		key.refused = RTN_BLACKHOLE <= answer.route.type && answer.route.type <= RTN_PROHIBIT;
+		key.refused =
+		    RTN_BLACKHOLE <= answer.route.type && answer.route.type <= RTN_PROHIBIT;
 		fill_next_hop(&key, &answer, &result->nh->nh_common);
 	}
 	keep_answer(&key, &answer);

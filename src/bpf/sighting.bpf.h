@@ -13,7 +13,6 @@ struct sighting {
 	__u8 before; /* the stage of the hook that saw it last, where it is told again */
 };
 
-
 static __always_inline __u32 netns_of(const struct place *place)
 {
 	if (place->dev)

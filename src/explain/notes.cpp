@@ -26,8 +26,7 @@ constexpr std::uint8_t kCaLoss = 4;
 
 std::string words_of(const Neighbour& neighbour) {
   const std::string address = neighbour.address.text();
-  const std::uint64_t time_ns =
-      neighbour.told_ns - std::min(neighbour.told_ns, neighbour.asked_ns);
+  const std::uint64_t time_ns = neighbour.told_ns - std::min(neighbour.told_ns, neighbour.asked_ns);
   const std::string time = duration_words(time_ns);
   if (neighbour_state(neighbour) == "resolved") {
     return address + " found" + (neighbour.asked_ns != 0 ? " in " + time : "");

@@ -68,8 +68,7 @@ TEST(NoteWords, ANeighbour) {
   EXPECT_EQ(hop_words(hop_with(STAGE_neigh, neighbour), nullptr),
             "10.0.0.2 does not answer, asked 3 times in 42 us");
   neighbour.state = 0x01;
-  EXPECT_EQ(hop_words(hop_with(STAGE_neigh, neighbour), nullptr),
-            "10.0.0.2 has not answered yet");
+  EXPECT_EQ(hop_words(hop_with(STAGE_neigh, neighbour), nullptr), "10.0.0.2 has not answered yet");
   neighbour.told_ns = 1'042'001'000;
   EXPECT_EQ(hop_words(hop_with(STAGE_neigh, neighbour), nullptr),
             "10.0.0.2 has not answered yet, after 1.04 s");

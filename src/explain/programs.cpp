@@ -96,7 +96,8 @@ std::string program_words(const Program& program) {
 
 std::string taken_first_words(const Programs& programs) {
   return fmt::format(
-      "It came to that interface's XDP program{} {}, which takes packets first and may have sent it "
+      "It came to that interface's XDP program{} {}, which takes packets first and may have sent "
+      "it "
       "back or elsewhere (XDP_TX, XDP_REDIRECT): no hook sees that.",
       programs.attached.size() == 1 ? "" : "s", list_of(programs));
 }

@@ -72,10 +72,11 @@ TEST(ProgramAdvice, NamesAreBytes) {
 }
 
 TEST(ProgramAdvice, OfThoseThatTakePacketsFirst) {
-  EXPECT_EQ(taken_first_words({.place = ProgramPlace::kXdp,
-                               .attached = {{.kind = "xdpdrv", .id = 7, .name = "bounce"}}}),
-            "It came to that interface's XDP program bounce (id 7), which takes packets first and may "
-            "have sent it back or elsewhere (XDP_TX, XDP_REDIRECT): no hook sees that.");
+  EXPECT_EQ(
+      taken_first_words({.place = ProgramPlace::kXdp,
+                         .attached = {{.kind = "xdpdrv", .id = 7, .name = "bounce"}}}),
+      "It came to that interface's XDP program bounce (id 7), which takes packets first and may "
+      "have sent it back or elsewhere (XDP_TX, XDP_REDIRECT): no hook sees that.");
 }
 
 }  // namespace

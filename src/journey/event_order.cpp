@@ -40,8 +40,7 @@ void put_early_in_place(std::vector<Event>& events) {
     std::uint64_t last_ns = 0;
     for (const Event& other : events) {
       // Into a tunnel's device first, and then by the one that needs the address.
-      const bool by_another =
-          other.stage == STAGE_tx && other.device.index != event.device.index;
+      const bool by_another = other.stage == STAGE_tx && other.device.index != event.device.index;
       const bool before = other.stage == STAGE_route || other.stage == STAGE_in ||
                           other.stage == STAGE_rx || other.stage == STAGE_out ||
                           other.stage == STAGE_netfilter || by_another;

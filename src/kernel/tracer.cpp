@@ -425,7 +425,8 @@ void Tracer::forget_packets(std::uint64_t before_ns) {
     tracked packet = {};
     return bpf_map_lookup_elem(fd, &key, &packet) == 0 && packet.seen_ns < before_ns;
   };
-  // By the bucket: where packets come and go, a walk from key to key begins anew all the time (50 ms in a flood).
+  // By the bucket: where packets come and go, a walk from key to key begins anew all the time (50
+  // ms in a flood).
   constexpr std::uint32_t kBatch = 1024;
   std::vector<std::uint64_t> keys(kBatch);
   std::vector<tracked> packets(kBatch);
@@ -434,8 +435,7 @@ void Tracer::forget_packets(std::uint64_t before_ns) {
   std::uint32_t* from = nullptr;
   for (int error = 0; error == 0; from = &bucket) {
     std::uint32_t count = kBatch;
-    error =
-        bpf_map_lookup_batch(fd, from, &bucket, keys.data(), packets.data(), &count, nullptr);
+    error = bpf_map_lookup_batch(fd, from, &bucket, keys.data(), packets.data(), &count, nullptr);
     if (error != 0 && error != -ENOENT) {  // which is the end
       break;
     }

@@ -97,8 +97,7 @@ std::size_t Ring::read() {
       break;
     }
     const std::size_t at = position_ & (size_ - 1);
-    const std::uint32_t length =
-        load_acquire(reinterpret_cast<const std::uint32_t*>(records + at));
+    const std::uint32_t length = load_acquire(reinterpret_cast<const std::uint32_t*>(records + at));
     if ((length & BPF_RINGBUF_BUSY_BIT) != 0) {
       break;  // a CPU is still writing it
     }
