@@ -68,6 +68,7 @@ without_time json ask 1500
 expect_json 'what is not followed is counted' true 'summary.lost.not_followed > 100'
 expect_json 'each packet is told or counted' 3000 'summary | .journeys + .lost.not_followed'
 expect_json 'none is told by halves' '0 0' 'summary | "\(.lost_sight) \(.lost.ring_full)"'
+expect_json 'none is cut, where the ring begins anew' 0 'summary.lost.undecodable'
 # A reader on another CPU than the sender's may free what it has read unseen (6.18, skb_attempt_defer_free()).
 expect_json 'the requests that are told have the same way' 1 \
 	'[journeys[] | select(.packet.dport == 6003) | [.hops[] | select(.stage != "deliver") | [.stage, .dev.name]]] | unique | length'
@@ -84,6 +85,12 @@ echo '== nor room for the drops'
 without_time json flood 5000
 expect_json 'that is counted too' true 'summary.lost.ring_full > 100'
 expect_json 'and what was not lost is told' true 'summary | .events > 0 and .journeys > 0'
+
+echo '== a ring that begins anew a few times: no record is cut there'
+tp_trace --buffer 64K --format json "icmp and net $net4.0/24"
+at web ping -q -c300 -i 0.005 "$net4.1" >"$work/ping"
+tp_end INT
+expect_json 'all that is told can be read' '0 true' 'summary | "\(.lost.undecodable) \(.events > 1000)"'
 
 echo '== a moderate load'
 tp_trace --format json "icmp and net $net4.0/24"
