@@ -23,10 +23,19 @@ struct {
 /* CPUs that keep one: while there are none, nobody needs to look. */
 __s64 copied_count SEC(".data.copied");
 
-/* Freed where it has just arrived, and no hook has seen it there. */
+/*
+ * Freed where it has just arrived, by an interface with such a program, and no hook has seen it
+ * there. A bridge's clones share their bytes: of ARP that one of them brought here, the last that
+ * was seen may be another one's leaving.
+ */
 static __always_inline bool is_copied(const struct tracked *known, const struct place *place)
 {
-	return known->stage == STAGE_tx && place->dev && netns_of(place) != known->netns;
+	struct net_device *dev = device_at(place);
+
+	if (known->stage != STAGE_tx || !place->dev || netns_of(place) == known->netns)
+		return false;
+	return BPF_CORE_READ(dev, xdp_state[DRIVER_XDP].prog) ||
+	       BPF_CORE_READ(dev, xdp_state[DRIVER_XDP].link);
 }
 
 static __always_inline struct sighting keep_copied(const struct tracked *known, __u32 netns)

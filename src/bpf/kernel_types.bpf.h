@@ -69,6 +69,14 @@ struct inet6_dev {
 	struct list_head addr_list;
 };
 
+/* Attached by netlink, or by a link. */
+struct bpf_xdp_entity {
+	void *prog;
+	void *link;
+};
+
+enum { DRIVER_XDP = 1 }; /* XDP_MODE_DRV */
+
 struct net_device {
 	struct {
 		struct list_head upper; /* of struct netdev_adjacent, the master first */
@@ -79,7 +87,8 @@ struct net_device {
 	struct in_device *ip_ptr;
 	struct inet6_dev *ip6_ptr;
 	void *rx_handler;
-	__u64 priv_flags : 32; /* a bit field since 6.12, a number before */
+	struct bpf_xdp_entity xdp_state[3]; /* since 5.9 */
+	__u64 priv_flags : 32;		    /* a bit field since 6.12, a number before */
 };
 
 struct netdev_adjacent {
