@@ -170,8 +170,8 @@ SEC("tp_btf/consume_skb") int on_consume_skb(__u64 *ctx)
 	if (!known)
 		return 0;
 	place = find_place(skb);
-	if (is_copied(known, &place)) {
-		sighting = keep_copied(known, netns_of(&place));
+	if (is_copied(skb, known, &place) && find_packet(skb, VIEW_OUT, &view)) {
+		sighting = keep_copied(known, &place, &view);
 		if (last)
 			forget((__u64)skb->head);
 		if (!sighting.id)

@@ -286,12 +286,15 @@ static __always_inline struct sighting sight(struct sk_buff *skb, const struct p
 	struct sighting sighting = {};
 	struct tracked now;
 	struct tracked *known = find_tracked(head);
+	struct copied *copied = NULL;
 	enum asked asked;
 
-	if (known || (copied_count && (stage == STAGE_rx || stage == STAGE_drop))) {
+	if (!known && copied_count && (stage == STAGE_rx || stage == STAGE_drop))
+		copied = this_cpus_copied();
+	if (known || (copied && copied->packet.seen_ns)) {
 		now = sighted(skb, place, view, window, stage);
 		if (!known) {
-			if (take_copied(&now)) {
+			if (take_copied(copied, place, window, &now)) {
 				if (keep)
 					follow(head, &now);
 				return seen_again(&now, STAGE_tx);

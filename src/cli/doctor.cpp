@@ -180,8 +180,8 @@ std::vector<Feature> firewall_features(const Status& tracing) {
   return features;
 }
 
-// Interfaces whose drivers run an XDP program: what that drops, sends back or redirects is seen by
-// nobody else. Nothing where there are none.
+// Interfaces whose drivers run an XDP program: what that drops, sends back or redirects nobody else
+// may see (a veth's drops are). Nothing where there are none.
 std::vector<Feature> xdp_features() {
   std::string list;
   kernel::NetnsNames names;

@@ -59,7 +59,6 @@ const decode::Neighbour* awaited_neighbour(const journey::Journey& journey) {
              : nullptr;
 }
 
-// The whole of it is in cause_words().
 // A reset that came where it was meant to has done its work, and nobody reads it.
 bool ended_a_connection(const journey::Journey& journey) {
   return std::ranges::any_of(journey.hops, [](const Hop& hop) {
@@ -68,6 +67,7 @@ bool ended_a_connection(const journey::Journey& journey) {
   });
 }
 
+// The whole of it is in cause_words().
 std::string drop_words(const journey::DropInfo& drop) {
   return drop.reason.empty() ? printable(drop.function) : printable(drop.reason);
 }

@@ -267,17 +267,18 @@ while True:
         break
     if not data: break
     seen += data
-    if not sent and b"ready" in seen:
+    if not sent and b"waits for it" in seen:
         os.write(fd, b"\x03")
         sent = True
 status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+sys.stderr.buffer.write(seen)
 print(status, len(re.findall(b"interrupted", seen)), len(re.findall(b"traced 0 packets", seen)))
 END
 cat >"$work/interrupted.py" <<'END'
 import signal, sys, time
 count = []
 signal.signal(signal.SIGINT, lambda *_: (count.append(1), print("interrupted", flush=True)))
-print("ready", flush=True)
+print("waits for it", flush=True)
 while not count: time.sleep(0.05)
 time.sleep(0.5) # a second one would come meanwhile
 sys.exit(9)

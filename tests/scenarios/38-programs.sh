@@ -75,6 +75,25 @@ socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'x', ('$net4.2', 6001))
 	tp ping -c1 -W1 --netns left --format json "$net4.2"
 	expect_status 1
 	expect_json 'it came to that program' "lost xdpdrv $bounce bounce_all" "$outcome | \"\(.kind) \(.programs | map($one) | join(\", \"))\""
+	# Of another packet, which that CPU sees there next, the journey says nothing.
+	ip -n left addr add "$net6::1/64" dev eth0 nodad
+	ip -n right addr add "$net6::2/64" dev eth0 nodad
+	ip -n left neigh add "$net6::2" lladdr "$(mac right eth0)" dev eth0
+	tp_trace --format json "udp dst port 1000 and host $net6::2"
+	python3 -c "
+import ctypes, os, socket
+os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])
+def socket_in(netns):
+    if ctypes.CDLL(None).setns(os.open('/run/netns/' + netns, 0), 0) != 0: raise OSError(netns)
+    return socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+left, right = socket_in('left'), socket_in('right')
+for i in range(5):
+    left.sendto(b'x' * 9, ('$net6::2', 1000))
+    right.sendto(b'x' * 9, ('::1', 2000))"
+	wait_for_journeys 5
+	tp_end INT
+	expect_json 'only what was asked for' '["lost: left eth0 tx, right eth0 rx"]' \
+		'journeys | map("\(.outcome.kind): \(crossings)") | unique | tojson'
 	tp ping -c1 -W1 --netns left "$net4.2"
 	expect_line 'in words' "It came to that interface's XDP program bounce_all \(id $bounce\)" "$out"
 	ip -n right link set dev eth0 xdpdrv off

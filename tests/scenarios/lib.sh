@@ -346,19 +346,20 @@ wait_for_journeys() { # number [filter]
 	wait_for "$1 journeys ${2:+with $2}" has_journeys "$@"
 }
 has_journeys() {
-	local content line number=0
+	local content line
 	mapfile -t content <"$out"
 	if [ $# = 1 ]; then
+		journeys_there=0 looked_at=''
 		for line in "${content[@]}"; do
-			[[ $line != '{"type":"journey"'* ]] || number=$((number + 1))
+			[[ $line != '{"type":"journey"'* ]] || journeys_there=$((journeys_there + 1))
 		done
 	elif [ "$* ${#content[@]}" != "$looked_at" ]; then # there is more than the last time
+		journeys_there=$(jq -nr "[inputs | select(.type == \"journey\") | select($2)] | length" "$out" 2>/dev/null) || return
 		looked_at="$* ${#content[@]}"
-		number=$(jq -nr "[inputs | select(.type == \"journey\") | select($2)] | length" "$out" 2>/dev/null) || return
 	fi
-	[ "$number" -ge "$1" ]
+	[ "$journeys_there" -ge "$1" ]
 }
-looked_at=''
+looked_at='' journeys_there=0
 
 ### The network
 
