@@ -185,6 +185,9 @@ static __always_inline bool read_window(__u8 *window, __u64 start, __u32 linear)
 {
 	if (linear >= FILTER_WINDOW)
 		return !bpf_probe_read_kernel(window, FILTER_WINDOW, (void *)start);
+	/* The compiler knows that it is less; verifiers of before 6.2 do not, and want to see it.
+	 */
+	asm volatile("" : "+r"(linear));
 	linear &= FILTER_WINDOW - 1;
 	return !linear || !bpf_probe_read_kernel(window, linear, (void *)start);
 }

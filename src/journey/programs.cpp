@@ -47,8 +47,10 @@ std::optional<Program> program_of(std::string_view line) {
 
 std::optional<ProgramPlace> program_place(const DropInfo& drop) {
   // The reasons came with 5.18; before, and in a veth later still, the function tells.
-  static constexpr std::array<std::string_view, 3> kXdpFunctions = {
-      "do_xdp_generic", "netif_receive_generic_xdp", "veth_xdp_rcv_skb"};
+  // What drops in a veth is inlined into one of its callers (5.10: veth_poll).
+  static constexpr std::array<std::string_view, 5> kXdpFunctions = {
+      "do_xdp_generic", "netif_receive_generic_xdp", "veth_xdp_rcv_skb", "veth_xdp_rcv",
+      "veth_poll"};
   if (drop.reason == "TC_INGRESS") {
     return ProgramPlace::kTcIngress;
   }

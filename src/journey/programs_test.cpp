@@ -20,6 +20,7 @@ TEST(Programs, WhereTheOneIsThatDropped) {
   EXPECT_EQ(program_place(drop("XDP", "")), ProgramPlace::kXdp);
   EXPECT_EQ(program_place(drop("", "do_xdp_generic.part.0+0x7")), ProgramPlace::kXdp);
   EXPECT_EQ(program_place(drop("NOT_SPECIFIED", "veth_xdp_rcv_skb+0x7")), ProgramPlace::kXdp);
+  EXPECT_EQ(program_place(drop("", "veth_poll+0x44a")), ProgramPlace::kXdp);
   EXPECT_EQ(program_place(drop("TC_INGRESS", "x")), ProgramPlace::kTcIngress);
   EXPECT_EQ(program_place(drop("TC_EGRESS", "x")), ProgramPlace::kTcEgress);
   EXPECT_EQ(program_place(drop("NO_SOCKET", "do_xdp_generic+0x7")), std::nullopt);

@@ -275,9 +275,9 @@ sys.stderr.buffer.write(seen)
 print(status, len(re.findall(b"interrupted", seen)), len(re.findall(b"traced 0 packets", seen)))
 END
 cat >"$work/interrupted.py" <<'END'
-import signal, sys, time
+import os, signal, sys, time
 count = []
-signal.signal(signal.SIGINT, lambda *_: (count.append(1), print("interrupted", flush=True)))
+signal.signal(signal.SIGINT, lambda *_: (count.append(1), os.write(1, b"interrupted\n")))
 print("waits for it", flush=True)
 while not count: time.sleep(0.05)
 time.sleep(0.5) # a second one would come meanwhile
