@@ -161,14 +161,15 @@ SEC("tp_btf/consume_skb") int on_consume_skb(__u64 *ctx)
 {
 	struct sk_buff *skb = (struct sk_buff *)ctx[0];
 	struct tracked *known = find_tracked((__u64)skb->head);
-	bool last = is_last_holder(skb);
 	struct record_header header;
 	struct sighting sighting;
 	struct place place;
 	struct view view;
+	bool last;
 
 	if (!known)
 		return 0;
+	last = is_last_holder(skb);
 	place = find_place(skb);
 	if (is_copied(skb, known, &place) && find_packet(skb, VIEW_OUT, &view)) {
 		sighting = keep_copied(known, &place, &view);
