@@ -6,6 +6,7 @@
 #include <array>
 #include <charconv>
 
+#include "base/lines.h"
 #include "journey/journey.h"
 
 namespace tracepkt::journey {
@@ -78,11 +79,9 @@ std::string programs_text(const std::vector<Program>& programs) {
 std::vector<Program> programs_of(std::string_view text) {
   std::vector<Program> programs;
   while (!text.empty()) {
-    const std::size_t end = std::min(text.find('\n'), text.size());
-    if (auto program = program_of(text.substr(0, end))) {
+    if (auto program = program_of(take_line(text))) {
       programs.push_back(*std::move(program));
     }
-    text.remove_prefix(std::min(end + 1, text.size()));
   }
   return programs;
 }

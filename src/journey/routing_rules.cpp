@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/lines.h"
 #include "journey/journey.h"
 
 namespace tracepkt::journey {
@@ -71,11 +72,9 @@ std::optional<Line> line_of(std::string_view text) {
 std::vector<Line> lines_of(std::string_view rules) {
   std::vector<Line> lines;
   while (!rules.empty()) {
-    const std::size_t end = std::min(rules.find('\n'), rules.size());
-    if (auto line = line_of(rules.substr(0, end))) {
+    if (auto line = line_of(take_line(rules))) {
       lines.push_back(*std::move(line));
     }
-    rules.remove_prefix(std::min(end + 1, rules.size()));
   }
   return lines;
 }

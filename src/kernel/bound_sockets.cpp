@@ -10,6 +10,7 @@
 #include <iterator>
 #include <optional>
 
+#include "base/lines.h"
 #include "kernel/netns_open.h"
 
 namespace tracepkt::kernel {
@@ -116,8 +117,7 @@ Fit fit(const ListedSocket& socket, const SocketEnd& local, const SocketEnd& rem
 std::vector<ListedSocket> parse_sockets(std::string_view text, bool listening) {
   std::vector<ListedSocket> sockets;
   while (!text.empty()) {
-    std::string_view line = text.substr(0, text.find('\n'));
-    text.remove_prefix(std::min(line.size() + 1, text.size()));
+    std::string_view line = take_line(text);
     next_word(line);  // its number; of the heading, "sl"
     const auto local = parse_end(next_word(line));
     const auto remote = parse_end(next_word(line));

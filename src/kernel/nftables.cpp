@@ -8,6 +8,7 @@
 #include <charconv>
 #include <optional>
 
+#include "base/lines.h"
 #include "kernel/netns_open.h"
 
 namespace tracepkt::kernel {
@@ -147,9 +148,7 @@ RuleTexts list_rules() {
 RuleTexts parse_rules(std::string_view listing) {
   ListingReader reader;
   while (!listing.empty()) {
-    const std::size_t end = std::min(listing.find('\n'), listing.size());
-    reader.take(listing.substr(0, end));
-    listing.remove_prefix(std::min(end + 1, listing.size()));
+    reader.take(take_line(listing));
   }
   return std::move(reader).texts();
 }

@@ -17,6 +17,7 @@
 #include <utility>
 
 #include "base/fd.h"
+#include "base/lines.h"
 #include "kernel/kernel_btf.h"
 #include "kernel/libbpf_log.h"
 
@@ -119,9 +120,7 @@ Fd own_tracefs() {
 template <typename Take>
 void for_each_line(std::string_view text, Take take) {
   while (!text.empty()) {
-    const std::size_t end = std::min(text.find('\n'), text.size());
-    take(text.substr(0, end));
-    text.remove_prefix(std::min(end + 1, text.size()));
+    take(take_line(text));
   }
 }
 
