@@ -6,6 +6,8 @@
  *
  * One program stands at all functions. Which of its arguments is the packet, `functions` tells it.
  */
+/* It is for kernels from 5.10 on. */
+#define WITHOUT_KFUNCS
 #include "bpf/kernel_types.bpf.h"
 #include "bpf/maps.bpf.h"
 #include "bpf/note_header.bpf.h"

@@ -62,21 +62,21 @@ static __always_inline struct neigh_turn *this_turn(void)
 static __always_inline bool make_neigh_key(struct neigh_key *key, struct neigh_table *table,
 					   struct net_device *dev, const void *address)
 {
-	key->family = BPF_CORE_READ(table, family);
+	key->family = READ(table, family);
 	if (key->family == AF_INET)
 		bpf_probe_read_kernel(key->address, 4, address);
 	else if (key->family == AF_INET6)
 		bpf_probe_read_kernel(key->address, 16, address);
 	else
 		return false;
-	key->ifindex = BPF_CORE_READ(dev, ifindex);
-	key->netns = BPF_CORE_READ(dev, nd_net.net, ns.inum);
+	key->ifindex = READ(dev, ifindex);
+	key->netns = READ(dev, nd_net.net, ns.inum);
 	return true;
 }
 
 static __always_inline bool fill_neigh_key(struct neigh_key *key, struct neighbour *neigh)
 {
-	return make_neigh_key(key, BPF_CORE_READ(neigh, tbl), BPF_CORE_READ(neigh, dev),
+	return make_neigh_key(key, READ(neigh, tbl), READ(neigh, dev),
 			      &neigh->primary_key);
 }
 
@@ -109,7 +109,7 @@ __attribute__((noinline)) int keep_wait(__u64 neighbour)
 	struct neigh_wait wait = {};
 	struct neigh_key key = {};
 
-	if (!(BPF_CORE_READ(neigh, nud_state) & NUD_INCOMPLETE) || !fill_neigh_key(&key, neigh))
+	if (!(READ(neigh, nud_state) & NUD_INCOMPLETE) || !fill_neigh_key(&key, neigh))
 		return 0;
 	wait.asked_ns = bpf_ktime_get_ns();
 	wait.neigh = neighbour;
@@ -124,7 +124,7 @@ SEC("tp_btf/neigh_timer_handler") int on_neigh_timer_handler(__u64 *ctx)
 	struct neigh_key key = {};
 
 	/* Given up: what waited is dropped by now. */
-	if (BPF_CORE_READ(neigh, nud_state) & NUD_FAILED && fill_neigh_key(&key, neigh))
+	if (READ(neigh, nud_state) & NUD_FAILED && fill_neigh_key(&key, neigh))
 		bpf_map_delete_elem(&neigh_waits, &key);
 	return 0;
 }
@@ -139,7 +139,7 @@ SEC("tp_btf/neigh_update") int on_neigh_update(__u64 *ctx)
 	struct neigh_wait *wait;
 	__u64 lladdr = argument(ctx, 1);
 
-	if (!turn || !(BPF_CORE_READ(neigh, nud_state) & NUD_INCOMPLETE) ||
+	if (!turn || !(READ(neigh, nud_state) & NUD_INCOMPLETE) ||
 	    !(new_state & NUD_VALID) || !fill_neigh_key(&key, neigh))
 		return 0;
 	wait = bpf_map_lookup_elem(&neigh_waits, &key);
@@ -209,11 +209,10 @@ static __always_inline bool find_next_hop(struct neigh_key *key, __u64 route, __
 {
 	struct rtable *v4 = (struct rtable *)route;
 	struct rt6_info *v6 = (struct rt6_info *)route;
-	__u8 version = 0;
+	__u8 version = ip_version(start);
 
-	bpf_probe_read_kernel(&version, sizeof(version), (void *)start);
-	if (version >> 4 == 4) {
-		key->family = BPF_CORE_READ(v4, rt_gw_family);
+	if (version == 4) {
+		key->family = READ(v4, rt_gw_family);
 		if (key->family == AF_INET6) {
 			BPF_CORE_READ_INTO(&key->address, v4, rt_gw6);
 		} else if (key->family == AF_INET) {
@@ -223,7 +222,7 @@ static __always_inline bool find_next_hop(struct neigh_key *key, __u64 route, __
 			key->family = AF_INET;
 			bpf_probe_read_kernel(key->address, 4, (void *)(start + 16));
 		}
-	} else if (version >> 4 == 6) {
+	} else if (version == 6) {
 		key->family = AF_INET6;
 		BPF_CORE_READ_INTO(&key->address, v6, rt6i_gateway);
 		if (is_zero(key->address))
@@ -240,8 +239,8 @@ static __always_inline bool find_next_hop(struct neigh_key *key, __u64 route, __
  */
 static __always_inline __u8 times_asked(struct neighbour *neigh)
 {
-	int skipped = BPF_CORE_READ(neigh, parms, data[1]);
-	int count = BPF_CORE_READ(neigh, probes.counter) - skipped;
+	int skipped = READ(neigh, parms, data[1]);
+	int count = READ(neigh, probes.counter) - skipped;
 
 	return count < 0 ? 0 : count > 255 ? 255 : count;
 }
@@ -259,7 +258,7 @@ static __always_inline void fill_wait(struct neigh_note *note, __u64 packet,
 	note->neigh.section.id = SECTION_neigh;
 	note->neigh.section.size = sizeof(note->neigh);
 	note->neigh.family = key->family;
-	note->neigh.state = BPF_CORE_READ(neigh, nud_state);
+	note->neigh.state = READ(neigh, nud_state);
 	note->neigh.probes = times_asked(neigh);
 	note->neigh.asked_ns = wait->asked_ns;
 	note->neigh.told_ns = note->header.time_ns;
@@ -286,7 +285,7 @@ __attribute__((noinline)) int tell_waiting(__u64 packet, __u64 neighbour)
 		count_loss(LOSS_ring_full);
 		return 0;
 	}
-	fill_wait(note, packet, &key, wait, BPF_CORE_READ(neigh, dev));
+	fill_wait(note, packet, &key, wait, READ(neigh, dev));
 	bpf_ringbuf_submit(note, BPF_RB_NO_WAKEUP);
 	return 0;
 }
@@ -297,25 +296,25 @@ __attribute__((noinline)) int tell_waiting(__u64 packet, __u64 neighbour)
  */
 __attribute__((noinline)) int tell_lost_neighbour(__u64 packet, __u64 skb, __u64 start)
 {
-	__u64 route = BPF_CORE_READ((struct sk_buff *)skb, _skb_refdst) & ~1ul;
-	struct net_device *dev = BPF_CORE_READ((struct sk_buff *)skb, dev);
+	__u64 route = READ((struct sk_buff *)skb, _skb_refdst) & ~1ul;
+	struct net_device *dev = READ((struct sk_buff *)skb, dev);
 	struct neigh_key key = {};
 	struct neigh_wait *wait;
 	struct neigh_note *note;
 	struct neighbour *neigh;
 
 	/* The word may be something else's: then it does not lead to the same device. */
-	if (!route || !dev || BPF_CORE_READ((struct dst_entry *)route, dev) != dev ||
+	if (!route || !dev || READ((struct dst_entry *)route, dev) != dev ||
 	    !find_next_hop(&key, route, start))
 		return 0;
-	key.ifindex = BPF_CORE_READ(dev, ifindex);
-	key.netns = BPF_CORE_READ(dev, nd_net.net, ns.inum);
+	key.ifindex = READ(dev, ifindex);
+	key.netns = READ(dev, nd_net.net, ns.inum);
 	wait = bpf_map_lookup_elem(&neigh_waits, &key);
 	if (!wait)
 		return 0;
 	/* Those that need no asking are made as well: on lo, of multicast, without ARP. */
 	neigh = (struct neighbour *)wait->neigh;
-	if (!(BPF_CORE_READ(neigh, nud_state) & (NUD_INCOMPLETE | NUD_FAILED)))
+	if (!(READ(neigh, nud_state) & (NUD_INCOMPLETE | NUD_FAILED)))
 		return 0;
 	/* Put together where it goes: who calls has no room left on the stack. */
 	note = bpf_ringbuf_reserve(&events, sizeof(*note), 0);

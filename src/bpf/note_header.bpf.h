@@ -3,7 +3,7 @@
  * may be concluded. */
 #pragma once
 
-#include "bpf/kernel_types.bpf.h"
+#include "bpf/read.bpf.h"
 #include "wire/record.h"
 
 static __always_inline void fill_note(struct record_header *header, enum hook_id hook,
@@ -19,16 +19,16 @@ static __always_inline void fill_note(struct record_header *header, enum hook_id
 
 static __always_inline void fill_net(struct record_header *header, struct net *net)
 {
-	header->netns = BPF_CORE_READ(net, ns.inum);
+	header->netns = READ(net, ns.inum);
 	if (bpf_core_field_exists(net->net_cookie))
-		header->netns_cookie = BPF_CORE_READ(net, net_cookie);
+		header->netns_cookie = READ(net, net_cookie);
 }
 
 static __always_inline void fill_device(struct record_header *header, struct net_device *dev)
 {
 	if (!dev)
 		return;
-	header->ifindex = BPF_CORE_READ(dev, ifindex);
+	header->ifindex = READ(dev, ifindex);
 	BPF_CORE_READ_INTO(&header->ifname, dev, name);
-	fill_net(header, BPF_CORE_READ(dev, nd_net.net));
+	fill_net(header, READ(dev, nd_net.net));
 }

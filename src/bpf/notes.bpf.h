@@ -34,10 +34,7 @@ struct refusal_note {
 /* Argument n of a tracepoint, of which nothing may be concluded. */
 static __always_inline __u64 argument(const __u64 *ctx, int n)
 {
-	__u64 number = 0;
-
-	bpf_probe_read_kernel(&number, sizeof(number), ctx + n);
-	return number;
+	return number_at(ctx + n);
 }
 
 /* The packet in this skb, if it is one to tell of. */
@@ -45,7 +42,7 @@ static __always_inline struct tracked *find_noted(__u64 skb)
 {
 	if (!tracked_count || !skb)
 		return NULL;
-	return find_told((__u64)BPF_CORE_READ((struct sk_buff *)skb, head));
+	return find_told((__u64)READ((struct sk_buff *)skb, head));
 }
 
 /* Who writes to a socket, by its inode: known from the first time that it was seen doing so. */
@@ -73,16 +70,16 @@ static __always_inline int current_has_open(__u64 file)
 {
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
 	__u64 some[DESCRIPTORS_AT_ONCE] = {};
-	struct files_struct *files = BPF_CORE_READ(task, files);
+	struct files_struct *files = READ(task, files);
 	struct fdtable *table;
 	__u64 descriptors;
 	__u32 count;
 
 	if (!files || !file)
 		return 0;
-	table = BPF_CORE_READ(files, fdt);
-	descriptors = (__u64)BPF_CORE_READ(table, fd);
-	count = BPF_CORE_READ(table, max_fds); /* a multiple of 64 */
+	table = READ(files, fdt);
+	descriptors = (__u64)READ(table, fd);
+	count = READ(table, max_fds); /* a multiple of 64 */
 	for (__u32 i = 0; i < DESCRIPTORS_MAX; i += DESCRIPTORS_AT_ONCE) {
 		if (i >= count ||
 		    bpf_probe_read_kernel(some, sizeof(some), (void *)(descriptors + i * 8)))
@@ -97,10 +94,10 @@ static __always_inline int current_has_open(__u64 file)
 /* Of request sockets their listener, which is whole; of TIME_WAIT there is nobody any more. */
 static __always_inline struct sock *whole_socket(struct sock *sk)
 {
-	__u8 state = BPF_CORE_READ(sk, __sk_common.skc_state);
+	__u8 state = READ(sk, __sk_common.skc_state);
 
 	if (state == TCP_NEW_SYN_RECV)
-		return BPF_CORE_READ(sk, __sk_common.skc_listener);
+		return READ(sk, __sk_common.skc_listener);
 	return state == TCP_TIME_WAIT ? NULL : sk;
 }
 
@@ -115,14 +112,14 @@ static __always_inline bool fill_socket(struct socket_section *section, struct s
 	sk = whole_socket(sk);
 	if (!sk)
 		return false;
-	file = BPF_CORE_READ(sk, sk_socket, file);
-	inode = BPF_CORE_READ(file, f_inode, i_ino);
+	file = READ(sk, sk_socket, file);
+	inode = READ(file, f_inode, i_ino);
 	if (!file || !inode)
 		return false;
 	section->section.id = SECTION_socket;
 	section->section.size = sizeof(*section);
-	section->family = BPF_CORE_READ(sk, __sk_common.skc_family);
-	section->type = BPF_CORE_READ(sk, sk_type);
+	section->family = READ(sk, __sk_common.skc_family);
+	section->type = READ(sk, sk_type);
 	section->protocol = BPF_CORE_READ_BITFIELD_PROBED(sk, sk_protocol);
 	section->inode = inode;
 	known = bpf_map_lookup_elem(&socket_owners, &inode);
@@ -157,7 +154,7 @@ __attribute__((noinline)) int tell_sender(__u64 packet, __u64 sk, __u64 time_ns)
 	}
 	fill_note(&note->header, HOOK_sender, STAGE_out, packet);
 	note->header.time_ns = time_ns;
-	fill_net(&note->header, BPF_CORE_READ((struct sock *)sk, __sk_common.skc_net.net));
+	fill_net(&note->header, READ((struct sock *)sk, __sk_common.skc_net.net));
 	bpf_ringbuf_submit(note, BPF_RB_NO_WAKEUP);
 	return 0;
 }
@@ -174,13 +171,13 @@ static __always_inline int tell_tcp(const struct tracked *known, struct tcp_sect
 	}
 	fill_note(&note->header, hook, STAGE_tcp, known->id);
 	note->header.netns = known->netns;
-	note->header.iif = skb ? BPF_CORE_READ(skb, skb_iif) : 0;
+	note->header.iif = skb ? READ(skb, skb_iif) : 0;
 	tcp->section.id = SECTION_tcp;
 	tcp->section.size = sizeof(*tcp);
 	note->tcp = *tcp;
 	__builtin_memset(&note->socket, 0, sizeof(note->socket));
 	if (sk) {
-		fill_net(&note->header, BPF_CORE_READ((struct sock *)sk, __sk_common.skc_net.net));
+		fill_net(&note->header, READ((struct sock *)sk, __sk_common.skc_net.net));
 		fill_socket(&note->socket, (struct sock *)sk);
 	}
 	bpf_ringbuf_submit(note, BPF_RB_NO_WAKEUP);
@@ -255,7 +252,7 @@ static __always_inline bool is_reset_for(__u64 header, struct sock *sk, bool v4)
 	header += v4 ? (first & 0xf) * 4 : 40;
 	bpf_probe_read_kernel(&port, sizeof(port), (void *)(header + 2));
 	bpf_probe_read_kernel(&flags, sizeof(flags), (void *)(header + 13));
-	return flags & 4 && bpf_ntohs(port) == BPF_CORE_READ(sk, __sk_common.skc_num);
+	return flags & 4 && bpf_ntohs(port) == READ(sk, __sk_common.skc_num);
 }
 
 /*
@@ -292,7 +289,7 @@ SEC("tp_btf/tcp_retransmit_skb") int on_tcp_retransmit_skb(__u64 *ctx)
 		return 0;
 	tcp.note = TCP_RETRANSMITTED;
 	tcp.ca_state = BPF_CORE_READ_BITFIELD_PROBED(connection, icsk_ca_state);
-	tcp.tries = BPF_CORE_READ(connection, icsk_retransmits);
+	tcp.tries = READ(connection, icsk_retransmits);
 	return tell_tcp(known, &tcp, HOOK_tcp_retransmit_skb, (__u64)connection,
 			(struct sk_buff *)skb);
 }
@@ -316,15 +313,15 @@ SEC("tp_btf/qdisc_dequeue") int on_qdisc_dequeue(__u64 *ctx)
 				return 0;
 			}
 			fill_note(&note->header, HOOK_qdisc_dequeue, STAGE_qdisc, known->id);
-			fill_device(&note->header, BPF_CORE_READ(qdisc, dev_queue, dev));
+			fill_device(&note->header, READ(qdisc, dev_queue, dev));
 			__builtin_memset(&note->qdisc, 0, sizeof(note->qdisc));
 			note->qdisc.section.id = SECTION_qdisc;
 			note->qdisc.section.size = sizeof(note->qdisc);
-			note->qdisc.handle = BPF_CORE_READ(qdisc, handle);
+			note->qdisc.handle = READ(qdisc, handle);
 			BPF_CORE_READ_INTO(&note->qdisc.kind, qdisc, ops, id);
 			bpf_ringbuf_submit(note, BPF_RB_NO_WAKEUP);
 		}
-		skb = (__u64)BPF_CORE_READ((struct sk_buff *)skb, next);
+		skb = (__u64)READ((struct sk_buff *)skb, next);
 	}
 	return 0;
 }

@@ -3,7 +3,7 @@
  */
 #pragma once
 
-#include "bpf/kernel_types.bpf.h"
+#include "bpf/read.bpf.h"
 #include "wire/filter.h"
 
 /*
@@ -11,11 +11,6 @@
  * one, and goes through all that follows once for each answer.
  */
 #ifndef WITHOUT_KFUNCS
-extern void *bpf_rdonly_cast(const void *object, __u32 btf_id) __ksym;
-
-#define POINTER_TO(type, address)                                                                  \
-	((type *)bpf_rdonly_cast((void *)(address), bpf_core_type_id_kernel(type)))
-
 struct place {
 	__u64 dev;
 	__u64 sk;
@@ -42,7 +37,7 @@ static __always_inline struct sock *socket_at(const struct place *place)
  */
 static __always_inline __u64 address_in(const void *word)
 {
-	__s64 address = POINTER_TO(struct timespec64, word)->tv_sec;
+	__s64 address = number_at(word);
 
 	return address & address >> 63;
 }
@@ -104,15 +99,6 @@ static __always_inline __u32 forgotten(__u32 number)
 	return number + *(volatile __u32 *)&always_zero;
 }
 
-/* A number that came out of a pointer is no number to the verifier of 6.18: launders it. */
-static __always_inline __u64 as_number(const __u64 *from)
-{
-	__u64 number;
-
-	bpf_probe_read_kernel(&number, sizeof(number), from);
-	return number;
-}
-
 static __always_inline bool is_vlan(__u16 protocol)
 {
 	return protocol == ETH_P_8021Q || protocol == ETH_P_8021AD;
@@ -126,6 +112,13 @@ static __always_inline bool has_no_header_yet(struct sk_buff *skb)
 {
 	return !skb->protocol && skb->network_header < as_number((const __u64 *)&skb->data) -
 							   as_number((const __u64 *)&skb->head);
+}
+
+static __always_inline __u8 ip_version(__u64 start)
+{
+	__u64 first = number_at((void *)start);
+
+	return *(const __u8 *)&first >> 4;
 }
 
 /* False where the skb has no network header that could be trusted. */
@@ -161,12 +154,11 @@ static __always_inline bool find_packet(struct sk_buff *skb, enum view_kind kind
 		 * and so it is before the IP layer has said what it made.
 		 */
 		if (!protocol || is_vlan(protocol)) {
-			__u8 version = 0;
+			__u8 version = ip_version(start);
 
-			bpf_probe_read_kernel(&version, sizeof(version), (void *)start);
-			if (version >> 4 == 4)
+			if (version == 4)
 				protocol = ETH_P_IP;
-			else if (version >> 4 == 6)
+			else if (version == 6)
 				protocol = ETH_P_IPV6;
 		}
 	}
@@ -183,8 +175,15 @@ static __always_inline bool find_packet(struct sk_buff *skb, enum view_kind kind
 /* The first bytes at `start` into `window`, which must be all zero before. */
 static __always_inline bool read_window(__u8 *window, __u64 start, __u32 linear)
 {
-	if (linear >= FILTER_WINDOW)
+	if (linear >= FILTER_WINDOW) {
+#ifndef WITHOUT_KFUNCS
+		for (int i = 0; i < FILTER_WINDOW; i += sizeof(__u64))
+			*(__u64 *)(window + i) = number_at((void *)(start + i));
+		return true;
+#else
 		return !bpf_probe_read_kernel(window, FILTER_WINDOW, (void *)start);
+#endif
+	}
 	/* The compiler knows that it is less; verifiers of before 6.2 do not, and want to see it.
 	 */
 	asm volatile("" : "+r"(linear));
@@ -205,5 +204,5 @@ static __always_inline bool is_whole_socket(__u8 state)
 
 static __always_inline __u64 inode_of(struct sock *sk)
 {
-	return BPF_CORE_READ(sk, sk_socket, file, f_inode, i_ino);
+	return READ(sk, sk_socket, file, f_inode, i_ino);
 }

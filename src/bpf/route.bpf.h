@@ -68,9 +68,9 @@ static __always_inline void fill_vrf(struct route_section *route, struct net_dev
 	struct netdev_adjacent *first;
 
 	if (flags & IFF_L3MDEV_SLAVE) {
-		first = (void *)BPF_CORE_READ(dev, adj_list.upper.next) -
+		first = (void *)READ(dev, adj_list.upper.next) -
 			bpf_core_field_offset(struct netdev_adjacent, list);
-		dev = BPF_CORE_READ(first, dev);
+		dev = READ(first, dev);
 		flags = BPF_CORE_READ_BITFIELD_PROBED(dev, priv_flags);
 	}
 	if (flags & IFF_L3MDEV_MASTER)
@@ -84,15 +84,15 @@ static __always_inline void fill_next_hop(struct route_key *key, struct route_an
 
 	if (!next)
 		return;
-	answer->route.scope = BPF_CORE_READ(next, nhc_scope);
-	answer->route.via_family = BPF_CORE_READ(next, nhc_gw_family);
+	answer->route.scope = READ(next, nhc_scope);
+	answer->route.via_family = READ(next, nhc_gw_family);
 	if (answer->route.via_family)
 		BPF_CORE_READ_INTO(&answer->route.via, next, nhc_gw.ipv6);
-	dev = BPF_CORE_READ(next, nhc_dev);
+	dev = READ(next, nhc_dev);
 	if (!dev)
 		return;
-	key->netns = BPF_CORE_READ(dev, nd_net.net, ns.inum);
-	answer->route.ifindex = BPF_CORE_READ(dev, ifindex);
+	key->netns = READ(dev, nd_net.net, ns.inum);
+	answer->route.ifindex = READ(dev, ifindex);
 	BPF_CORE_READ_INTO(&answer->route.ifname, dev, name);
 	fill_vrf(&answer->route, dev);
 }
@@ -195,48 +195,48 @@ __attribute__((noinline)) int tell_kept_route(__u64 packet, __u64 start, __u64 s
 					      __u64 time_ns)
 {
 	const struct sock *sk = (const struct sock *)socket;
-	__u8 state = BPF_CORE_READ(sk, __sk_common.skc_state);
+	__u8 state = READ(sk, __sk_common.skc_state);
 	__u64 to[2] = {}, peer[2] = {};
 	struct route_record *record;
 	struct dst_entry *dst;
 	struct net_device *dev;
 	struct net *net;
-	__u8 version = 0;
+	__u8 version = ip_version(start);
 
 	if (state == TCP_NEW_SYN_RECV || state == TCP_TIME_WAIT)
 		return 0;
-	dst = BPF_CORE_READ(sk, sk_dst_cache);
+	dst = READ(sk, sk_dst_cache);
 	if (!dst)
 		return 0;
-	bpf_probe_read_kernel(&version, sizeof(version), (void *)start);
-	if (version >> 4 == 4) {
-		bpf_probe_read_kernel(to, 4, (void *)(start + 16));
-		*(__be32 *)peer = BPF_CORE_READ(sk, __sk_common.skc_daddr);
-	} else if (version >> 4 == 6) {
-		bpf_probe_read_kernel(to, 16, (void *)(start + 24));
+	if (version == 4) {
+		to[0] = (__u32)number_at((void *)(start + 16));
+		*(__be32 *)peer = READ(sk, __sk_common.skc_daddr);
+	} else if (version == 6) {
+		to[0] = number_at((void *)(start + 24));
+		to[1] = number_at((void *)(start + 32));
 		BPF_CORE_READ_INTO(&peer, sk, __sk_common.skc_v6_daddr);
 	}
 	if (!(to[0] | to[1]) || to[0] != peer[0] || to[1] != peer[1])
 		return 0;
-	net = BPF_CORE_READ(sk, __sk_common.skc_net.net);
-	record = begin_route(version >> 4 == 4 ? AF_INET : AF_INET6, packet, time_ns, 0,
-			     BPF_CORE_READ(net, ns.inum));
+	net = READ(sk, __sk_common.skc_net.net);
+	record = begin_route(version == 4 ? AF_INET : AF_INET6, packet, time_ns, 0,
+			     READ(net, ns.inum));
 	if (!record)
 		return 0;
 	if (bpf_core_field_exists(net->net_cookie))
-		record->header.netns_cookie = BPF_CORE_READ(net, net_cookie);
+		record->header.netns_cookie = READ(net, net_cookie);
 	record->route.flags = ROUTE_KEPT;
 	record->route.type = RTN_UNICAST;
-	if (version >> 4 == 4) {
+	if (version == 4) {
 		const struct rtable *kept = (const struct rtable *)dst;
 
-		record->route.type = BPF_CORE_READ(kept, rt_type);
-		record->route.via_family = BPF_CORE_READ(kept, rt_gw_family);
+		record->route.type = READ(kept, rt_type);
+		record->route.via_family = READ(kept, rt_gw_family);
 		if (record->route.via_family)
 			BPF_CORE_READ_INTO(&record->route.via, kept, rt_gw6);
 	} else {
 		const struct rt6_info *kept = (const struct rt6_info *)dst;
-		__u32 flags = BPF_CORE_READ(kept, rt6i_flags);
+		__u32 flags = READ(kept, rt6i_flags);
 
 		if (flags & RTF_LOCAL)
 			record->route.type = RTN_LOCAL;
@@ -245,8 +245,8 @@ __attribute__((noinline)) int tell_kept_route(__u64 packet, __u64 start, __u64 s
 			BPF_CORE_READ_INTO(&record->route.via, kept, rt6i_gateway);
 		}
 	}
-	dev = BPF_CORE_READ(dst, dev);
-	record->route.ifindex = BPF_CORE_READ(dev, ifindex);
+	dev = READ(dst, dev);
+	record->route.ifindex = READ(dev, ifindex);
 	BPF_CORE_READ_INTO(&record->route.ifname, dev, name);
 	fill_vrf(&record->route, dev);
 	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
@@ -266,15 +266,14 @@ __attribute__((noinline)) int tell_route(__u64 packet, __u64 start, __u32 iif, _
 	struct route_key key = {.netns = netns}, nowhere;
 	struct route_answer *answer, *refusal;
 	struct route_record *record;
-	__u8 version = 0;
+	__u8 version = ip_version(start);
 	int told = 0;
 
 	key.iif = iif ? iif : LOOPBACK_IFINDEX;
-	bpf_probe_read_kernel(&version, sizeof(version), (void *)start);
-	if (version >> 4 == 4) {
+	if (version == 4) {
 		key.family = AF_INET;
-		bpf_probe_read_kernel(key.daddr, 4, (void *)(start + 16));
-	} else if (version >> 4 == 6) {
+		*(__u32 *)key.daddr = number_at((void *)(start + 16));
+	} else if (version == 6) {
 		key.family = AF_INET6;
 		bpf_probe_read_kernel(key.daddr, 16, (void *)(start + 24));
 	} else {

@@ -36,14 +36,6 @@ SEC("tp_btf/netif_receive_skb") int keep_netif_receive_skb(__u64 *ctx)
 	return 0;
 }
 
-static __always_inline __u64 eight_bytes(__u64 start)
-{
-	__u64 bytes = 0;
-
-	bpf_probe_read_kernel(&bytes, sizeof(bytes), (void *)start);
-	return bytes;
-}
-
 /*
  * The id of the packet with this skb, its buffer and its IP header there; 0 if it is not followed.
  * What another packet left at that address is forgotten.
@@ -54,8 +46,8 @@ __attribute__((noinline)) __u64 id_in_buffer(__u64 skb, __u64 head, __u64 start)
 	struct shared_buffer *shared;
 	__u64 before, print;
 
-	print = packet_print(eight_bytes(start), eight_bytes(start + 8), eight_bytes(start + 20),
-			     eight_bytes(start + 40));
+	print = packet_print(number_at((void *)start), number_at((void *)(start + 8)),
+			     number_at((void *)(start + 20)), number_at((void *)(start + 40)));
 	if (known && may_be_same(known->fingerprint, print))
 		return told_id(known);
 	if (known)
