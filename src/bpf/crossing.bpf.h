@@ -28,7 +28,7 @@ static __always_inline struct sighting look(struct sk_buff *skb, enum stage_id s
 		*place = find_place(skb);
 		return sight_again(skb, place, view, NULL, stage);
 	}
-	if (!may_match(view) && !find_tracked((__u64)skb->head))
+	if (!may_match(view) && !find_tracked(head_of(skb)))
 		return (struct sighting){};
 	view->linear = forgotten(view->linear);
 	view->protocol = forgotten(view->protocol);
@@ -59,7 +59,7 @@ static __always_inline struct sighting look_again(struct sk_buff *skb, const str
 static __always_inline int tell_way(const struct record_header *header, const struct view *view)
 {
 	return config.with_routes &&
-	       tell_route(header->packet, as_number(&view->start), header->iif,
+	       tell_route(header->packet, view->start, header->iif,
 			  header->netns_cookie,
 			  header->netns | (header->stage == STAGE_drop ? PLACE_DROPPED : 0));
 }
@@ -88,7 +88,7 @@ static __always_inline int on_crossing(struct sk_buff *skb, enum hook_id hook, e
 	if (stage == STAGE_tx) {
 		if (!tell_way(&record.header, &view) && config.with_routes && place.sk &&
 		    !record.header.iif && (sighting.first || sighting.before == STAGE_out))
-			tell_kept_route(sighting.id, as_number(&view.start),
+			tell_kept_route(sighting.id, view.start,
 					as_number((const __u64 *)&place.sk), sighting.now_ns);
 		if (config.with_neighbours)
 			tell_found_neighbour(&record.header);

@@ -174,7 +174,7 @@ static __always_inline bool matches_echo(const struct place *place, const struct
 	bool trusted = place->sk && (__u64)socket_at(place)->__sk_common.skc_cookie.counter ==
 					config.echo.socket_cookie;
 
-	return match_echo(as_number(&view->start), view->linear, trusted, view->len > view->linear);
+	return match_echo(view->start, view->linear, trusted, view->len > view->linear);
 }
 
 /* Cheap and right for nearly all that is no ping: IPv4 says so, IPv6 too if no extension follows.
@@ -236,11 +236,11 @@ __attribute__((noinline)) int match_filter(__u64 start, __u32 len, __u32 linear,
 
 static __always_inline bool matches_filter(struct sk_buff *skb, const struct view *view)
 {
-	__u64 start = as_number(&view->start);
+	__u64 start = view->start;
 	__u32 before = 0;
 
 	if (!is_ip(view->protocol) || !config.filter_has_l3) {
-		before = start - as_number((const __u64 *)&skb->head) - skb->mac_header;
+		before = start - head_of(skb) - skb->mac_header;
 		/* No link layer header (yet): nothing that the filter's words could be about. */
 		if (skb->mac_header == 0xffff || before < 14 || before > 64)
 			return false;

@@ -15,7 +15,7 @@ static __always_inline __u64 id_at_chain(struct sk_buff *skb, const struct nf_ho
 					 enum hook_id hook)
 {
 	bool ip = state->pf == NFPROTO_IPV4 || state->pf == NFPROTO_IPV6;
-	__u64 head = (__u64)skb->head;
+	__u64 head = head_of(skb);
 	__u64 address = (__u64)skb;
 	struct tracked *known;
 
@@ -24,7 +24,6 @@ static __always_inline __u64 id_at_chain(struct sk_buff *skb, const struct nf_ho
 	if (!tracked_count)
 		return 0;
 	if (ip) {
-		head = as_number(&head);
 		return id_in_buffer(as_number(&address), head, head + skb->network_header);
 	}
 	known = find_told(head);
@@ -209,7 +208,7 @@ static __always_inline void tell_rule(struct sk_buff *skb, const struct nf_hook_
 				      const struct nft_chain *chain, const struct nft_rule_dp *rule,
 				      const struct nft_verdict *verdict, __u32 type)
 {
-	struct tracked *known = find_told((__u64)skb->head);
+	struct tracked *known = find_told(head_of(skb));
 	struct netfilter_record *record = known ? netfilter_room_of(ROOM_RULE) : NULL;
 
 	if (!record || !chain)
@@ -243,7 +242,7 @@ SEC("fentry/__nft_trace_packet") int on_nft_trace_packet(__u64 *ctx)
 			  info->verdict, ctx[2]);
 		return 0;
 	}
-	if (!find_told((__u64)((struct nft_pktinfo *)ctx[0])->skb->head))
+	if (!find_told(head_of(((struct nft_pktinfo *)ctx[0])->skb)))
 		return 0;
 	rule = ctx[2];
 	walk.rule = as_number(&rule);

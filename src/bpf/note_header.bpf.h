@@ -6,15 +6,21 @@
 #include "bpf/read.bpf.h"
 #include "wire/record.h"
 
-static __always_inline void fill_note(struct record_header *header, enum hook_id hook,
-				      enum stage_id stage, __u64 packet)
+static __always_inline void fill_note_of(struct record_header *header, enum hook_id hook,
+					 enum stage_id stage, __u64 packet, __u64 time_ns)
 {
 	__builtin_memset(header, 0, sizeof(*header));
 	header->hook = hook;
 	header->stage = stage;
 	header->cpu = bpf_get_smp_processor_id();
-	header->time_ns = bpf_ktime_get_ns();
+	header->time_ns = time_ns;
 	header->packet = packet;
+}
+
+static __always_inline void fill_note(struct record_header *header, enum hook_id hook,
+				      enum stage_id stage, __u64 packet)
+{
+	fill_note_of(header, hook, stage, packet, bpf_ktime_get_ns());
 }
 
 static __always_inline void fill_net(struct record_header *header, struct net *net)

@@ -42,7 +42,7 @@ static __always_inline struct tracked *find_noted(__u64 skb)
 {
 	if (!tracked_count || !skb)
 		return NULL;
-	return find_told((__u64)READ((struct sk_buff *)skb, head));
+	return find_told(number_at(&((struct sk_buff *)skb)->head));
 }
 
 /* Who writes to a socket, by its inode: known from the first time that it was seen doing so. */
@@ -152,8 +152,7 @@ __attribute__((noinline)) int tell_sender(__u64 packet, __u64 sk, __u64 time_ns)
 		bpf_ringbuf_discard(note, BPF_RB_NO_WAKEUP);
 		return 0;
 	}
-	fill_note(&note->header, HOOK_sender, STAGE_out, packet);
-	note->header.time_ns = time_ns;
+	fill_note_of(&note->header, HOOK_sender, STAGE_out, packet, time_ns);
 	fill_net(&note->header, READ((struct sock *)sk, __sk_common.skc_net.net));
 	bpf_ringbuf_submit(note, BPF_RB_NO_WAKEUP);
 	return 0;

@@ -7,8 +7,8 @@
 #include "wire/filter.h"
 
 /*
- * Where the packet is. Numbers where they can be: of a pointer the verifier remembers whether it is
- * one, and goes through all that follows once for each answer.
+ * Where the packet is, and where its bytes are. Numbers where they can be: of a pointer the verifier
+ * remembers whether it is one, and goes through all that follows once for each answer.
  */
 #ifndef WITHOUT_KFUNCS
 struct place {
@@ -42,6 +42,16 @@ static __always_inline __u64 address_in(const void *word)
 	return address & address >> 63;
 }
 
+static __always_inline __u64 head_of(struct sk_buff *skb)
+{
+	return number_at(&skb->head);
+}
+
+static __always_inline __u64 data_of(struct sk_buff *skb)
+{
+	return number_at(&skb->data);
+}
+
 static __always_inline struct place find_place(struct sk_buff *skb)
 {
 	return (struct place){.dev = address_in(&skb->dev), .sk = address_in(&skb->sk)};
@@ -60,6 +70,16 @@ static __always_inline struct net_device *device_at(const struct place *place)
 static __always_inline struct sock *socket_at(const struct place *place)
 {
 	return place->sk;
+}
+
+static __always_inline __u64 head_of(struct sk_buff *skb)
+{
+	return (__u64)skb->head;
+}
+
+static __always_inline __u64 data_of(struct sk_buff *skb)
+{
+	return (__u64)skb->data;
 }
 
 static __always_inline struct place find_place(struct sk_buff *skb)
@@ -110,8 +130,7 @@ static __always_inline bool is_vlan(__u16 protocol)
  */
 static __always_inline bool has_no_header_yet(struct sk_buff *skb)
 {
-	return !skb->protocol && skb->network_header < as_number((const __u64 *)&skb->data) -
-							   as_number((const __u64 *)&skb->head);
+	return !skb->protocol && skb->network_header < data_of(skb) - head_of(skb);
 }
 
 static __always_inline __u8 ip_version(__u64 start)
@@ -124,7 +143,7 @@ static __always_inline __u8 ip_version(__u64 start)
 /* False where the skb has no network header that could be trusted. */
 static __always_inline bool find_packet(struct sk_buff *skb, enum view_kind kind, struct view *view)
 {
-	__u64 data = (__u64)skb->data;
+	__u64 data = data_of(skb);
 	__u16 protocol = bpf_ntohs(skb->protocol);
 	__u32 len = skb->len;
 	__u32 linear = len - skb->data_len;
@@ -148,7 +167,7 @@ static __always_inline bool find_packet(struct sk_buff *skb, enum view_kind kind
 	} else {
 		if (!skb->network_header || has_no_header_yet(skb))
 			return false;
-		start = (__u64)skb->head + skb->network_header;
+		start = head_of(skb) + skb->network_header;
 		/*
 		 * The tag is in the link layer header: what follows it, only its bytes can tell;
 		 * and so it is before the IP layer has said what it made.

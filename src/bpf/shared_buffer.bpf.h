@@ -25,7 +25,7 @@ struct {
 SEC("tp_btf/netif_receive_skb") int keep_netif_receive_skb(__u64 *ctx)
 {
 	struct sk_buff *skb = (struct sk_buff *)ctx[0];
-	struct shared_buffer buffer = {.head = (__u64)skb->head};
+	struct shared_buffer buffer = {.head = head_of(skb)};
 	struct tracked *known = find_tracked(buffer.head);
 	__u64 key = ctx[0];
 
@@ -61,11 +61,10 @@ __attribute__((noinline)) __u64 id_in_buffer(__u64 skb, __u64 head, __u64 start)
 	    !may_be_same(known->fingerprint, print))
 		return 0;
 	/* The buffer before is its sender's, and that he frees it says nothing of this packet. */
-	if (bpf_map_update_elem(&tracked_packets, &head, known, BPF_ANY)) {
+	if (!keep_tracked(head, known)) {
 		count_loss(LOSS_table_full);
 		return 0;
 	}
-	__sync_fetch_and_add(&tracked_count, 1);
 	forget(before);
 	known = find_told(head);
 	return known ? known->id : 0;

@@ -52,14 +52,14 @@ SEC("tp_btf/netif_receive_skb") int on_netif_receive_skb(__u64 *ctx)
 	struct place place;
 
 	/* Whatever comes in was seen by an interface's hook before: no first sight here. */
-	if (!find_tracked((__u64)skb->head) || !is_ip(bpf_ntohs(skb->protocol)))
+	if (!find_tracked(head_of(skb)) || !is_ip(bpf_ntohs(skb->protocol)))
 		return 0;
 	place = find_place(skb);
 	if (!place.dev || has_master(device_at(&place)) ||
 	    BPF_CORE_READ_BITFIELD(skb, pkt_type) == PACKET_OTHERHOST)
 		return 0;
 	if (config.with_senders)
-		keep_taken_in((__u64)skb->head);
+		keep_taken_in(head_of(skb));
 	return on_crossing(skb, HOOK_netif_receive_skb, STAGE_in, VIEW_IN);
 }
 
@@ -126,17 +126,17 @@ SEC("tp_btf/kfree_skb") int on_kfree_skb(__u64 *ctx)
 			&record.packet);
 	if (!sighting.id) {
 		if (sighting.silent && last)
-			forget((__u64)skb->head);
+			forget(head_of(skb));
 		return 0;
 	}
 	if (last)
-		forget((__u64)skb->head);
+		forget(head_of(skb));
 	fill_header(&record.header, skb, &place, HOOK_kfree_skb, STAGE_drop, &sighting);
 	if (last)
 		record.header.flags |= RECORD_LAST;
 	tell_way(&record.header, &view);
 	if (config.with_neighbours)
-		tell_lost_neighbour(sighting.id, as_number(ctx), as_number(&view.start));
+		tell_lost_neighbour(sighting.id, as_number(ctx), view.start);
 	if (config.with_senders && sighting.first && !record.header.iif)
 		tell_sender(sighting.id, as_number((const __u64 *)&place.sk), sighting.now_ns);
 	record.drop.section.id = SECTION_drop;
@@ -160,7 +160,7 @@ SEC("tp_btf/kfree_skb") int on_kfree_skb(__u64 *ctx)
 SEC("tp_btf/consume_skb") int on_consume_skb(__u64 *ctx)
 {
 	struct sk_buff *skb = (struct sk_buff *)ctx[0];
-	struct tracked *known = find_tracked((__u64)skb->head);
+	struct tracked *known = find_tracked(head_of(skb));
 	struct record_header header;
 	struct sighting sighting;
 	struct place place;
@@ -174,7 +174,7 @@ SEC("tp_btf/consume_skb") int on_consume_skb(__u64 *ctx)
 	if (is_copied(skb, known, &place) && find_packet(skb, VIEW_OUT, &view)) {
 		sighting = keep_copied(known, &place, &view);
 		if (last)
-			forget((__u64)skb->head);
+			forget(head_of(skb));
 		if (!sighting.id)
 			return 0;
 		/* It goes on from the interface that it has come to. */
@@ -187,14 +187,13 @@ SEC("tp_btf/consume_skb") int on_consume_skb(__u64 *ctx)
 		return 0;
 	sighting = look_again(skb, &place, STAGE_end, &view);
 	if (sighting.id || sighting.silent)
-		forget((__u64)skb->head);
+		forget(head_of(skb));
 	if (!sighting.id)
 		return 0;
 	fill_header(&header, skb, &place, HOOK_consume_skb, STAGE_end, &sighting);
 	/* NAT may have given it another port since it came in. */
 	if (skb->transport_header != 0xffff)
-		bpf_probe_read_kernel(&header.ports, sizeof(header.ports),
-				      skb->head + skb->transport_header);
+		header.ports = number_at((void *)(head_of(skb) + skb->transport_header));
 	header.flags |= RECORD_LAST;
 	tell_way(&header, &view);
 	emit(&header, sizeof(header), sizeof(header));

@@ -162,18 +162,10 @@ static __always_inline bool is_another(struct sk_buff *skb, const struct tracked
 				 (now->seen_ns - known->seen_ns) << 1 | !!skb->skb_iif);
 }
 
-static __always_inline void forget(__u64 head)
-{
-	if (!bpf_map_delete_elem(&tracked_packets, &head))
-		__sync_fetch_and_add(&tracked_count, -1);
-}
-
 static __always_inline void follow(__u64 head, const struct tracked *now)
 {
-	if (bpf_map_update_elem(&tracked_packets, &head, now, BPF_ANY))
+	if (!keep_tracked(head, now))
 		count_loss(LOSS_table_full);
-	else
-		__sync_fetch_and_add(&tracked_count, 1);
 }
 
 /* The packet as it is at this hook; without an id yet. */
@@ -185,7 +177,7 @@ static __always_inline struct tracked sighted(struct sk_buff *skb, const struct 
 	    .seen_ns = bpf_ktime_get_ns(),
 	    .fingerprint = fingerprint(window),
 	    .netns = netns_of(place),
-	    .offset = view->start - (__u64)skb->head,
+	    .offset = view->start - head_of(skb),
 	    .stage = stage,
 	};
 
@@ -204,7 +196,7 @@ static __always_inline enum asked is_asked_for(struct sk_buff *skb, const struct
 					       enum stage_id stage)
 {
 #ifdef WITH_COMMAND
-	__u64 start = as_number(&view->start);
+	__u64 start = view->start;
 	__u64 sk = as_number((const __u64 *)&place->sk);
 	__u64 dev = as_number((const __u64 *)&place->dev);
 	__u64 outgoing = stage != STAGE_rx && stage != STAGE_in;
@@ -229,7 +221,7 @@ static __always_inline void keep_flow(const struct tracked *known, struct tracke
 	else if (now->offset > known->offset && now->tunnels)
 		now->tunnels--;
 	if (!now->tunnels)
-		follow_flow(as_number(&view->start), view->linear, now->netns);
+		follow_flow(view->start, view->linear, now->netns);
 #endif
 }
 
@@ -241,7 +233,7 @@ static __always_inline struct sighting sight_again(struct sk_buff *skb, const st
 						   const struct view *view, const __u8 *window,
 						   enum stage_id stage)
 {
-	__u64 head = (__u64)skb->head;
+	__u64 head = head_of(skb);
 	struct tracked *known = find_tracked(head);
 	struct sighting sighting = {};
 	struct tracked now;
@@ -282,7 +274,7 @@ static __always_inline struct sighting sight(struct sk_buff *skb, const struct p
 					     const struct view *view, const __u8 *window,
 					     enum stage_id stage, bool keep)
 {
-	__u64 head = (__u64)skb->head;
+	__u64 head = head_of(skb);
 	struct sighting sighting = {};
 	struct tracked now;
 	struct tracked *known = find_tracked(head);
@@ -331,11 +323,11 @@ static __always_inline struct sighting sight(struct sk_buff *skb, const struct p
 static __always_inline bool is_last_holder(struct sk_buff *skb)
 {
 	struct skb_shared_info *info;
-	int dataref = 1;
+	int dataref;
 
 	if (!BPF_CORE_READ_BITFIELD(skb, cloned))
 		return true;
-	info = (struct skb_shared_info *)((__u64)skb->head + skb->end);
-	bpf_core_read(&dataref, sizeof(dataref), &info->dataref.counter);
+	info = (struct skb_shared_info *)(head_of(skb) + skb->end);
+	dataref = READ(info, dataref.counter);
 	return (dataref & 0xffff) == 1;
 }

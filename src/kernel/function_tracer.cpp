@@ -45,8 +45,8 @@ constexpr std::size_t kMostSingly = 64;
 enum class Way : std::uint8_t { kSession, kMulti, kSingly };
 
 // What the kernel side is shared with who follows packets.
-constexpr std::array<const char*, 4> kShared = {"events", "losses", "tracked_packets",
-                                                ".data.tracked"};
+constexpr std::array<const char*, 5> kShared = {"events", "losses", "tracked_packets",
+                                                "tracked_sets", ".data.tracked"};
 
 Error unavailable(const std::string& why) {
   return {.what = "-vv and --functions cannot be had here: " + why,

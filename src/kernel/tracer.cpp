@@ -4,7 +4,6 @@
 #include <bpf/libbpf.h>
 #include <fmt/format.h>
 #include <netinet/in.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -26,7 +25,7 @@
 #include "kernel/libbpf_log.h"
 #include "kernel/misses.h"
 #include "kernel/rights.h"
-#include "wire/tracked.h"
+#include "kernel/tracked_table.h"
 
 namespace tracepkt::kernel {
 namespace {
@@ -169,35 +168,15 @@ struct Tracer::State {
   std::vector<Link> links;
   std::vector<Probe> probes;
   std::optional<FunctionTracer> functions;
-  std::uint64_t busy = 0;                 // counted when the programs are taken down
-  std::int64_t* tracked_count = nullptr;  // shared with the programs; a page of its own
+  std::uint64_t busy = 0;  // counted when the programs are taken down
+  // Without it packets whose end was not seen only stay longer in the kernel's table.
+  std::optional<TrackedTable> tracked;
 
-  State() = default;
-  State(const State&) = delete;
-  State& operator=(const State&) = delete;
-  ~State();
   Status load(std::span<const std::byte> bytes, const TraceRequest& request,
               const ChainHooks& chains, const KernelBtf* kernel_btf);
   void attach();
   Status start_functions(const std::string& glob);
-  void map_tracked_count();
 };
-
-Tracer::State::~State() {
-  if (tracked_count != nullptr) {
-    munmap(tracked_count, static_cast<std::size_t>(sysconf(_SC_PAGESIZE)));
-  }
-}
-
-// Without it packets whose end was not seen only stay longer in the kernel's table.
-void Tracer::State::map_tracked_count() {
-  const int fd = bpf_object__find_map_fd_by_name(object.get(), ".data.tracked");
-  void* page = mmap(nullptr, static_cast<std::size_t>(sysconf(_SC_PAGESIZE)),
-                    PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-  if (page != MAP_FAILED) {
-    tracked_count = static_cast<std::int64_t*>(page);
-  }
-}
 
 protocol_sets protocols_of(const TraceRequest& request) {
   protocol_sets sets = {};
@@ -248,7 +227,7 @@ Result<Tracer> Tracer::start(const TraceRequest& request) {
   if (!loaded) {
     return std::unexpected(loaded.error());
   }
-  state->map_tracked_count();
+  state->tracked = TrackedTable::map(state->object.get());
   state->attach();
   if (!chains.why.empty()) {
     state->probes.push_back({.name = "firewall chains", .why = chains.why});
@@ -416,40 +395,8 @@ std::vector<Loss> Tracer::losses() const {
 }
 
 void Tracer::forget_packets(std::uint64_t before_ns) {
-  const bpf_map* map = bpf_object__find_map_by_name(state_->object.get(), "tracked_packets");
-  if (map == nullptr || state_->tracked_count == nullptr) {
-    return;
-  }
-  const int fd = bpf_map__fd(map);
-  const auto is_stale = [&](std::uint64_t key) {
-    tracked packet = {};
-    return bpf_map_lookup_elem(fd, &key, &packet) == 0 && packet.seen_ns < before_ns;
-  };
-  // By the bucket: where packets come and go, a walk from key to key begins anew all the time (50
-  // ms in a flood).
-  constexpr std::uint32_t kBatch = 1024;
-  std::vector<std::uint64_t> keys(kBatch);
-  std::vector<tracked> packets(kBatch);
-  std::vector<std::uint64_t> stale;
-  std::uint32_t bucket = 0;
-  std::uint32_t* from = nullptr;
-  for (int error = 0; error == 0; from = &bucket) {
-    std::uint32_t count = kBatch;
-    error = bpf_map_lookup_batch(fd, from, &bucket, keys.data(), packets.data(), &count, nullptr);
-    if (error != 0 && error != -ENOENT) {  // which is the end
-      break;
-    }
-    for (std::uint32_t i = 0; i < count; ++i) {
-      if (packets[i].seen_ns < before_ns) {
-        stale.push_back(keys[i]);
-      }
-    }
-  }
-  for (const std::uint64_t stale_key : stale) {
-    // It may have been forgotten meanwhile, and its address be another packet's.
-    if (is_stale(stale_key) && bpf_map_delete_elem(fd, &stale_key) == 0) {
-      __atomic_fetch_sub(state_->tracked_count, 1, __ATOMIC_RELAXED);
-    }
+  if (state_->tracked) {
+    state_->tracked->forget(before_ns);
   }
 }
 

@@ -1,13 +1,31 @@
 /*
- * What the kernel side keeps of a packet that it follows. The user side removes the entries whose
- * packets' end no hook saw. Plain C, read by both sides.
+ * What the kernel side keeps of the packets that it follows, by the address of their bytes. The
+ * user side removes the entries whose packets' end no hook saw. Plain C, read by both sides.
  */
 #pragma once
 
 #include <linux/types.h>
 
-/* Twice the journeys that the user side holds, and small enough for a processor's cache. */
-#define TRACKED_MAX 16384
+/*
+ * An address has its place in one set, which has room for seven: a line of the processor's cache.
+ * There are more than three times as many places as the user side holds journeys (8192); with so
+ * many packets under way one in 1000 sets is full.
+ */
+#define TRACKED_SETS_BITS 12
+#define TRACKED_WAYS 7
+
+/* The address of a packet whose entry is being written. */
+#define TRACKED_CLAIMED 1
+
+struct tracked_set {
+  __u64 heads[TRACKED_WAYS]; /* 0: free */
+  __u32 writers;             /* who gets this from 0 to 1 may change the set; see tracked.bpf.h */
+  __u32 pad;
+};
+
+/* Where an address of `way` in `set` has its entry. */
+#define TRACKED_INDEX(set, way) ((set) << 3 | (way))
+#define TRACKED_MAX TRACKED_INDEX(1 << TRACKED_SETS_BITS, 0)
 
 /* As it was at the last hook that saw it. */
 struct tracked {
