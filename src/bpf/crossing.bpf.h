@@ -18,7 +18,7 @@ struct crossing_record {
  */
 static __always_inline struct sighting look(struct sk_buff *skb, enum stage_id stage,
 					    enum view_kind kind, bool keep, struct place *place,
-					    struct view *view, struct packet_section *packet)
+					    struct view *view, __u8 *window)
 {
 	view->len = 0;
 	view->linear = 0;
@@ -33,13 +33,13 @@ static __always_inline struct sighting look(struct sk_buff *skb, enum stage_id s
 	view->linear = forgotten(view->linear);
 	view->protocol = forgotten(view->protocol);
 	*place = find_place(skb);
-	__builtin_memset(packet->bytes, 0, FILTER_WINDOW);
-	if (!read_window(packet->bytes, view->start, view->linear)) {
+	__builtin_memset(window, 0, FILTER_WINDOW);
+	if (!read_window(window, view->start, view->linear)) {
 		count_loss(LOSS_unreadable);
 		view->linear = 0;
 		return sight_again(skb, place, view, NULL, stage);
 	}
-	return sight(skb, place, view, packet->bytes, stage, keep);
+	return sight(skb, place, view, window, stage, keep);
 }
 
 /* The same where no packet is seen for the first time. */
@@ -64,36 +64,48 @@ static __always_inline int tell_way(const struct record_header *header, const st
 			  header->netns | (header->stage == STAGE_drop ? PLACE_DROPPED : 0));
 }
 
+/* Tells that the packet is where the header says. */
+static __always_inline void tell_crossing(const struct record_header *header, struct sk_buff *skb,
+					  const struct view *view, const __u8 *window)
+{
+	struct crossing_record *record = room_for(sizeof(*record));
+
+	if (!record)
+		return;
+	record->header = *header;
+	fill_packet(&record->packet, skb, view, window);
+	submit(record);
+}
+
 /* A packet at an interface, or on its way from one to the IP layer. */
 static __always_inline int on_crossing(struct sk_buff *skb, enum hook_id hook, enum stage_id stage,
 				       enum view_kind kind)
 {
-	struct crossing_record record;
+	__u8 window[FILTER_WINDOW] __attribute__((aligned(8)));
+	struct record_header header;
 	struct sighting sighting;
 	struct place place;
 	struct view view;
-	__u32 size = sizeof(record.header);
 
-	sighting = look(skb, stage, kind, true, &place, &view, &record.packet);
+	sighting = look(skb, stage, kind, true, &place, &view, window);
 	if (!sighting.id)
 		return 0;
 	/* Who comes by several chains on the way out is told once. */
 	if (stage == STAGE_out && !sighting.first)
 		return 0;
-	fill_header(&record.header, skb, &place, hook, stage, &sighting);
-	size += fill_packet(&record.packet, skb, &view);
-	emit(&record, size, sizeof(record));
+	fill_header(&header, skb, &place, hook, stage, &sighting);
+	tell_crossing(&header, skb, &view, window);
 	if (stage != STAGE_tx && stage != STAGE_out)
 		return 0;
 	if (stage == STAGE_tx) {
-		if (!tell_way(&record.header, &view) && config.with_routes && place.sk &&
-		    !record.header.iif && (sighting.first || sighting.before == STAGE_out))
+		if (!tell_way(&header, &view) && config.with_routes && place.sk &&
+		    !header.iif && (sighting.first || sighting.before == STAGE_out))
 			tell_kept_route(sighting.id, view.start,
 					as_number((const __u64 *)&place.sk), sighting.now_ns);
 		if (config.with_neighbours)
-			tell_found_neighbour(&record.header);
+			tell_found_neighbour(&header);
 	}
-	if (config.with_senders && sighting.first && !record.header.iif)
+	if (config.with_senders && sighting.first && !header.iif)
 		tell_sender(sighting.id, as_number((const __u64 *)&place.sk), sighting.now_ns);
 	return 0;
 }

@@ -37,44 +37,57 @@ static __always_inline void fill_header(struct record_header *header, struct sk_
 	}
 }
 
+/* Room for a record in the ring, for submit(); counts it where there is none. */
+static __always_inline void *room_for(__u64 size)
+{
+	void *record = bpf_ringbuf_reserve(&events, size, 0);
+
+	if (!record)
+		count_loss(LOSS_ring_full);
+	return record;
+}
+
+static __always_inline void submit(void *record)
+{
+	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+}
+
+/* A record without sections. */
+static __always_inline void tell(const struct record_header *header)
+{
+	struct record_header *record = room_for(sizeof(*record));
+
+	if (!record)
+		return;
+	*record = *header;
+	submit(record);
+}
+
 /*
- * The section around the window, which `bytes` already begins with. A packet that may quote another
- * one gets all the room there is. Returns how many bytes of the section are in use.
+ * The section with the packet's first bytes, of which `window` has some. Of a packet that may quote
+ * another one there are more, where there is room for them.
  */
-static __always_inline __u32 fill_packet(struct packet_section *packet, struct sk_buff *skb,
-					 const struct view *view)
+static __always_inline void fill_packet(struct packet_section *packet, struct sk_buff *skb,
+					const struct view *view, const __u8 *window)
 {
 	__u32 captured = view->linear;
-	__u8 *more = packet->bytes + FILTER_WINDOW;
 
-	__builtin_memset(more, 0, WINDOW_BYTES - FILTER_WINDOW);
+	__builtin_memcpy(packet->bytes, window, FILTER_WINDOW);
 	if (captured > FILTER_WINDOW) {
 		captured -= FILTER_WINDOW;
-		if (!may_be_icmp(packet->bytes))
+		if (!may_be_icmp(window))
 			captured = 0;
 		if (captured > WINDOW_BYTES - FILTER_WINDOW)
 			captured = WINDOW_BYTES - FILTER_WINDOW;
-		if (captured &&
-		    bpf_probe_read_kernel(more, captured, (void *)(view->start + FILTER_WINDOW)))
+		if (captured && bpf_probe_read_kernel(packet->bytes + FILTER_WINDOW, captured,
+						      (void *)(view->start + FILTER_WINDOW)))
 			captured = 0;
 		captured += FILTER_WINDOW;
 	}
 	packet->section.id = SECTION_packet;
-	packet->section.size = offsetof(struct packet_section, bytes) + captured;
+	packet->section.size = sizeof(*packet);
 	packet->len = view->len;
 	packet->protocol = view->protocol;
 	packet->captured = captured;
 	packet->mark = skb->mark;
-	return packet->section.size;
-}
-
-/* The packet's section is the record's last, so that the record ends where its bytes end. */
-static __always_inline void emit(void *record, __u64 size, __u32 max_size)
-{
-	/* The compiler knows that size fits; the verifier of 5.10 does not, and wants to see it. */
-	asm volatile("" : "+r"(size));
-	if (size > max_size)
-		return;
-	if (bpf_ringbuf_output(&events, record, size, BPF_RB_NO_WAKEUP))
-		count_loss(LOSS_ring_full);
 }

@@ -74,7 +74,8 @@ static __always_inline __u64 socket_inode(const struct place *place)
 SEC("tp_btf/skb_copy_datagram_iovec") int on_skb_copy_datagram_iovec(__u64 *ctx)
 {
 	struct sk_buff *skb = (struct sk_buff *)ctx[0];
-	struct socket_record record;
+	struct record_header header;
+	struct socket_record *record;
 	struct sighting sighting;
 	struct place place;
 	struct view view;
@@ -90,21 +91,24 @@ SEC("tp_btf/skb_copy_datagram_iovec") int on_skb_copy_datagram_iovec(__u64 *ctx)
 	sighting = look_again(skb, &place, STAGE_deliver, &view);
 	if (!sighting.id)
 		return 0;
-	fill_header(&record.header, skb, &place, HOOK_skb_copy_datagram_iovec, STAGE_deliver,
-		    &sighting);
-	tell_way(&record.header, &view);
-	__builtin_memset(&record.socket, 0, sizeof(record.socket));
-	record.socket.section.id = SECTION_socket;
-	record.socket.section.size = sizeof(record.socket);
+	fill_header(&header, skb, &place, HOOK_skb_copy_datagram_iovec, STAGE_deliver, &sighting);
+	tell_way(&header, &view);
+	record = room_for(sizeof(*record));
+	if (!record)
+		return 0;
+	record->header = header;
+	__builtin_memset(&record->socket, 0, sizeof(record->socket));
+	record->socket.section.id = SECTION_socket;
+	record->socket.section.size = sizeof(record->socket);
 	if (place.sk) {
-		record.socket.family = sk->__sk_common.skc_family;
-		record.socket.type = sk->sk_type;
-		record.socket.protocol = sk->sk_protocol;
+		record->socket.family = sk->__sk_common.skc_family;
+		record->socket.type = sk->sk_type;
+		record->socket.protocol = sk->sk_protocol;
 	}
-	record.socket.inode = config.with_senders ? socket_inode(&place) : 0;
-	record.socket.pid = bpf_get_current_pid_tgid() >> 32;
-	bpf_get_current_comm(record.socket.comm, sizeof(record.socket.comm));
-	emit(&record, sizeof(record), sizeof(record));
+	record->socket.inode = config.with_senders ? socket_inode(&place) : 0;
+	record->socket.pid = bpf_get_current_pid_tgid() >> 32;
+	bpf_get_current_comm(record->socket.comm, sizeof(record->socket.comm));
+	submit(record);
 	return 0;
 }
 
@@ -114,16 +118,17 @@ SEC("tp_btf/skb_copy_datagram_iovec") int on_skb_copy_datagram_iovec(__u64 *ctx)
  */
 SEC("tp_btf/kfree_skb") int on_kfree_skb(__u64 *ctx)
 {
+	__u8 window[FILTER_WINDOW] __attribute__((aligned(8)));
 	struct sk_buff *skb = (struct sk_buff *)ctx[0];
 	bool last = is_last_holder(skb);
-	struct drop_record record;
+	struct record_header header;
 	struct sighting sighting;
+	struct drop_record *record;
 	struct place place;
 	struct view view;
-	__u32 size = sizeof(record.header) + sizeof(record.drop);
 
 	sighting = look(skb, STAGE_drop, VIEW_OUT, !last && !config.drops_only, &place, &view,
-			&record.packet);
+			window);
 	if (!sighting.id) {
 		if (sighting.silent && last)
 			forget(head_of(skb));
@@ -131,28 +136,32 @@ SEC("tp_btf/kfree_skb") int on_kfree_skb(__u64 *ctx)
 	}
 	if (last)
 		forget(head_of(skb));
-	fill_header(&record.header, skb, &place, HOOK_kfree_skb, STAGE_drop, &sighting);
+	fill_header(&header, skb, &place, HOOK_kfree_skb, STAGE_drop, &sighting);
 	if (last)
-		record.header.flags |= RECORD_LAST;
-	tell_way(&record.header, &view);
+		header.flags |= RECORD_LAST;
+	tell_way(&header, &view);
 	if (config.with_neighbours)
 		tell_lost_neighbour(sighting.id, as_number(ctx), view.start);
-	if (config.with_senders && sighting.first && !record.header.iif)
+	if (config.with_senders && sighting.first && !header.iif)
 		tell_sender(sighting.id, as_number((const __u64 *)&place.sk), sighting.now_ns);
-	record.drop.section.id = SECTION_drop;
-	record.drop.section.size = sizeof(record.drop);
-	record.drop.location = ctx[1];
-	record.drop.reason = 0;
-	record.drop.has_reason = 0;
-	record.drop.pad = 0;
-	record.drop.socket = config.drops_only ? socket_inode(&place) : 0;
+	record = room_for(sizeof(*record));
+	if (!record)
+		return 0;
+	record->header = header;
+	record->drop.section.id = SECTION_drop;
+	record->drop.section.size = sizeof(record->drop);
+	record->drop.location = ctx[1];
+	record->drop.reason = 0;
+	record->drop.has_reason = 0;
+	record->drop.pad = 0;
+	record->drop.socket = config.drops_only ? socket_inode(&place) : 0;
 	/* The reason came with its enum (5.17, c504e5c2f964). */
 	if (bpf_core_type_exists(enum skb_drop_reason)) {
-		record.drop.has_reason = 1;
-		record.drop.reason = ctx[2];
+		record->drop.has_reason = 1;
+		record->drop.reason = ctx[2];
 	}
-	size += fill_packet(&record.packet, skb, &view);
-	emit(&record, size, sizeof(record));
+	fill_packet(&record->packet, skb, &view, window);
+	submit(record);
 	return 0;
 }
 
@@ -180,7 +189,7 @@ SEC("tp_btf/consume_skb") int on_consume_skb(__u64 *ctx)
 		/* It goes on from the interface that it has come to. */
 		fill_header(&header, skb, &place, HOOK_consume_skb, STAGE_end, &sighting);
 		header.iif = header.ifindex;
-		emit(&header, sizeof(header), sizeof(header));
+		tell(&header);
 		return 0;
 	}
 	if (!last)
@@ -196,6 +205,6 @@ SEC("tp_btf/consume_skb") int on_consume_skb(__u64 *ctx)
 		header.ports = number_at((void *)(head_of(skb) + skb->transport_header));
 	header.flags |= RECORD_LAST;
 	tell_way(&header, &view);
-	emit(&header, sizeof(header), sizeof(header));
+	tell(&header);
 	return 0;
 }

@@ -10,21 +10,20 @@
 /* The packet is told once; that it waits, and for whom, in a record of its own. */
 static __always_inline void on_waiting(struct sk_buff *skb, __u64 neighbour)
 {
-	struct crossing_record record;
+	__u8 window[FILTER_WINDOW] __attribute__((aligned(8)));
+	struct record_header header;
 	struct sighting sighting;
 	struct place place;
 	struct view view;
-	__u32 size = sizeof(record.header);
 
-	sighting = look(skb, STAGE_out, VIEW_OUT, true, &place, &view, &record.packet);
+	sighting = look(skb, STAGE_out, VIEW_OUT, true, &place, &view, window);
 	if (!sighting.id)
 		return;
 	if (sighting.first) {
-		fill_header(&record.header, skb, &place, HOOK_neigh_event_send_done, STAGE_neigh,
+		fill_header(&header, skb, &place, HOOK_neigh_event_send_done, STAGE_neigh,
 			    &sighting);
-		size += fill_packet(&record.packet, skb, &view);
-		emit(&record, size, sizeof(record));
-		if (config.with_senders && !record.header.iif)
+		tell_crossing(&header, skb, &view, window);
+		if (config.with_senders && !header.iif)
 			tell_sender(sighting.id, as_number((const __u64 *)&place.sk),
 				    sighting.now_ns);
 	}

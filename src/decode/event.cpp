@@ -289,9 +289,10 @@ void cut_packet(std::span<const std::byte> record, std::size_t most, std::vector
   out.assign(record.begin(), record.end());
   walk_sections(record, [&](std::uint16_t id, std::span<const std::byte> bytes) {
     auto section = id == SECTION_packet ? read_packet(bytes) : std::nullopt;
-    if (section && section->captured > most) {
-      section->captured = static_cast<__u16>(most);
-      section->section.size = static_cast<__u16>(offsetof(packet_section, bytes) + most);
+    const std::size_t kept = section ? std::min<std::size_t>(section->captured, most) : 0;
+    if (section && offsetof(packet_section, bytes) + kept < bytes.size()) {
+      section->captured = static_cast<__u16>(kept);
+      section->section.size = static_cast<__u16>(offsetof(packet_section, bytes) + kept);
       const auto at = static_cast<std::size_t>(bytes.data() - record.data());
       std::memcpy(out.data() + at, &*section, offsetof(packet_section, bytes));
       out.resize(at + section->section.size);  // it is the last
