@@ -69,7 +69,6 @@ keep_copied(const struct tracked *known, const struct place *place, const struct
 	copied->packet.netns = netns_of(place);
 	copied->packet.seen_ns = sighting.now_ns;
 	copied->ifindex = device_at(place)->ifindex;
-	__builtin_memset(copied->bytes, 0, sizeof(copied->bytes));
 	read_window((__u8 *)copied->bytes, view->start, view->linear);
 	return sighting;
 }

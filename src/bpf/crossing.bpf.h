@@ -33,7 +33,6 @@ static __always_inline struct sighting look(struct sk_buff *skb, enum stage_id s
 	view->linear = forgotten(view->linear);
 	view->protocol = forgotten(view->protocol);
 	*place = find_place(skb);
-	__builtin_memset(window, 0, FILTER_WINDOW);
 	if (!read_window(window, view->start, view->linear)) {
 		count_loss(LOSS_unreadable);
 		view->linear = 0;
@@ -46,7 +45,7 @@ static __always_inline struct sighting look(struct sk_buff *skb, enum stage_id s
 static __always_inline struct sighting look_again(struct sk_buff *skb, const struct place *place,
 						  enum stage_id stage, struct view *view)
 {
-	__u8 window[FILTER_WINDOW] __attribute__((aligned(8))) = {};
+	__u8 window[FILTER_WINDOW] __attribute__((aligned(8)));
 
 	if (!find_packet(skb, VIEW_OUT, view) || !read_window(window, view->start, view->linear)) {
 		view->start = 0;

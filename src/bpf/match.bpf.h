@@ -200,14 +200,15 @@ static __always_inline bool may_match(const struct view *view)
 #ifndef WITHOUT_KFUNCS
 	if ((config.filter_has_l3 || config.mode == MATCH_ECHO) && is_ip(view->protocol) &&
 	    view->linear >= sizeof(struct ipv4_header)) {
-		struct iphdr *ip = POINTER_TO(struct iphdr, view->start);
-		struct ipv6hdr *ip6 = POINTER_TO(struct ipv6hdr, view->start);
-		__u8 version = BPF_CORE_READ_BITFIELD(ip, version);
+		__u64 first = number_at((void *)view->start);
+		const __u8 *bytes = (const __u8 *)&first;
 
-		if (version == 4)
-			return is_in(config.protocols.v4, ip->protocol);
-		if (version == 6)
-			return is_in(config.protocols.v6, ip6->nexthdr);
+		if (bytes[0] >> 4 == 6)
+			return is_in(config.protocols.v6, bytes[6]);
+		if (bytes[0] >> 4 == 4) {
+			first = number_at((void *)(view->start + 8));
+			return is_in(config.protocols.v4, bytes[1]);
+		}
 	}
 #endif
 	return true;
@@ -220,7 +221,7 @@ static __always_inline bool may_match(const struct view *view)
  */
 __attribute__((noinline)) int match_filter(__u64 start, __u32 len, __u32 linear, __u32 before)
 {
-	__u8 window[FILTER_WINDOW] __attribute__((aligned(8))) = {};
+	__u8 window[FILTER_WINDOW] __attribute__((aligned(8)));
 	int verdict = FILTER_NOT_LINEAR;
 
 	start -= before;

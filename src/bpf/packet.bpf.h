@@ -191,7 +191,7 @@ static __always_inline bool find_packet(struct sk_buff *skb, enum view_kind kind
 	return true;
 }
 
-/* The first bytes at `start` into `window`, which must be all zero before. */
+/* The first bytes at `start` into `window`, at a multiple of 8; zeros where there are none. */
 static __always_inline bool read_window(__u8 *window, __u64 start, __u32 linear)
 {
 	if (linear >= FILTER_WINDOW) {
@@ -203,6 +203,7 @@ static __always_inline bool read_window(__u8 *window, __u64 start, __u32 linear)
 		return !bpf_probe_read_kernel(window, FILTER_WINDOW, (void *)start);
 #endif
 	}
+	__builtin_memset(window, 0, FILTER_WINDOW);
 	/* The compiler knows that it is less; verifiers of before 6.2 do not, and want to see it.
 	 */
 	asm volatile("" : "+r"(linear));
