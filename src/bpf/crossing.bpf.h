@@ -25,11 +25,13 @@ static __always_inline struct sighting look(struct sk_buff *skb, enum stage_id s
 	view->protocol = 0;
 	view->start = 0;
 	if (!find_packet(skb, kind, view)) {
+		view->head = head_of(skb);
 		*place = find_place(skb);
 		return sight_again(skb, place, view, NULL, stage);
 	}
 	if (!may_match(view) && !find_tracked(head_of(skb)))
 		return (struct sighting){};
+	view->head = head_of(skb);
 	view->linear = forgotten(view->linear);
 	view->protocol = forgotten(view->protocol);
 	*place = find_place(skb);
@@ -47,6 +49,7 @@ static __always_inline struct sighting look_again(struct sk_buff *skb, const str
 {
 	__u8 window[FILTER_WINDOW] __attribute__((aligned(8)));
 
+	view->head = head_of(skb);
 	if (!find_packet(skb, VIEW_OUT, view) || !read_window(window, view->start, view->linear)) {
 		view->start = 0;
 		return sight_again(skb, place, view, NULL, stage);

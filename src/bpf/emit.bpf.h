@@ -9,7 +9,7 @@ static __always_inline void fill_header(struct record_header *header, struct sk_
 					enum stage_id stage, const struct sighting *sighting)
 {
 	struct net_device *dev = device_at(place);
-	struct net *net = NULL;
+	struct net *net = net_at(place);
 
 	header->hook = hook;
 	header->stage = stage;
@@ -28,11 +28,8 @@ static __always_inline void fill_header(struct record_header *header, struct sk_
 		/* The kernel's own is as long, and lies at a multiple of 8 as ours does. */
 		*(__u64 *)header->ifname = number_at(dev->name);
 		*(__u64 *)(header->ifname + 8) = number_at(dev->name + 8);
-		net = dev->nd_net.net;
-	} else if (place->sk) {
-		net = socket_at(place)->__sk_common.skc_net.net;
 	}
-	if (net) {
+	if (place->net) {
 		header->netns = net->ns.inum;
 		if (bpf_core_field_exists(net->net_cookie))
 			header->netns_cookie = net->net_cookie;

@@ -303,15 +303,6 @@ struct inet_connection_sock {
 	__u8 icsk_retransmits;
 };
 
-struct iphdr {
-	__u8 version : 4;
-	__u8 protocol;
-};
-
-struct ipv6hdr {
-	__u8 nexthdr;
-};
-
 /* Of netfilter. What is below nf_hook_state is in modules mostly, whose BTF kernels have
  * since 5.11. */
 struct nf_hook_state {

@@ -14,6 +14,7 @@
 struct place {
 	__u64 dev;
 	__u64 sk;
+	__u64 net;
 };
 
 static __always_inline struct net_device *device_at(const struct place *place)
@@ -24,6 +25,11 @@ static __always_inline struct net_device *device_at(const struct place *place)
 static __always_inline struct sock *socket_at(const struct place *place)
 {
 	return POINTER_TO(struct sock, place->sk);
+}
+
+static __always_inline struct net *net_at(const struct place *place)
+{
+	return POINTER_TO(struct net, place->net);
 }
 
 /*
@@ -54,12 +60,19 @@ static __always_inline __u64 data_of(struct sk_buff *skb)
 
 static __always_inline struct place find_place(struct sk_buff *skb)
 {
-	return (struct place){.dev = address_in(&skb->dev), .sk = address_in(&skb->sk)};
+	struct place place = {.dev = address_in(&skb->dev), .sk = address_in(&skb->sk)};
+
+	if (place.dev)
+		place.net = number_at(&device_at(&place)->nd_net.net);
+	else if (place.sk)
+		place.net = number_at(&socket_at(&place)->__sk_common.skc_net.net);
+	return place;
 }
 #else
 struct place {
 	struct net_device *dev;
 	struct sock *sk;
+	struct net *net;
 };
 
 static __always_inline struct net_device *device_at(const struct place *place)
@@ -70,6 +83,11 @@ static __always_inline struct net_device *device_at(const struct place *place)
 static __always_inline struct sock *socket_at(const struct place *place)
 {
 	return place->sk;
+}
+
+static __always_inline struct net *net_at(const struct place *place)
+{
+	return place->net;
 }
 
 static __always_inline __u64 head_of(struct sk_buff *skb)
@@ -90,6 +108,10 @@ static __always_inline struct place find_place(struct sk_buff *skb)
 	asm volatile("if %0 s< 0 goto +1\n"
 		     "%0 = 0\n"
 		     : "+r"(place.dev));
+	if (place.dev)
+		place.net = place.dev->nd_net.net;
+	else if (place.sk)
+		place.net = place.sk->__sk_common.skc_net.net;
 	return place;
 }
 #endif
@@ -101,6 +123,7 @@ enum view_kind {
 
 /* The packet from its network header on. */
 struct view {
+	__u64 head;	/* of the buffer */
 	__u64 start;	/* kernel address of the first byte */
 	__u32 len;	/* bytes from there to the packet's end */
 	__u32 linear;	/* bytes from there that lie in one piece and can be read */

@@ -15,9 +15,7 @@ struct sighting {
 
 static __always_inline __u32 netns_of(const struct place *place)
 {
-	if (place->dev)
-		return device_at(place)->nd_net.net->ns.inum;
-	return place->sk ? socket_at(place)->__sk_common.skc_net.net->ns.inum : 0;
+	return place->net ? net_at(place)->ns.inum : 0;
 }
 
 static __always_inline struct sighting seen_again(const struct tracked *now, __u8 before)

@@ -131,11 +131,11 @@ SEC("tp_btf/kfree_skb") int on_kfree_skb(__u64 *ctx)
 			window);
 	if (!sighting.id) {
 		if (sighting.silent && last)
-			forget(head_of(skb));
+			forget(view.head);
 		return 0;
 	}
 	if (last)
-		forget(head_of(skb));
+		forget(view.head);
 	fill_header(&header, skb, &place, HOOK_kfree_skb, STAGE_drop, &sighting);
 	if (last)
 		header.flags |= RECORD_LAST;
@@ -169,7 +169,8 @@ SEC("tp_btf/kfree_skb") int on_kfree_skb(__u64 *ctx)
 SEC("tp_btf/consume_skb") int on_consume_skb(__u64 *ctx)
 {
 	struct sk_buff *skb = (struct sk_buff *)ctx[0];
-	struct tracked *known = find_tracked(head_of(skb));
+	__u64 head = head_of(skb);
+	struct tracked *known = find_tracked(head);
 	struct record_header header;
 	struct sighting sighting;
 	struct place place;
@@ -183,7 +184,7 @@ SEC("tp_btf/consume_skb") int on_consume_skb(__u64 *ctx)
 	if (is_copied(skb, known, &place) && find_packet(skb, VIEW_OUT, &view)) {
 		sighting = keep_copied(known, &place, &view);
 		if (last)
-			forget(head_of(skb));
+			forget(head);
 		if (!sighting.id)
 			return 0;
 		/* It goes on from the interface that it has come to. */
@@ -196,13 +197,13 @@ SEC("tp_btf/consume_skb") int on_consume_skb(__u64 *ctx)
 		return 0;
 	sighting = look_again(skb, &place, STAGE_end, &view);
 	if (sighting.id || sighting.silent)
-		forget(head_of(skb));
+		forget(head);
 	if (!sighting.id)
 		return 0;
 	fill_header(&header, skb, &place, HOOK_consume_skb, STAGE_end, &sighting);
 	/* NAT may have given it another port since it came in. */
 	if (skb->transport_header != 0xffff)
-		header.ports = number_at((void *)(head_of(skb) + skb->transport_header));
+		header.ports = number_at((void *)(head + skb->transport_header));
 	header.flags |= RECORD_LAST;
 	tell_way(&header, &view);
 	tell(&header);

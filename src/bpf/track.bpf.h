@@ -177,7 +177,7 @@ static __always_inline struct tracked sighted(struct sk_buff *skb, const struct 
 	    .seen_ns = bpf_ktime_get_ns(),
 	    .fingerprint = fingerprint(window),
 	    .netns = netns_of(place),
-	    .offset = view->start - head_of(skb),
+	    .offset = view->start - view->head,
 	    .stage = stage,
 	};
 
@@ -233,7 +233,7 @@ static __always_inline struct sighting sight_again(struct sk_buff *skb, const st
 						   const struct view *view, const __u8 *window,
 						   enum stage_id stage)
 {
-	__u64 head = head_of(skb);
+	__u64 head = view->head;
 	struct tracked *known = find_tracked(head);
 	struct sighting sighting = {};
 	struct tracked now;
@@ -274,7 +274,7 @@ static __always_inline struct sighting sight(struct sk_buff *skb, const struct p
 					     const struct view *view, const __u8 *window,
 					     enum stage_id stage, bool keep)
 {
-	__u64 head = head_of(skb);
+	__u64 head = view->head;
 	struct sighting sighting = {};
 	struct tracked now;
 	struct tracked *known = find_tracked(head);
