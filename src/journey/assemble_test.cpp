@@ -80,6 +80,15 @@ TEST_F(Assemble, WhoTakesWhatArrivedUnseenHadItInTheIpLayer) {
   EXPECT_TRUE(journey.hops[2].inferred);
 }
 
+TEST_F(Assemble, TheDeviceOfAVrfHasItsName) {
+  auto route = event({.time_ns = 3, .stage = STAGE_route, .ifindex = 0, .device = ""});
+  route.route = decode::Route{.table = 10, .vrf = {.bytes = {'b', 'l', 'u', 'e'}}};
+  const Journey journey =
+      run({event({.time_ns = 1, .stage = STAGE_rx, .iif = 1}, packet_), route,
+           event({.time_ns = 5, .ifindex = 2, .device = "eth1", .iif = 9}, packet_)});
+  EXPECT_EQ(way(journey), "host eth0 rx | host blue rx | host  route | host eth1 tx");
+}
+
 TEST_F(Assemble, TheLoopedCopyOfAMulticastDoesNotDecide) {
   packet_.dst = {.family = 4, .bytes = {224, 0, 0, 1}};
   for (const std::uint64_t sent_at : {1u, 5u, 10u}) {

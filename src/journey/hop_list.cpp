@@ -104,12 +104,20 @@ decode::Device HopList::device_of(const Event& event) const {
   if (event.device.index == event.iif) {
     return event.device;
   }
+  decode::Device device = {.index = event.iif, .name = {}};
   for (const Hop& hop : hops_) {
-    if (hop.netns.inode == event.netns.inode && hop.device.index == event.iif) {
+    if (hop.netns.inode != event.netns.inode) {
+      continue;
+    }
+    if (hop.device.index == event.iif) {
       return hop.device;
     }
+    // The device of a VRF takes over what comes in by one of its own.
+    if (hop.route) {
+      device.name = hop.route->vrf;
+    }
   }
-  return {.index = event.iif, .name = {}};
+  return device;
 }
 
 void ChainWalks::add(const Event& event) {

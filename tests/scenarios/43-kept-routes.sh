@@ -139,7 +139,8 @@ expect_status 0
 expect_json 'for the router itself: its local routes are in that table' '10 blue local' \
 	"requests[0] | $vrf | sub(\" [^ ]*\$\"; \"\")"
 tp ping -c1 --netns left "$target"
-expect_line 'in words' 'router +- +route +10 \(VRF blue\): dev eth1' "$out"
+expect_line 'in words' ' +10 \(VRF blue\): dev eth1' "$out"
+expect_line 'it takes over what comes in by its devices' '^ +router +blue +rx ' "$out"
 ip -n router route add vrf blue blackhole "$target/32"
 tp ping -c1 -W1 --netns left --format json "$target"
 expect_status 1
