@@ -33,6 +33,16 @@ static __always_inline __u64 number_at(const void *address)
 }
 #endif
 
+/* Has the processor begin to load what is at `address`. */
+static __always_inline void fetch(__u64 address)
+{
+#ifndef WITHOUT_KFUNCS
+	__u64 number = number_at((void *)address);
+
+	asm volatile("" : : "r"(number));
+#endif
+}
+
 /* A number that came out of a pointer is no number to the verifier of 6.18: launders it. */
 static __always_inline __u64 as_number(const __u64 *from)
 {

@@ -61,10 +61,8 @@ __attribute__((noinline)) __u64 id_in_buffer(__u64 skb, __u64 head, __u64 start)
 	    !may_be_same(known->fingerprint, print))
 		return 0;
 	/* The buffer before is its sender's, and that he frees it says nothing of this packet. */
-	if (!keep_tracked(head, known)) {
-		count_loss(LOSS_table_full);
+	if (!follow(head, known))
 		return 0;
-	}
 	forget(before);
 	known = find_told(head);
 	return known ? known->id : 0;

@@ -179,6 +179,8 @@ SEC("tp_btf/consume_skb") int on_consume_skb(__u64 *ctx)
 
 	if (!known)
 		return 0;
+	/* The bytes were last read on another CPU, and are on their way from there until needed. */
+	fetch(head + skb->network_header);
 	last = is_last_holder(skb);
 	place = find_place(skb);
 	if (is_copied(skb, known, &place) && find_packet(skb, VIEW_OUT, &view)) {

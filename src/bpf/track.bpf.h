@@ -162,10 +162,13 @@ static __always_inline bool is_another(struct sk_buff *skb, const struct tracked
 				 (now->seen_ns - known->seen_ns) << 1 | !!skb->skb_iif);
 }
 
-static __always_inline void follow(__u64 head, const struct tracked *now)
+/* False, and counted, if there is no room. */
+static __always_inline bool follow(__u64 head, const struct tracked *now)
 {
-	if (!keep_tracked(head, now))
-		count_loss(LOSS_table_full);
+	if (keep_tracked(head, now))
+		return true;
+	count_loss(LOSS_table_full);
+	return false;
 }
 
 /* The packet as it is at this hook; without an id yet. */
@@ -314,8 +317,9 @@ static __always_inline struct sighting sight(struct sk_buff *skb, const struct p
 		sighting.id = told_id(&now);
 		sighting.first = sighting.id;
 	}
-	if (keep)
-		follow(head, &now);
+	/* Without room every hook would take it for a new one. */
+	if (keep && !follow(head, &now) && stage != STAGE_drop)
+		sighting = (struct sighting){};
 	return sighting;
 }
 

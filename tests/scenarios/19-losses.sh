@@ -110,6 +110,18 @@ expect_status 0
 expect_json 'none lost, none left out' '0 0' '"\(summary.lost | add) \(summary.not_shown)"'
 expect_json 'all of them' 2000 'journeys | length'
 
+echo '== more under way than the table has places'
+# A queue that nobody reads keeps them: 33 is SO_RCVBUFFORCE.
+serve outer udp 6004 's.setsockopt(socket.SOL_SOCKET, 33, 1 << 27); print("large", flush=True); signal.pause()'
+wait_for 'a large queue' has large "$work/server"
+tp_trace --format json "udp and net $net4.0/24"
+datagrams web "$net4.1" 6004 20 33000
+tp_end INT
+expect_status 0
+expect_json 'those without a place are counted' true 'summary.lost.table_full > 0'
+expect_json 'each packet is one, and told or counted' true 'summary | .journeys <= 33000 and .journeys + .lost.table_full >= 33000'
+kill "$server"
+
 echo '== a bad size'
 for size in 0 -1 x 1G64 99999999T; do
 	tp trace --buffer $size icmp
