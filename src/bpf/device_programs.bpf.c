@@ -71,28 +71,29 @@ struct {
 	__type(value, struct program_run);
 } program_runs SEC(".maps");
 
-/* The packet that this CPU is about to ask a generic XDP program about. */
-struct generic_run {
+/*
+ * The packet that came to the IP layer last on this CPU: a generic XDP program is asked right after
+ * that (__netif_receive_skb_core(), 5.2 to today), and given a larger buffer first where there is
+ * too little room before the packet, or others hold its bytes.
+ */
+struct arrival {
 	__u64 packet; /* 0: none that is followed */
 	__u64 head;
-	__u64 dev;
+	__u64 mac_len;
 };
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);
-	__type(value, struct generic_run);
-} generic_runs SEC(".maps");
+	__type(value, struct arrival);
+} last_arrival SEC(".maps");
 
-/* Its skb is handed to do_xdp_generic() by an address (6.9, e6d5dbdd20aa). */
-const volatile __u32 generic_skb_behind_pointer SEC(".rodata.generic");
-
-static __always_inline struct generic_run *this_cpus_generic_run(void)
+static __always_inline struct arrival *this_cpus_arrival(void)
 {
 	__u32 key = 0;
 
-	return bpf_map_lookup_elem(&generic_runs, &key);
+	return bpf_map_lookup_elem(&last_arrival, &key);
 }
 
 /* Written in its place when the program is loaded for a target. */
@@ -112,17 +113,19 @@ static __always_inline __u64 eight_bytes_at(__u64 start)
 	return bytes;
 }
 
+static __always_inline bool is_print_at(__u64 fingerprint, __u64 start)
+{
+	return may_be_same(fingerprint,
+			   packet_print(eight_bytes_at(start), eight_bytes_at(start + 8),
+					eight_bytes_at(start + 20), eight_bytes_at(start + 40)));
+}
+
 /* The packet that is followed with its bytes at `head` and its IP header at `start`; else null. */
 static __always_inline struct tracked *told_at(__u64 head, __u64 start)
 {
 	struct tracked *known = find_told(head);
-	__u64 print;
 
-	if (!known)
-		return NULL;
-	print = packet_print(eight_bytes_at(start), eight_bytes_at(start + 8),
-			     eight_bytes_at(start + 20), eight_bytes_at(start + 40));
-	return may_be_same(known->fingerprint, print) ? known : NULL;
+	return known && is_print_at(known->fingerprint, start) ? known : NULL;
 }
 
 /* The packet's bytes are elsewhere now: who had to change them gave it a buffer of its own. */
@@ -220,45 +223,56 @@ static __always_inline struct copied *copied_at(struct net_device *dev, __u64 st
 	return other ? NULL : copied;
 }
 
-/*
- * Its bytes lie where the skb's do: in a driver that runs it on one (veth, 4.19 to today), and in
- * the kernel's generic part, which may have given it other room since that saw the skb.
- */
+/* Is it asked by the kernel's generic part about the packet that has just arrived? */
+static __always_inline bool is_arrival(struct arrival *arrival, __u64 head, __u64 data)
+{
+	struct tracked *known;
+
+	if (!arrival || !arrival->packet)
+		return false;
+	known = find_told(arrival->head);
+	if (!known || told_id(known) != arrival->packet ||
+	    !is_print_at(known->fingerprint, data + arrival->mac_len))
+		return false;
+	follow_to(arrival->packet, arrival->head, head);
+	return true;
+}
+
+/* Its bytes lie where the skb's do also in a driver that runs it on one: veth, 4.19 to today. */
 SEC("raw_tp/before_xdp") int before_xdp(__u64 *ctx)
 {
 	__u64 address = ctx[0];
 	struct xdp_buff *xdp = (struct xdp_buff *)as_number(&address);
-	struct net_device *dev;
-	struct generic_run *generic;
+	struct arrival *arrival;
 	struct program_run run = {};
 	struct tracked *known;
-	__u64 start;
+	struct copied *copied;
+	__u64 data, start;
 
 	if (!tracked_count && !copied_count)
 		return 0;
 	run.slot = own_slot();
 	run.head = (__u64)BPF_CORE_READ(xdp, data_hard_start);
-	dev = BPF_CORE_READ(xdp, rxq, dev);
-	generic = this_cpus_generic_run();
-	if (generic && generic->packet && generic->dev == (__u64)dev) {
-		run.packet = generic->packet;
+	data = (__u64)BPF_CORE_READ(xdp, data);
+	arrival = this_cpus_arrival();
+	if (is_arrival(arrival, run.head, data)) {
+		run.packet = arrival->packet;
 		run.kind = PROGRAM_XDP_GENERIC;
-		follow_to(generic->packet, generic->head, run.head);
-		generic->packet = 0;
+		arrival->packet = 0;
+		begin_run((__u64)xdp, &run);
+		return 0;
+	}
+	run.kind = PROGRAM_XDP_NATIVE;
+	start = behind_ethernet(data);
+	known = told_at(run.head, start);
+	if (known) {
+		run.packet = known->id;
 	} else {
-		start = behind_ethernet((__u64)BPF_CORE_READ(xdp, data));
-		known = told_at(run.head, start);
-		run.kind = PROGRAM_XDP_NATIVE;
-		if (known) {
-			run.packet = known->id;
-		} else {
-			struct copied *copied =
-			    copied_at(dev, start, (__u64)BPF_CORE_READ(xdp, data_end));
-
-			if (copied) {
-				run.packet = copied->packet.id;
-				run.is_copy = true;
-			}
+		copied = copied_at(BPF_CORE_READ(xdp, rxq, dev), start,
+				   (__u64)BPF_CORE_READ(xdp, data_end));
+		if (copied) {
+			run.packet = copied->packet.id;
+			run.is_copy = true;
 		}
 	}
 	begin_run((__u64)xdp, &run);
@@ -345,42 +359,20 @@ static __always_inline int after_tc_of(__u64 address, __u32 verdict)
 AFTER(xdp)
 AFTER(tc)
 
-SEC("fentry/do_xdp_generic") int on_do_xdp_generic(__u64 *ctx)
+SEC("tp_btf/netif_receive_skb") int arrives_netif_receive_skb(__u64 *ctx)
 {
-	struct generic_run *generic = this_cpus_generic_run();
-	__u64 address = 0;
+	struct sk_buff *skb = (struct sk_buff *)ctx[0];
+	struct arrival *arrival = this_cpus_arrival();
 	struct tracked *known;
-	struct sk_buff *skb;
 
-	if (!generic)
+	if (!arrival)
 		return 0;
-	generic->packet = 0;
-	if (!tracked_count)
-		return 0;
-	/* The verifier lets a pointer to a pointer be had by the helper (5.17) alone. */
-	if (generic_skb_behind_pointer) {
-		bpf_get_func_arg(ctx, 1, &address);
-		address = eight_bytes_at(address);
-	} else {
-		address = ctx[1];
-		address = as_number(&address);
-	}
-	skb = (struct sk_buff *)address;
-	generic->head = (__u64)BPF_CORE_READ(skb, head);
-	known = told_at(generic->head, (__u64)BPF_CORE_READ(skb, data));
+	arrival->packet = 0;
+	arrival->head = (__u64)skb->head;
+	known = find_told(arrival->head);
 	if (!known)
 		return 0;
-	generic->dev = (__u64)BPF_CORE_READ(skb, dev);
-	generic->packet = known->id;
-	return 0;
-}
-
-/* It may have asked none. */
-SEC("fexit/do_xdp_generic") int after_do_xdp_generic(__u64 *ctx)
-{
-	struct generic_run *generic = this_cpus_generic_run();
-
-	if (generic)
-		generic->packet = 0;
+	arrival->mac_len = (__u64)skb->data - (__u64)skb->head - skb->mac_header;
+	arrival->packet = known->id;
 	return 0;
 }

@@ -186,15 +186,15 @@ Feature programs_feature(const Status& tracing, const std::vector<kernel::Probe>
   Feature feature{.name = "verdicts of XDP and tc programs"};
   if (!tracing || !kernel::find_chain_hooks().takes_fentry) {
     feature.state = State::kNo;
-    feature.why =
-        tracing ? "this kernel refuses fexit programs" : "packets cannot be traced here";
+    feature.why = tracing ? "this kernel refuses fexit programs" : "packets cannot be traced here";
     feature.advice = tracing ? "what such a program drops is told as a drop all the same" : "";
     return feature;
   }
   for (const kernel::Probe& probe : probes) {
     if (probe.name.starts_with("XDP and tc programs") && !probe.attached) {
       feature.state = State::kLess;
-      feature.why += fmt::format("{}{}: {}", feature.why.empty() ? "" : "; ", probe.name, probe.why);
+      feature.why +=
+          fmt::format("{}{}: {}", feature.why.empty() ? "" : "; ", probe.name, probe.why);
     }
   }
   return feature;

@@ -135,9 +135,9 @@ std::string verdict_words(const decode::ProgramVerdict& verdict) {
 }
 
 std::string taken_words(const decode::ProgramVerdict& verdict) {
-  const std::string what = !verdict.is_xdp()              ? "kept it or sent it elsewhere"
+  const std::string what = !verdict.is_xdp()           ? "kept it or sent it elsewhere"
                            : verdict.verdict == XDP_TX ? "sent it back"
-                                                          : "sent it elsewhere";
+                                                       : "sent it elsewhere";
   return fmt::format("The {} program {} on the interface {} ({}).", verdict.is_xdp() ? "XDP" : "tc",
                      program_words(journey::program_of(verdict)), what, verdict_name(verdict));
 }

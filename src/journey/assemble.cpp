@@ -40,11 +40,13 @@ const decode::ProgramVerdict* ending_verdict(const Journey& journey) {
   if (journey.outcome.kind == OutcomeKind::kConsumed) {
     return taking_verdict(journey.hops);
   }
-  const auto dropped = std::ranges::find(std::views::reverse(journey.hops), STAGE_drop, &Hop::stage);
+  const auto dropped =
+      std::ranges::find(std::views::reverse(journey.hops), STAGE_drop, &Hop::stage);
   return journey.outcome.drop && dropped != std::views::reverse(journey.hops).end()
-             ? dropping_verdict(journey.hops, static_cast<std::size_t>(std::distance(
-                                                  dropped, std::views::reverse(journey.hops).end()) -
-                                              1))
+             ? dropping_verdict(
+                   journey.hops,
+                   static_cast<std::size_t>(
+                       std::distance(dropped, std::views::reverse(journey.hops).end()) - 1))
              : nullptr;
 }
 

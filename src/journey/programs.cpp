@@ -78,7 +78,7 @@ Program program_of(const decode::ProgramVerdict& verdict) {
 }
 
 ProgramPlace place_of(const decode::ProgramVerdict& verdict) {
-  return verdict.is_xdp()   ? ProgramPlace::kXdp
+  return verdict.is_xdp() ? ProgramPlace::kXdp
          : verdict.egress ? ProgramPlace::kTcEgress
                           : ProgramPlace::kTcIngress;
 }

@@ -238,11 +238,10 @@ void add_attached(DevicePrograms&& programs, ProgramPlace place, AttachedProgram
     }
     const auto known = std::ranges::find_if(
         all, [&](const AttachedProgram& one) { return one.program.id == program.id; });
-    AttachedProgram& one =
-        known != all.end()
-            ? *known
-            : all.emplace_back(AttachedProgram{.program = program,
-                                               .is_xdp = place == ProgramPlace::kXdp});
+    AttachedProgram& one = known != all.end()
+                               ? *known
+                               : all.emplace_back(AttachedProgram{
+                                     .program = program, .is_xdp = place == ProgramPlace::kXdp});
     one.at_egress |= place == ProgramPlace::kTcEgress;
     if (one.program.kind != program.kind && !one.is_xdp) {
       one.program.kind = "bpf";  // the names of its verdicts that hold for both
@@ -288,7 +287,10 @@ Result<AttachedPrograms> ProgramFinder::find() {
   if (!any_) {
     return all;
   }
-  for (const auto& [inode, file] : scan_all_netns("")) {
+  add_all_here(all);
+  NetnsPaths others = scan_all_netns("");
+  others.erase(netns_inode_of_file("/proc/thread-self/ns/net"));
+  for (const auto& [inode, file] : others) {
     (void)run_in_netns_file(file, [&]() -> Status {
       add_all_here(all);
       return {};

@@ -1,7 +1,6 @@
 #include "kernel/program_tracer.h"
 
 #include <bpf/bpf.h>
-#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <fmt/format.h>
 #include <linux/bpf.h>
@@ -21,7 +20,6 @@
 #include "base/result.h"
 #include "base/text.h"
 #include "bpf/objects.h"
-#include "kernel/kernel_btf.h"
 #include "kernel/libbpf_log.h"
 #include "kernel/misses.h"
 #include "wire/device_program.h"
@@ -46,7 +44,8 @@ constexpr std::array<const char*, 6> kShared = {"events",        "losses",      
 // Names in the line that says what is left out.
 constexpr std::size_t kMostNamed = 5;
 
-constexpr const char* kGeneric = "do_xdp_generic";
+// Which packet a generic XDP program is asked about.
+constexpr const char* kArrival = "arrives_netif_receive_skb";
 
 // One that stands at a device program.
 struct Attached {
@@ -100,22 +99,13 @@ bool is_untyped(const Entry& entry) {
         .src_reg = BPF_REG_1,
         .off = 5 * sizeof(__u64),
         .imm = 0},
-       {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .src_reg = 0, .off = 0, .imm = 0},
+       {.code = BPF_ALU64 | BPF_MOV | BPF_K,
+        .dst_reg = BPF_REG_0,
+        .src_reg = 0,
+        .off = 0,
+        .imm = 0},
        {.code = BPF_JMP | BPF_EXIT, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0}}};
   return load_at(entry, BPF_TRACE_FEXIT, reads_sixth).valid();
-}
-
-// Is the skb handed to it by an address? The second argument is a pointer to a pointer then.
-bool takes_skb_behind_pointer(const btf* types) {
-  const int id = btf__find_by_name_kind(types, kGeneric, BTF_KIND_FUNC);
-  const btf_type* proto =
-      id < 0 ? nullptr
-             : btf__type_by_id(types, btf__type_by_id(types, static_cast<__u32>(id))->type);
-  if (proto == nullptr || btf_vlen(proto) < 2) {
-    return false;
-  }
-  const btf_type* pointer = btf__type_by_id(types, btf_params(proto)[1].type);
-  return btf_is_ptr(pointer) && btf_is_ptr(btf__type_by_id(types, pointer->type));
 }
 
 std::string named(const DeviceProgram& program) {
@@ -136,7 +126,7 @@ device_program described(const AttachedProgram& attached) {
 struct ProgramTracer::State {
   bpf_object* followed = nullptr;
   Object object;
-  std::vector<Link> generic_links;
+  Link arrivals;
   struct Watched {
     std::uint32_t slot = 0;
     std::array<Attached, 2> pair;
@@ -147,7 +137,6 @@ struct ProgramTracer::State {
   std::uint64_t missed = 0;
 
   Status load();
-  void attach_generic();
   Status watch(const AttachedProgram& attached);
   Result<Attached> attach_copy(const char* program, bpf_attach_type type, const Entry& entry,
                                std::uint32_t slot) const;
@@ -157,10 +146,6 @@ struct ProgramTracer::State {
 
 Status ProgramTracer::State::load() {
   const LibbpfLog log;
-  const auto kernel_btf = KernelBtf::load();
-  if (!kernel_btf) {
-    return std::unexpected(kernel_btf.error());
-  }
   const auto bytes = bpf::device_programs_object();
   LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = "tracepkt_device");
   Object opened(bpf_object__open_mem(bytes.data(), bytes.size(), &options));
@@ -174,39 +159,23 @@ Status ProgramTracer::State::load() {
       return failure(fmt::format("the BPF objects do not share {}", name), "rebuild tracepkt");
     }
   }
-  const __u32 behind_pointer = takes_skb_behind_pointer(kernel_btf->get()) ? 1 : 0;
-  bpf_map* generic = bpf_object__find_map_by_name(opened.get(), ".rodata.generic");
-  if (generic == nullptr ||
-      bpf_map__set_initial_value(generic, &behind_pointer, sizeof(behind_pointer)) != 0) {
-    return failure("the BPF object lacks its configuration", "rebuild tracepkt");
-  }
-  const bool has_generic = kernel_btf->has_function(kGeneric);
-  for (const char* name : {"on_do_xdp_generic", "after_do_xdp_generic"}) {
-    bpf_program__set_autoload(bpf_object__find_program_by_name(opened.get(), name), has_generic);
-  }
   if (const int error = bpf_object__load(opened.get()); error != 0) {
     return errno_failure(-error, "the kernel refuses the programs at programs", log.last_warning());
   }
-  object = std::move(opened);
-  attach_generic();
-  return {};
-}
-
-void ProgramTracer::State::attach_generic() {
-  for (const char* name : {"on_do_xdp_generic", "after_do_xdp_generic"}) {
-    bpf_program* program = bpf_object__find_program_by_name(object.get(), name);
-    if (Link link(bpf_program__autoload(program) ? bpf_program__attach(program) : nullptr); link) {
-      generic_links.push_back(std::move(link));
-    }
+  arrivals.reset(bpf_program__attach(bpf_object__find_program_by_name(opened.get(), kArrival)));
+  if (!arrivals) {
+    return errno_failure(errno, "the kernel refuses tp_btf:netif_receive_skb");
   }
+  object = std::move(opened);
+  return {};
 }
 
 // The program as libbpf has loaded it, once more, for this target.
 Result<Attached> ProgramTracer::State::attach_copy(const char* program, bpf_attach_type type,
                                                    const Entry& entry, std::uint32_t slot) const {
   const bpf_program* loaded = bpf_object__find_program_by_name(object.get(), program);
-  std::vector<bpf_insn> instructions(
-      bpf_program__insns(loaded), bpf_program__insns(loaded) + bpf_program__insn_cnt(loaded));
+  std::vector<bpf_insn> instructions(bpf_program__insns(loaded),
+                                     bpf_program__insns(loaded) + bpf_program__insn_cnt(loaded));
   for (bpf_insn& instruction : instructions) {
     if (BPF_OP(instruction.code) == BPF_MOV && BPF_SRC(instruction.code) == BPF_K &&
         instruction.imm == DEVICE_PROGRAM_SLOT) {
@@ -290,8 +259,8 @@ void ProgramTracer::attach(const AttachedPrograms& programs) {
   State& state = *state_;
   state.left_out.clear();
   const auto is_there = [&](std::uint32_t id) {
-    return std::ranges::any_of(
-        programs, [id](const AttachedProgram& one) { return one.program.id == id; });
+    return std::ranges::any_of(programs,
+                               [id](const AttachedProgram& one) { return one.program.id == id; });
   };
   for (auto it = state.watched.begin(); it != state.watched.end();) {
     const auto next = std::next(it);
@@ -315,7 +284,7 @@ void ProgramTracer::attach(const AttachedPrograms& programs) {
 }
 
 void ProgramTracer::stop() {
-  state_->generic_links.clear();
+  state_->arrivals.reset();
   while (!state_->watched.empty()) {
     state_->forget(state_->watched.begin());
   }
@@ -324,10 +293,10 @@ void ProgramTracer::stop() {
 std::vector<Probe> ProgramTracer::probes() const {
   std::vector<Probe> probes;
   if (const std::size_t count = state_->watched.size(); count != 0) {
-    probes.push_back({.name = fmt::format("fexit: {} XDP and tc program{}", count,
-                                          count == 1 ? "" : "s"),
-                      .attached = true,
-                      .why = {}});
+    probes.push_back(
+        {.name = fmt::format("fexit: {} XDP and tc program{}", count, count == 1 ? "" : "s"),
+         .attached = true,
+         .why = {}});
   }
   for (const auto& [why, names] : state_->left_out) {
     std::string list;

@@ -236,8 +236,7 @@ Result<Tracer> Tracer::start(const TraceRequest& request) {
   ChainHooks chains = request.chains ? find_chain_hooks() : ChainHooks{};
   Result<AttachedPrograms> found =
       request.programs ? state->program_finder.find() : AttachedPrograms();
-  state->has_egress_programs =
-      found && std::ranges::any_of(*found, &AttachedProgram::at_egress);
+  state->has_egress_programs = found && std::ranges::any_of(*found, &AttachedProgram::at_egress);
   Status loaded = state->load(*bytes, request, chains, nullptr);
   if (!loaded) {
     // Perhaps for want of a tracepoint or a kfunc: what this kernel has is looked up only then,
