@@ -288,7 +288,9 @@ Result<Tracer> Tracer::start(const TraceRequest& request) {
       return std::unexpected(started.error());
     }
   }
-  state->start_programs(found, chains.takes_fentry);
+  if (request.programs) {
+    state->start_programs(found, chains.takes_fentry);
+  }
   return Tracer(std::move(state));
 }
 

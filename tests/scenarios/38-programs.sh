@@ -20,7 +20,11 @@ pass=$(program tc pass_all -1 "$pins/pass")
 
 # Each program that a packet passes is told where the kernel takes fexit programs.
 tells_verdicts=''
-has_hook 'fexit:XDP programs' && tells_verdicts=yes || without 'verdicts: this kernel refuses fexit programs'
+if has_hook 'fexit:XDP programs'; then
+	tells_verdicts=yes
+else
+	without 'verdicts: this kernel refuses fexit programs'
+fi
 verdicts_in='map(.hops[] | select(.program) | "\(.netns.name) \(.stage) \(.direction // "-") \(.program.kind) \(.program.id) \(.program.name) \(.verdict)") | join(", ")'
 expect_verdicts() { # what expected
 	[ -z "$tells_verdicts" ] || expect_json "$1" "$2" "journeys | $verdicts_in"
