@@ -60,7 +60,7 @@ if ip -n right link set dev eth0 xdpgeneric pinned "$pins/xdp" 2>"$work/ip"; the
 	expect_line 'the table says it' "The XDP program drop_all \(id $xdp\) on the interface dropped it." "$out"
 	ip -n right link set dev eth0 xdpgeneric off
 	if [ -n "$tells_verdicts" ]; then
-		expect_line 'a verdict to drop is shown' "right +eth0 +xdp +drop_all \(id $xdp\): XDP_DROP" "$out"
+		expect_line 'a verdict to drop is shown' "drop_all \(id $xdp\): XDP_DROP" "$out"
 		generic_pass=$(program xdp generic_pass 2 "$pins/generic_pass")
 		ip -n right link set dev eth0 xdpgeneric pinned "$pins/generic_pass"
 		verdicts_of_ping 'generic, to pass' 0 "right xdp - xdpgeneric $generic_pass generic_pass XDP_PASS"
@@ -68,7 +68,7 @@ if ip -n right link set dev eth0 xdpgeneric pinned "$pins/xdp" 2>"$work/ip"; the
 		tp ping -c1 -W10 --netns left "$net4.2"
 		expect_no_line 'that one lets it pass is shown' XDP_PASS "$out"
 		tp ping -c1 -W10 --netns left -v "$net4.2"
-		expect_line 'but with -v' "right +eth0 +xdp +generic_pass \(id $generic_pass\): XDP_PASS" "$out"
+		expect_line 'but with -v' "generic_pass \(id $generic_pass\): XDP_PASS" "$out"
 		# Others hold the bytes of a segment of TCP's, which sends clones: the program gets a buffer of its own.
 		tp_trace --format json 'tcp dst port 6002'
 		serve right tcp 6002 's.accept()[0].recv(9)'
@@ -188,6 +188,11 @@ socket.create_connection(('$net4.2', 6003)).send(b'x')"
 	expect_json 'a segment that is written to is one packet' true \
 		'journeys | all(.hops | map(.stage) | index("tc") and index("tx") and index("in"))'
 	filter left del egress
+	filter right del ingress
+
+	echo '== a filter that gives no verdict'
+	filter right add ingress pref 7 bpf object-pinned "$pins/touch"
+	verdicts_of_ping 'a class is none' 0 ''
 	filter right del ingress
 
 	echo '== without BTF'
