@@ -21,6 +21,8 @@ extern const std::byte tracepkt_bpf_functions_session_begin[];
 extern const std::byte tracepkt_bpf_functions_session_end[];
 extern const std::byte tracepkt_bpf_functions_session_context_begin[];
 extern const std::byte tracepkt_bpf_functions_session_context_end[];
+extern const std::byte tracepkt_bpf_device_programs_begin[];
+extern const std::byte tracepkt_bpf_device_programs_end[];
 extern const std::byte tracepkt_bpf_trial_begin[];
 extern const std::byte tracepkt_bpf_trial_end[];
 }
@@ -71,6 +73,12 @@ inline std::span<const std::byte> functions_session_object(bool takes_context)
 						tracepkt_bpf_functions_session_context_end}
 		   : std::span<const std::byte>{tracepkt_bpf_functions_session_begin,
 						tracepkt_bpf_functions_session_end};
+}
+
+// The programs at the BPF programs of interfaces (device_programs.bpf.c).
+inline std::span<const std::byte> device_programs_object()
+{
+	return {tracepkt_bpf_device_programs_begin, tracepkt_bpf_device_programs_end};
 }
 
 // One empty program per kind of probe (trial.bpf.c), to see which kinds this kernel takes.

@@ -46,8 +46,7 @@ __attribute__((noinline)) __u64 id_in_buffer(__u64 skb, __u64 head, __u64 start)
 	struct shared_buffer *shared;
 	__u64 before, print;
 
-	print = packet_print(number_at((void *)start), number_at((void *)(start + 8)),
-			     number_at((void *)(start + 20)), number_at((void *)(start + 40)));
+	print = print_at(start);
 	if (known && may_be_same(known->fingerprint, print))
 		return told_id(known);
 	if (known)

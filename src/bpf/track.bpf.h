@@ -71,6 +71,13 @@ static __always_inline __u64 fingerprint(const __u8 *window)
 			    *(const __u64 *)(window + 40));
 }
 
+/* The same of a packet that is not in a window. */
+static __always_inline __u64 print_at(__u64 start)
+{
+	return packet_print(number_at((void *)start), number_at((void *)(start + 8)),
+			    number_at((void *)(start + 20)), number_at((void *)(start + 40)));
+}
+
 static __always_inline bool is_same_print(__u64 a, __u64 b)
 {
 	/* What is behind the IP header may have been out of reach at first. */

@@ -86,6 +86,7 @@ Status try_tracing(const kernel::Rights& rights, const Result<kernel::KernelBtf>
                                              .routes = true,
                                              .chains = true,
                                              .rules = true,
+                                             .programs = true,
                                              .sockets = true,
                                              .queues = true});
   if (!tracer) {
@@ -178,6 +179,25 @@ std::vector<Feature> firewall_features(const Status& tracing) {
     legacy.advice = "the table and chain of legacy iptables are told, with the verdict";
   }
   return features;
+}
+
+// Each verdict of an XDP or tc program, not only what one dropped.
+Feature programs_feature(const Status& tracing, const std::vector<kernel::Probe>& probes) {
+  Feature feature{.name = "verdicts of XDP and tc programs"};
+  if (!tracing || !kernel::find_chain_hooks().takes_fentry) {
+    feature.state = State::kNo;
+    feature.why = tracing ? "this kernel refuses fexit programs" : "packets cannot be traced here";
+    feature.advice = tracing ? "what such a program drops is told as a drop all the same" : "";
+    return feature;
+  }
+  for (const kernel::Probe& probe : probes) {
+    if (probe.name.starts_with("XDP and tc programs") && !probe.attached) {
+      feature.state = State::kLess;
+      feature.why +=
+          fmt::format("{}{}: {}", feature.why.empty() ? "" : "; ", probe.name, probe.why);
+    }
+  }
+  return feature;
 }
 
 // Interfaces whose drivers run an XDP program: what that drops, sends back or redirects nobody else
@@ -310,6 +330,7 @@ Diagnosis diagnose() {
   diagnosis.features.push_back(drop_reasons(btf, tracing));
   diagnosis.features.push_back(drop_functions(tracing));
   std::ranges::move(firewall_features(tracing), std::back_inserter(diagnosis.features));
+  diagnosis.features.push_back(programs_feature(tracing, probes));
   std::ranges::move(xdp_features(), std::back_inserter(diagnosis.features));
   diagnosis.features.push_back(functions_feature(tracing));
   diagnosis.features.push_back(names_feature(rights));

@@ -28,6 +28,7 @@ namespace {
 // Packets whose end no hook saw are forgotten by the kernel side after this.
 constexpr std::uint64_t kForgetAfterNs = 30'000'000'000;
 constexpr std::uint64_t kForgetEveryNs = 5'000'000'000;
+constexpr std::uint64_t kLookForProgramsEveryNs = 1'000'000'000;
 constexpr std::uint64_t kExpireEveryNs = 100'000'000;
 // How long a record may wait for company; and in a busy time, when some hundred came at once.
 constexpr int kPauseMs = 20;
@@ -112,6 +113,7 @@ struct Live::State {
   bool failed = false;  // the recorder cannot write any more
   std::uint64_t expired_ns = 0;
   std::uint64_t forgot_ns = 0;
+  std::uint64_t looked_ns = monotonic_ns();  // for XDP and tc programs
   std::uint64_t undecodable = 0;
   sinks::Summary counts;
 };
@@ -253,6 +255,10 @@ void Live::read() {
   }
   if (state.recorder) {
     state.failed = !state.recorder->flush();
+  }
+  if (now_ns > state.looked_ns + kLookForProgramsEveryNs) {
+    state.looked_ns = now_ns;
+    state.tracer.look_for_programs();
   }
   if (now_ns > state.forgot_ns + kForgetEveryNs) {
     state.forgot_ns = now_ns;

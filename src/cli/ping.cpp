@@ -84,6 +84,7 @@ kernel::TraceRequest PingSession::request() const {
                                .routes = true,
                                .chains = true,
                                .rules = options_.common.rules,
+                               .programs = true,
                                .functions = options_.common.wanted_functions()};
   const ping::Identity& identity = socket_.identity();
   std::memcpy(&request.echo.cookie, identity.cookie.data(), sizeof(request.echo.cookie));

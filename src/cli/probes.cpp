@@ -32,6 +32,9 @@ bool is_here(const kernel::HookName& hook, const Result<kernel::KernelBtf>& kern
   if (hook.kind == "tp_btf") {
     return kernel_btf && kernel_btf->tracepoint_arguments(hook.name) >= 0;
   }
+  if (hook.stage == STAGE_xdp || hook.stage == STAGE_tc) {
+    return chains.takes_fentry;
+  }
   if (hook.stage == STAGE_function) {
     return kernel_btf && (kernel_btf->has_function("register_fprobe") ||
                           kernel_btf->has_function("register_kprobe"));
@@ -71,7 +74,8 @@ void print_table(const std::vector<Row>& rows, sinks::Output& out) {
     }
   }
   out.write(fmt::format(
-      "\nFirewall chains and ICMPv6 errors are seen by fentry, functions and rules of legacy "
+      "\nFirewall chains and ICMPv6 errors are seen by fentry, programs by fexit, functions and "
+      "rules of legacy "
       "iptables by kprobes,\nall else by BTF tracepoints (tp_btf). HERE: kernel {} has it. Whether "
       "you may use it: tracepkt doctor\n",
       kernel::kernel_release()));

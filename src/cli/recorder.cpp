@@ -7,6 +7,7 @@
 #include <random>
 #include <string_view>
 #include <utility>
+#include <variant>
 
 #include "base/text.h"
 #include "cli/hop_comment.h"
@@ -231,6 +232,9 @@ void Recorder::describe(const decode::Event& event) {
                      .reset_reason = {}};
     hop.function.resize(std::min(hop.function.size(), hop.function.find('+')));
     told = explain::hop_words(hop, nullptr);
+  }
+  if (std::holds_alternative<decode::ProgramVerdict>(event.note)) {
+    told = explain::hop_words({.netns = {}, .stage = event.stage, .note = event.note}, nullptr);
   }
   add_to_comment(comment_, told, event.packet);
 }

@@ -120,6 +120,7 @@ Status TraceSession::prepare() {
                            .routes = options_.common.verbosity > 0,
                            .chains = true,
                            .rules = options_.common.rules,
+                           .programs = true,
                            .sockets = true,
                            .queues = options_.common.verbosity > 0,
                            .functions = options_.common.wanted_functions(),

@@ -127,6 +127,13 @@ Note note_of(const qdisc_section& section) {
 }
 
 Note note_of(const refusal_section& section) { return Refusal{.code = section.code}; }
+Note note_of(const program_section& section) {
+  return ProgramVerdict{.kind = static_cast<ProgramVerdict::Kind>(section.kind),
+                        .egress = section.egress != 0,
+                        .verdict = section.verdict,
+                        .id = section.id,
+                        .name = short_name(section.name)};
+}
 Note note_of(const function_section& section) {
   FunctionCall call{.address = section.address,
                     .returns = section.returns,
@@ -149,6 +156,15 @@ bool decode_note(std::span<const std::byte> bytes, Event& event) {
     event.note = note_of(*section);
   }
   return section.has_value();
+}
+
+bool decode_program(std::span<const std::byte> bytes, Event& event) {
+  const auto section = read_section<program_section>(bytes);
+  if (!section || section->kind < PROGRAM_XDP_GENERIC || section->kind > PROGRAM_TCX) {
+    return false;
+  }
+  event.note = note_of(*section);
+  return true;
 }
 
 bool decode_section(std::uint16_t id, std::span<const std::byte> bytes, Event& event) {
@@ -208,6 +224,8 @@ bool decode_section(std::uint16_t id, std::span<const std::byte> bytes, Event& e
       return decode_note<qdisc_section>(bytes, event);
     case SECTION_refusal:
       return decode_note<refusal_section>(bytes, event);
+    case SECTION_program:
+      return decode_program(bytes, event);
     case SECTION_function:
       return decode_note<function_section>(bytes, event);
     default:

@@ -1,6 +1,8 @@
 #include "decode/notes.h"
 
 #include <fmt/format.h>
+#include <linux/bpf.h>
+#include <linux/pkt_cls.h>
 
 #include <algorithm>
 #include <cstddef>
@@ -22,6 +24,19 @@ std::string link_address_text(const std::uint8_t* bytes, std::size_t size) {
 }
 
 std::string Neighbour::lladdr_text() const { return link_address_text(lladdr.data(), lladdr_len); }
+
+// What is no verdict of XDP's counts as XDP_ABORTED.
+bool ProgramVerdict::is_drop() const {
+  return is_xdp() ? verdict < XDP_PASS || verdict > XDP_REDIRECT : verdict == TC_ACT_SHOT;
+}
+
+bool ProgramVerdict::is_taken() const {
+  if (is_xdp()) {
+    return verdict == XDP_TX || verdict == XDP_REDIRECT;
+  }
+  return verdict == TC_ACT_REDIRECT || verdict == TC_ACT_STOLEN || verdict == TC_ACT_QUEUED ||
+         verdict == TC_ACT_TRAP;
+}
 
 bool FunctionCall::has_return() const { return returns != RETURNS_NOTHING; }
 

@@ -76,8 +76,24 @@ struct FunctionCall {
   bool has_return() const;  // it returns something
 };
 
-using Note =
-    std::variant<std::monostate, IcmpError, TcpNote, Neighbour, Queue, Refusal, FunctionCall>;
+// A BPF program of an interface is through with the packet.
+struct ProgramVerdict {
+  enum class Kind : std::uint8_t { kXdpGeneric = 1, kXdpNative = 2, kClsBpf = 3, kTcx = 4 };
+
+  Kind kind = Kind::kXdpGeneric;
+  bool egress = false;  // of tc
+  std::int32_t verdict = 0;
+  std::uint32_t id = 0;
+  ShortName name;
+
+  bool is_xdp() const { return kind == Kind::kXdpGeneric || kind == Kind::kXdpNative; }
+  // Did it keep the packet from going on to where it was going?
+  bool is_drop() const;
+  bool is_taken() const;  // sent back or elsewhere, or kept
+};
+
+using Note = std::variant<std::monostate, IcmpError, TcpNote, Neighbour, Queue, Refusal,
+                          FunctionCall, ProgramVerdict>;
 
 // "aa:bb:cc:dd:ee:ff"
 std::string link_address_text(const std::uint8_t* bytes, std::size_t size);

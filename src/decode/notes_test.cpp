@@ -160,5 +160,48 @@ TEST(Notes, ASectionThatIsCutIsRefused) {
   EXPECT_FALSE(decode_record(record));
 }
 
+TEST(Notes, AProgramsVerdict) {
+  program_section section = {};
+  section.kind = PROGRAM_TCX;
+  section.egress = 1;
+  section.verdict = -1;
+  section.id = 4711;
+  std::memcpy(section.name, "pass_all", 8);
+  const auto event = decode_record(record_with(STAGE_tc, section, SECTION_program));
+  const auto* told = event ? std::get_if<ProgramVerdict>(&event->note) : nullptr;
+  ASSERT_NE(told, nullptr);
+  EXPECT_EQ(told->kind, ProgramVerdict::Kind::kTcx);
+  EXPECT_TRUE(told->egress);
+  EXPECT_EQ(told->verdict, -1);
+  EXPECT_EQ(told->id, 4711u);
+  EXPECT_EQ(told->name.view(), "pass_all");
+}
+
+TEST(Notes, AProgramOfNoKindThatIsKnown) {
+  program_section section = {};
+  section.kind = PROGRAM_TCX + 1;
+  EXPECT_FALSE(decode_record(record_with(STAGE_tc, section, SECTION_program)));
+}
+
+TEST(Notes, WhatAVerdictDoesToThePacket) {
+  const auto verdict = [](ProgramVerdict::Kind kind, std::int32_t number) {
+    const ProgramVerdict told{.kind = kind, .verdict = number};
+    return std::string(told.is_drop() ? "drop" : told.is_taken() ? "taken" : "pass");
+  };
+  using enum ProgramVerdict::Kind;
+  EXPECT_EQ(verdict(kXdpNative, 0), "drop");  // XDP_ABORTED
+  EXPECT_EQ(verdict(kXdpNative, 1), "drop");
+  EXPECT_EQ(verdict(kXdpGeneric, 2), "pass");
+  EXPECT_EQ(verdict(kXdpGeneric, 3), "taken");  // XDP_TX
+  EXPECT_EQ(verdict(kXdpGeneric, 4), "taken");  // XDP_REDIRECT
+  EXPECT_EQ(verdict(kXdpGeneric, 5), "drop");   // no verdict of XDP's
+  EXPECT_EQ(verdict(kClsBpf, -1), "pass");
+  EXPECT_EQ(verdict(kClsBpf, 0), "pass");
+  EXPECT_EQ(verdict(kClsBpf, 2), "drop");   // TC_ACT_SHOT
+  EXPECT_EQ(verdict(kClsBpf, 3), "pass");   // TC_ACT_PIPE
+  EXPECT_EQ(verdict(kClsBpf, 4), "taken");  // TC_ACT_STOLEN
+  EXPECT_EQ(verdict(kTcx, 7), "taken");     // TCX_REDIRECT
+}
+
 }  // namespace
 }  // namespace tracepkt::decode

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "explain/programs.h"
 #include "explain/words.h"
 #include "wire/function.h"
 
@@ -239,6 +240,9 @@ std::string note_words(const journey::Hop& hop) {
   if (const auto* refusal = std::get_if<decode::Refusal>(&hop.note)) {
     return refused_as_busy(*refusal) ? "busy, does not take it now"
                                      : fmt::format("does not take it, code {}", refusal->code);
+  }
+  if (const auto* verdict = std::get_if<decode::ProgramVerdict>(&hop.note)) {
+    return verdict_words(*verdict);
   }
   if (const auto* call = std::get_if<decode::FunctionCall>(&hop.note)) {
     const std::string value = returned_value(*call);

@@ -18,7 +18,7 @@ std::string arp_words(const decode::Arp& arp);
 // "curl (4711)"
 std::string process_words(const decode::Socket& socket);
 
-// Of a hop at a queue, a neighbour, ICMP, TCP or in a kernel function.
+// Of a hop at a queue, a neighbour, ICMP, TCP, a program or in a kernel function.
 std::string note_words(const journey::Hop& hop);
 
 // "resolved", "failed", "waiting"

@@ -1,8 +1,11 @@
 #include "explain/programs.h"
 
 #include <fmt/format.h>
+#include <linux/bpf.h>
+#include <linux/pkt_cls.h>
 
 #include <algorithm>
+#include <array>
 #include <string_view>
 
 #include "base/text.h"
@@ -92,6 +95,51 @@ std::string program_words(const Program& program) {
   }
   return fmt::format("{} (pref {}, handle {:#x})", inert(program.kind), program.pref,
                      program.handle);
+}
+
+std::string verdict_name(const decode::ProgramVerdict& verdict) {
+  // enum xdp_action, of TC_ACT_* those from 0 on; of tcx there are four.
+  static constexpr std::array<std::string_view, 5> kXdp = {"XDP_ABORTED", "XDP_DROP", "XDP_PASS",
+                                                           "XDP_TX", "XDP_REDIRECT"};
+  static constexpr std::array<std::string_view, 9> kTc = {
+      "TC_ACT_OK",     "TC_ACT_RECLASSIFY", "TC_ACT_SHOT",     "TC_ACT_PIPE", "TC_ACT_STOLEN",
+      "TC_ACT_QUEUED", "TC_ACT_REPEAT",     "TC_ACT_REDIRECT", "TC_ACT_TRAP"};
+  const auto number = static_cast<std::size_t>(verdict.verdict);
+  if (verdict.is_xdp()) {
+    return number < kXdp.size() ? std::string(kXdp.at(number)) : fmt::format("{}", number);
+  }
+  if (verdict.kind == decode::ProgramVerdict::Kind::kTcx) {
+    switch (verdict.verdict) {
+      case TC_ACT_UNSPEC:
+        return "TCX_NEXT";
+      case TC_ACT_OK:
+        return "TCX_PASS";
+      case TC_ACT_SHOT:
+        return "TCX_DROP";
+      case TC_ACT_REDIRECT:
+        return "TCX_REDIRECT";
+      default:
+        break;
+    }
+  }
+  if (verdict.verdict == TC_ACT_UNSPEC) {
+    return "TC_ACT_UNSPEC";
+  }
+  return number < kTc.size() ? std::string(kTc.at(number)) : fmt::format("{}", verdict.verdict);
+}
+
+std::string verdict_words(const decode::ProgramVerdict& verdict) {
+  const std::string words =
+      program_words(journey::program_of(verdict)) + ": " + verdict_name(verdict);
+  return verdict.is_xdp() ? words : (verdict.egress ? "egress: " : "ingress: ") + words;
+}
+
+std::string taken_words(const decode::ProgramVerdict& verdict) {
+  const std::string what = !verdict.is_xdp()           ? "kept it or sent it elsewhere"
+                           : verdict.verdict == XDP_TX ? "sent it back"
+                                                       : "sent it elsewhere";
+  return fmt::format("The {} program {} on the interface {} ({}).", verdict.is_xdp() ? "XDP" : "tc",
+                     program_words(journey::program_of(verdict)), what, verdict_name(verdict));
 }
 
 std::string taken_first_words(const Programs& programs) {

@@ -11,6 +11,15 @@ namespace tracepkt::explain {
 // "drop_all (id 7)", "flower (pref 1, handle 0x1)"
 std::string program_words(const journey::Program& program);
 
+// "XDP_PASS", "TC_ACT_OK", "TCX_NEXT", ...
+std::string verdict_name(const decode::ProgramVerdict& verdict);
+
+// "drop_all (id 7): XDP_DROP", "ingress: pass_all (id 8): TC_ACT_OK"
+std::string verdict_words(const decode::ProgramVerdict& verdict);
+
+// Of a packet that it did not let go on, and that was not dropped.
+std::string taken_words(const decode::ProgramVerdict& verdict);
+
 // What there is to say of a packet that one of them dropped; texts in which {in} and {dev} stand
 // for what advice_words() knows. Empty: no more than is said of any such drop.
 struct ProgramAdvice {

@@ -79,5 +79,45 @@ TEST(ProgramAdvice, OfThoseThatTakePacketsFirst) {
       "have sent it back or elsewhere (XDP_TX, XDP_REDIRECT): no hook sees that.");
 }
 
+decode::ProgramVerdict verdict(decode::ProgramVerdict::Kind kind, std::int32_t number) {
+  decode::ProgramVerdict told{.kind = kind, .verdict = number, .id = 7};
+  std::strcpy(told.name.bytes.data(), "p");
+  return told;
+}
+
+TEST(Verdicts, AreCalledAsInTheProgram) {
+  using enum decode::ProgramVerdict::Kind;
+  EXPECT_EQ(verdict_name(verdict(kXdpGeneric, 0)), "XDP_ABORTED");
+  EXPECT_EQ(verdict_name(verdict(kXdpNative, 4)), "XDP_REDIRECT");
+  EXPECT_EQ(verdict_name(verdict(kXdpNative, 9)), "9");
+  EXPECT_EQ(verdict_name(verdict(kClsBpf, -1)), "TC_ACT_UNSPEC");
+  EXPECT_EQ(verdict_name(verdict(kClsBpf, 8)), "TC_ACT_TRAP");
+  EXPECT_EQ(verdict_name(verdict(kClsBpf, -2)), "-2");
+  EXPECT_EQ(verdict_name(verdict(kTcx, -1)), "TCX_NEXT");
+  EXPECT_EQ(verdict_name(verdict(kTcx, 7)), "TCX_REDIRECT");
+  EXPECT_EQ(verdict_name(verdict(kTcx, 3)), "TC_ACT_PIPE");
+}
+
+TEST(Verdicts, InWords) {
+  using enum decode::ProgramVerdict::Kind;
+  EXPECT_EQ(verdict_words(verdict(kXdpNative, 2)), "p (id 7): XDP_PASS");
+  EXPECT_EQ(verdict_words(verdict(kClsBpf, 0)), "ingress: p (id 7): TC_ACT_OK");
+  auto hostile = verdict(kTcx, 0);
+  hostile.egress = true;
+  std::strcpy(hostile.name.bytes.data(), "\x1b[31m");
+  EXPECT_EQ(verdict_words(hostile), "egress: \\x1b[31m (id 7): TCX_PASS");
+}
+
+TEST(Verdicts, WhoTookAPacket) {
+  using enum decode::ProgramVerdict::Kind;
+  EXPECT_EQ(taken_words(verdict(kXdpNative, 3)),
+            "The XDP program p (id 7) on the interface sent it back (XDP_TX).");
+  EXPECT_EQ(taken_words(verdict(kXdpNative, 4)),
+            "The XDP program p (id 7) on the interface sent it elsewhere (XDP_REDIRECT).");
+  EXPECT_EQ(taken_words(verdict(kClsBpf, 4)),
+            "The tc program p (id 7) on the interface kept it or sent it elsewhere "
+            "(TC_ACT_STOLEN).");
+}
+
 }  // namespace
 }  // namespace tracepkt::explain

@@ -135,6 +135,8 @@ std::string hop_words(const Hop& hop, const Hop* before) {
     case STAGE_icmp:
     case STAGE_tcp:
     case STAGE_driver:
+    case STAGE_xdp:
+    case STAGE_tc:
     case STAGE_function:
       return note_words(hop);
     case STAGE_in:
@@ -214,6 +216,10 @@ std::string cause_words(const journey::Journey& journey) {
                 ? " It may be waiting for the link address of its next hop, which is given up "
                   "after some 3 s."
                 : "");
+  }
+  if (const auto* verdict = journey::taking_verdict(journey.hops);
+      verdict != nullptr && outcome.kind == OutcomeKind::kConsumed) {
+    return taken_words(*verdict);
   }
   if (outcome.kind == OutcomeKind::kConsumed && !outcome.seen && journey.packet.later_fragment) {
     return "Taken in by the IP layer there, which puts the fragments of a packet together, and "

@@ -35,6 +35,35 @@ void name_programs(Outcome& outcome, ProgramPlace place, Names& names) {
   }
 }
 
+// The program whose verdict ended the journey; null: none told it.
+const decode::ProgramVerdict* ending_verdict(const Journey& journey) {
+  if (journey.outcome.kind == OutcomeKind::kConsumed) {
+    return taking_verdict(journey.hops);
+  }
+  const auto dropped =
+      std::ranges::find(std::views::reverse(journey.hops), STAGE_drop, &Hop::stage);
+  return journey.outcome.drop && dropped != std::views::reverse(journey.hops).end()
+             ? dropping_verdict(
+                   journey.hops,
+                   static_cast<std::size_t>(
+                       std::distance(dropped, std::views::reverse(journey.hops).end()) - 1))
+             : nullptr;
+}
+
+// It alone, as it is listed, if it is still there.
+void name_program(Outcome& outcome, const decode::ProgramVerdict& verdict, Names& names) {
+  const ProgramPlace place = place_of(verdict);
+  Programs programs{.place = place, .attached = {program_of(verdict)}};
+  for (Program& listed :
+       programs_of(names.programs(outcome.netns.inode, outcome.device.index, place))) {
+    if (listed.id == verdict.id) {
+      programs.attached = {std::move(listed)};
+      break;
+    }
+  }
+  outcome.programs = std::move(programs);
+}
+
 std::optional<ProgramPlace> place_of_end(const Journey& journey) {
   const Outcome& outcome = journey.outcome;
   if (outcome.device.index == 0) {
@@ -272,7 +301,9 @@ void assemble(std::vector<Event>& events, const AssembleContext& context, Journe
   if (journey.outcome.drop) {
     name_drop(*journey.outcome.drop, context.names);
   }
-  if (const auto place = place_of_end(journey)) {
+  if (const auto* verdict = ending_verdict(journey)) {
+    name_program(journey.outcome, *verdict, context.names);
+  } else if (const auto place = place_of_end(journey)) {
     name_programs(journey.outcome, *place, context.names);
   }
   const bool silent = outcome.kind == OutcomeKind::kDelivered && !outcome.socket && !answered &&

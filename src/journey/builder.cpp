@@ -30,7 +30,7 @@ bool may_be_early(const Event& event) {
 // Tells of a packet, but not that it was seen anywhere.
 bool is_note(const Event& event) {
   return event.stage == STAGE_icmp || event.stage == STAGE_tcp || event.stage == STAGE_qdisc ||
-         event.stage == STAGE_driver;
+         event.stage == STAGE_driver || event.stage == STAGE_xdp || event.stage == STAGE_tc;
 }
 
 // How long an answer may take to be joined to its request.

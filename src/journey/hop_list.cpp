@@ -69,8 +69,8 @@ void HopList::add(const Event& event) {
 }
 
 void HopList::infer_arrival(const Event& event) {
-  const bool on_its_way =
-      event.stage == STAGE_tx || event.stage == STAGE_in || event.stage == STAGE_deliver;
+  const bool on_its_way = event.stage == STAGE_tx || event.stage == STAGE_in ||
+                          event.stage == STAGE_deliver || event.stage == STAGE_xdp;
   // Where a packet ends, what it says of its device may be what a socket left there.
   const bool ends_there =
       (event.stage == STAGE_drop || event.stage == STAGE_end) && event.device.index == event.iif;

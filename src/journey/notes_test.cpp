@@ -230,6 +230,8 @@ TEST_F(NotesOfAJourney, ANoteOfAPacketThatIsNotKnownIsNoJourney) {
   builder.add(noted({.stage = STAGE_icmp}, decode::IcmpError{}));
   builder.add(noted({.stage = STAGE_tcp}, TcpNote{}));
   builder.add(noted({.stage = STAGE_qdisc}, decode::Queue{}));
+  builder.add(noted({.stage = STAGE_xdp}, decode::ProgramVerdict{}));
+  builder.add(noted({.stage = STAGE_tc}, decode::ProgramVerdict{}));
   builder.add(noted({.stage = STAGE_driver}, decode::Refusal{}));
   builder.finish();
   EXPECT_TRUE(journeys.empty());

@@ -49,7 +49,8 @@ Outcome consumed_outcome(const Journey& journey, const Hop& crossing, const Hop*
 bool is_decision(const Hop& hop) {
   return hop.stage == STAGE_route || hop.stage == STAGE_netfilter || hop.stage == STAGE_nat ||
          hop.stage == STAGE_neigh || hop.stage == STAGE_icmp || hop.stage == STAGE_tcp ||
-         hop.stage == STAGE_qdisc || hop.stage == STAGE_driver || hop.stage == STAGE_tunnel;
+         hop.stage == STAGE_qdisc || hop.stage == STAGE_driver || hop.stage == STAGE_tunnel ||
+         hop.stage == STAGE_xdp || hop.stage == STAGE_tc;
 }
 
 // The firewall's chain that dropped the packet at this hop; null if none is known to have. It is
@@ -71,6 +72,15 @@ const Hop* dropping_chain(const std::vector<Hop>& hops, const Hop& dropped) {
   return nullptr;
 }
 
+// A program there sent it elsewhere before the IP layer had it, though it was on its way to that.
+bool was_taken_from(const std::vector<Hop>& hops, const Hop& in) {
+  return std::any_of(&in, hops.data() + hops.size(), [&](const Hop& hop) {
+    const auto* verdict = std::get_if<decode::ProgramVerdict>(&hop.note);
+    return verdict != nullptr && verdict->is_taken() && !verdict->egress &&
+           hop.netns.inode == in.netns.inode && hop.device == in.device;
+  });
+}
+
 // A packet that a bridge copies to many ports is dropped by all who are not meant. Did a branch of
 // it come to an IP layer that neither dropped it nor sent it on? Null if none did.
 const Hop* taken_branch(const std::vector<Hop>& hops) {
@@ -78,7 +88,7 @@ const Hop* taken_branch(const std::vector<Hop>& hops) {
     const auto in_same_netns = [&](const Hop& other) {
       return other.netns.inode == hop->netns.inode;
     };
-    if (hop->stage == STAGE_in &&
+    if (hop->stage == STAGE_in && !was_taken_from(hops, *hop) &&
         std::none_of(
             hops.begin(), hops.end(),
             [&](const Hop& other) { return other.stage == STAGE_drop && in_same_netns(other); }) &&
@@ -168,6 +178,9 @@ Outcome judge(const Journey& journey, const std::vector<Event>& events,
       outcome.chain = chain->chain;
     }
     return outcome;
+  }
+  if (taken == nullptr && taking_verdict(hops) != nullptr) {
+    return outcome_at(OutcomeKind::kConsumed, hops.back());
   }
   const bool seen =
       context.ending == Ending::kSeen || (taken != nullptr && ended_at(*taken, events));

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <variant>
 
 #include "base/lines.h"
 #include "journey/journey.h"
@@ -63,6 +64,39 @@ std::optional<ProgramPlace> program_place(const DropInfo& drop) {
   const bool by_function = (drop.reason.empty() || drop.reason == "NOT_SPECIFIED") &&
                            std::ranges::find(kXdpFunctions, function) != kXdpFunctions.end();
   return drop.reason == "XDP" || by_function ? std::optional(ProgramPlace::kXdp) : std::nullopt;
+}
+
+Program program_of(const decode::ProgramVerdict& verdict) {
+  using Kind = decode::ProgramVerdict::Kind;
+  Program program{.kind = "bpf", .id = verdict.id, .name = std::string(verdict.name.view())};
+  if (verdict.is_xdp()) {
+    program.kind = verdict.kind == Kind::kXdpGeneric ? "xdpgeneric" : "xdpdrv";
+  } else if (verdict.kind == Kind::kTcx) {
+    program.kind = "tcx";
+  }
+  return program;
+}
+
+ProgramPlace place_of(const decode::ProgramVerdict& verdict) {
+  return verdict.is_xdp() ? ProgramPlace::kXdp
+         : verdict.egress ? ProgramPlace::kTcEgress
+                          : ProgramPlace::kTcIngress;
+}
+
+const decode::ProgramVerdict* dropping_verdict(const std::vector<Hop>& hops, std::size_t drop) {
+  for (std::size_t i = drop; i-- > 0;) {
+    if (hops[i].netns.inode == hops[drop].netns.inode) {
+      const auto* verdict = std::get_if<decode::ProgramVerdict>(&hops[i].note);
+      return verdict != nullptr && verdict->is_drop() ? verdict : nullptr;
+    }
+  }
+  return nullptr;
+}
+
+const decode::ProgramVerdict* taking_verdict(const std::vector<Hop>& hops) {
+  const auto* verdict =
+      hops.empty() ? nullptr : std::get_if<decode::ProgramVerdict>(&hops.back().note);
+  return verdict != nullptr && verdict->is_taken() ? verdict : nullptr;
 }
 
 std::string programs_text(const std::vector<Program>& programs) {

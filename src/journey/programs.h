@@ -7,9 +7,12 @@
 #include <string_view>
 #include <vector>
 
+#include "decode/notes.h"
+
 namespace tracepkt::journey {
 
 struct DropInfo;
+struct Hop;
 
 enum class ProgramPlace : std::uint8_t { kXdp = 1, kTcIngress = 2, kTcEgress = 3 };
 
@@ -31,6 +34,16 @@ struct Programs {
 
 // Where the program that dropped it is attached; nothing where it was none of those.
 std::optional<ProgramPlace> program_place(const DropInfo& drop);
+
+// A program that told its verdict.
+Program program_of(const decode::ProgramVerdict& verdict);
+ProgramPlace place_of(const decode::ProgramVerdict& verdict);
+
+// The verdict by which the packet was dropped at hop `drop`; null where none is known to have been.
+const decode::ProgramVerdict* dropping_verdict(const std::vector<Hop>& hops, std::size_t drop);
+// The verdict that ended the journey without a drop: by it the packet was sent back, or elsewhere,
+// and no hook has seen it since. Null: none did.
+const decode::ProgramVerdict* taking_verdict(const std::vector<Hop>& hops);
 
 // As names of programs are written: one a line, "KIND ID PREF HANDLE NAME". What is none is passed
 // over.

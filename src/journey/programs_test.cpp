@@ -90,5 +90,117 @@ TEST(Programs, AreNotAskedForElsewhere) {
   EXPECT_FALSE(dropped_with(names, 4).outcome.programs);
 }
 
+constexpr std::int32_t kXdpDrop = 1;
+constexpr std::int32_t kXdpPass = 2;
+constexpr std::int32_t kXdpTx = 3;
+constexpr std::int32_t kTcShot = 2;
+constexpr std::int32_t kTcRedirect = 7;
+
+using Kind = decode::ProgramVerdict::Kind;
+
+decode::Event told(const testing::At& at, Kind kind, std::int32_t verdict, std::uint32_t id = 12) {
+  decode::Event event = testing::event(at);
+  event.note = decode::ProgramVerdict{.kind = kind, .verdict = verdict, .id = id};
+  return event;
+}
+
+decode::Event dropped_there(const testing::At& at) {
+  decode::Event event = testing::event(at);
+  event.drop = decode::Drop{.reason = 9, .has_reason = true};
+  return event;
+}
+
+Journey assembled(std::vector<decode::Event> events, NamesOfPrograms& names,
+                  Ending ending = Ending::kSeen) {
+  Journey journey;
+  assemble(events, {.names = names, .ending = ending}, journey);
+  return journey;
+}
+
+TEST(Programs, OfSeveralTheOneThatToldADrop) {
+  NamesOfPrograms names;
+  names.reasons[9] = "TC_INGRESS";
+  names.text = "bpf 11 3 1 pass\nbpf 12 7 1 shot\n";
+  const Journey journey =
+      assembled({testing::event({.time_ns = 1, .stage = STAGE_rx, .iif = 1},
+                                testing::echo(false, 1, 2, 7, 1)),
+                 told({.time_ns = 2, .stage = STAGE_tc}, Kind::kClsBpf, -1, 11),
+                 told({.time_ns = 3, .stage = STAGE_tc}, Kind::kClsBpf, kTcShot),
+                 dropped_there({.time_ns = 4, .stage = STAGE_drop, .last = true})},
+                names);
+  EXPECT_EQ(testing::way(journey), "host eth0 rx | host eth0 tc | host eth0 tc | host eth0 drop");
+  ASSERT_TRUE(journey.outcome.programs);
+  EXPECT_THAT(
+      journey.outcome.programs->attached,
+      ElementsAre(Program{.kind = "bpf", .id = 12, .pref = 7, .handle = 1, .name = "shot"}));
+}
+
+// What let it pass did not drop it: one of the others did.
+TEST(Programs, AVerdictToPassDoesNotTellWhoDropped) {
+  NamesOfPrograms names;
+  names.reasons[9] = "TC_INGRESS";
+  names.text = "bpf 12 3 1 pass\nmatchall 0 7 1 \n";
+  const Journey journey =
+      assembled({told({.time_ns = 3, .stage = STAGE_tc}, Kind::kClsBpf, -1),
+                 dropped_there({.time_ns = 4, .stage = STAGE_drop, .last = true})},
+                names);
+  ASSERT_TRUE(journey.outcome.programs);
+  EXPECT_EQ(journey.outcome.programs->attached.size(), 2u);
+}
+
+TEST(Programs, OneThatIsGoneIsKnownByWhatItTold) {
+  NamesOfPrograms names;
+  const Journey journey =
+      assembled({told({.time_ns = 3, .stage = STAGE_xdp, .iif = 1}, Kind::kXdpNative, kXdpDrop),
+                 dropped_there({.time_ns = 4, .stage = STAGE_drop, .last = true})},
+                names);
+  ASSERT_TRUE(journey.outcome.programs);
+  EXPECT_EQ(journey.outcome.programs->attached.at(0).kind, "xdpdrv");
+  EXPECT_EQ(journey.outcome.programs->attached.at(0).id, 12u);
+}
+
+TEST(Programs, WhatOneSendsBackIsConsumedByIt) {
+  NamesOfPrograms names;
+  for (const Ending ending : {Ending::kSeen, Ending::kSilent}) {
+    const Journey journey =
+        assembled({testing::event({.time_ns = 1}, testing::echo(false, 1, 2, 7, 1)),
+                   told({.time_ns = 3, .stage = STAGE_xdp, .netns = 2, .ifindex = 5, .iif = 5},
+                        Kind::kXdpNative, kXdpTx)},
+                  names, ending);
+    // No hook of the driver's saw it arrive.
+    EXPECT_EQ(testing::way(journey), "host eth0 tx | ns2 eth0 rx | ns2 eth0 xdp");
+    EXPECT_EQ(journey.outcome.kind, OutcomeKind::kConsumed);
+    EXPECT_TRUE(journey.outcome.seen);
+    EXPECT_EQ(journey.outcome.netns.inode, 2u);
+    ASSERT_TRUE(journey.outcome.programs);
+    EXPECT_EQ(journey.outcome.programs->attached.at(0).id, 12u);
+  }
+}
+
+TEST(Programs, WhatOneLetsPassGoesOn) {
+  NamesOfPrograms names;
+  const Journey journey =
+      assembled({testing::event({.time_ns = 1}, testing::echo(false, 1, 2, 7, 1)),
+                 told({.time_ns = 3, .stage = STAGE_xdp, .netns = 2, .ifindex = 5, .iif = 5},
+                      Kind::kXdpNative, kXdpPass)},
+                names, Ending::kSilent);
+  EXPECT_EQ(journey.outcome.kind, OutcomeKind::kLost);
+}
+
+// It had come to the IP layer's door, and was sent to another namespace from there.
+TEST(Programs, WhatOneRedirectsIsNotTakenInThere) {
+  NamesOfPrograms names;
+  const decode::Packet packet = testing::echo(false, 1, 2, 7, 1);
+  const Journey journey = assembled(
+      {testing::event({.time_ns = 1, .stage = STAGE_rx, .iif = 1}, packet),
+       testing::event({.time_ns = 2, .stage = STAGE_in, .iif = 1}, packet),
+       told({.time_ns = 3, .stage = STAGE_tc}, Kind::kClsBpf, kTcRedirect),
+       testing::event(
+           {.time_ns = 5, .stage = STAGE_end, .netns = 2, .ifindex = 5, .iif = 5, .last = true})},
+      names);
+  EXPECT_EQ(journey.outcome.kind, OutcomeKind::kConsumed);
+  EXPECT_EQ(journey.outcome.netns.inode, 2u);
+}
+
 }  // namespace
 }  // namespace tracepkt::journey

@@ -112,13 +112,17 @@ DeviceProgram filter_of(std::string_view message) {
   if (filter.kind != "bpf") {
     return filter;
   }
+  std::uint32_t flags = 0;
   walk_attributes(options, [&](int type, std::string_view bytes) {
     if (type == TCA_BPF_ID && bytes.size() == sizeof(filter.id)) {
       std::memcpy(&filter.id, bytes.data(), sizeof(filter.id));
+    } else if (type == TCA_BPF_FLAGS && bytes.size() == sizeof(flags)) {
+      std::memcpy(&flags, bytes.data(), sizeof(flags));
     } else if (type == TCA_BPF_NAME) {
       filter.name = until_zero(bytes);
     }
   });
+  filter.is_classifier = (flags & TCA_BPF_FLAG_ACT_DIRECT) == 0;
   // What tc calls it, "object.o:[section]", says less.
   if (std::string name = program_name(filter.id); !name.empty()) {
     filter.name = std::move(name);
@@ -197,20 +201,108 @@ DevicePrograms list_programs(std::uint32_t ifindex, ProgramPlace place) {
   return {};
 }
 
-std::vector<XdpDevice> list_native_xdp() {
-  const LibbpfLog quiet;
-  std::vector<XdpDevice> devices;
+namespace {
+
+template <typename Take>
+void for_each_interface(Take take) {
   const auto free_all = [](struct if_nameindex* all) { if_freenameindex(all); };
   const std::unique_ptr<struct if_nameindex, decltype(free_all)> interfaces(::if_nameindex());
   for (const struct if_nameindex* one = interfaces.get(); one != nullptr && one->if_index != 0;
        ++one) {
-    for (DeviceProgram& program : list_xdp(one->if_index)) {
+    take(*one);
+  }
+}
+
+}  // namespace
+
+std::vector<XdpDevice> list_native_xdp() {
+  const LibbpfLog quiet;
+  std::vector<XdpDevice> devices;
+  for_each_interface([&](const struct if_nameindex& one) {
+    for (DeviceProgram& program : list_xdp(one.if_index)) {
       if (program.kind != "xdpgeneric") {
-        devices.push_back({.name = one->if_name, .program = std::move(program)});
+        devices.push_back({.name = one.if_name, .program = std::move(program)});
       }
     }
-  }
+  });
   return devices;
+}
+
+namespace {
+
+// Of a program that stands in several places, one entry.
+void add_attached(DevicePrograms&& programs, ProgramPlace place, AttachedPrograms& all) {
+  for (DeviceProgram& program : programs) {
+    if (program.id == 0 || program.is_classifier || program.kind == "xdpoffload") {
+      continue;
+    }
+    const auto known = std::ranges::find_if(
+        all, [&](const AttachedProgram& one) { return one.program.id == program.id; });
+    AttachedProgram& one = known != all.end()
+                               ? *known
+                               : all.emplace_back(AttachedProgram{
+                                     .program = program, .is_xdp = place == ProgramPlace::kXdp});
+    one.at_egress |= place == ProgramPlace::kTcEgress;
+    if (one.program.kind != program.kind && !one.is_xdp) {
+      one.program.kind = "bpf";  // the names of its verdicts that hold for both
+    }
+  }
+}
+
+void add_all_here(AttachedPrograms& all) {
+  for_each_interface([&](const struct if_nameindex& interface) {
+    for (const ProgramPlace place :
+         {ProgramPlace::kXdp, ProgramPlace::kTcIngress, ProgramPlace::kTcEgress}) {
+      add_attached(list_programs(interface.if_index, place), place, all);
+    }
+  });
+}
+
+bool is_of_interfaces(std::uint32_t id) {
+  const Fd program(bpf_prog_get_fd_by_id(id));
+  bpf_prog_info info = {};
+  __u32 size = sizeof(info);
+  return program.valid() && bpf_obj_get_info_by_fd(program.get(), &info, &size) == 0 &&
+         (info.type == BPF_PROG_TYPE_XDP || info.type == BPF_PROG_TYPE_SCHED_CLS);
+}
+
+}  // namespace
+
+// Ids go up.
+bool ProgramFinder::has_new_programs() {
+  bool found = false;
+  while (bpf_prog_get_next_id(newest_, &newest_) == 0) {
+    found |= is_of_interfaces(newest_);
+  }
+  any_ |= found;
+  return found;
+}
+
+Result<AttachedPrograms> ProgramFinder::find() {
+  if (std::uint32_t first = 0; bpf_prog_get_next_id(0, &first) != 0 && errno == EPERM) {
+    return failure("whether there are any takes root to know: CAP_SYS_ADMIN");
+  }
+  has_new_programs();
+  AttachedPrograms all;
+  if (!any_) {
+    return all;
+  }
+  add_all_here(all);
+  NetnsPaths others = scan_all_netns("");
+  others.erase(netns_inode_of_file("/proc/thread-self/ns/net"));
+  for (const auto& [inode, file] : others) {
+    (void)run_in_netns_file(file, [&]() -> Status {
+      add_all_here(all);
+      return {};
+    });
+  }
+  return all;
+}
+
+bool ProgramFinder::should_look_again() {
+  constexpr int kLooks = 3;
+  looks_ = has_new_programs() ? kLooks : std::max(looks_ - 1, 0);
+  return looks_ > 0;
 }
 
 const DevicePrograms& NamespacePrograms::find(std::uint32_t inode, const std::string& file,

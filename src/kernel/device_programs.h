@@ -8,6 +8,8 @@
 #include <tuple>
 #include <vector>
 
+#include "base/result.h"
+
 namespace tracepkt::kernel {
 
 enum class ProgramPlace : std::uint8_t { kXdp = 1, kTcIngress = 2, kTcEgress = 3 };
@@ -20,6 +22,8 @@ struct DeviceProgram {
   std::uint32_t pref = 0;    // of a tc filter
   std::uint32_t handle = 0;  // of a tc filter
   std::string name;          // of the BPF program; any bytes; empty: not known
+  // A BPF filter of tc that is not direct-action: what it answers is a class, no verdict.
+  bool is_classifier = false;
 
   bool operator==(const DeviceProgram&) const = default;
 };
@@ -37,6 +41,32 @@ struct XdpDevice {
 
 // Those in the namespace that this thread is in.
 std::vector<XdpDevice> list_native_xdp();
+
+// A BPF program that gives verdicts at an interface, or at several, in whichever namespace.
+struct AttachedProgram {
+  DeviceProgram program;
+  bool is_xdp = false;
+  bool at_egress = false;  // somewhere
+};
+using AttachedPrograms = std::vector<AttachedProgram>;
+
+// Finds them all. Looking through all interfaces takes a while: it is done where there are programs
+// of that kind at all, as the kernel's list of programs tells at once.
+class ProgramFinder {
+ public:
+  // Fails where we may not know.
+  Result<AttachedPrograms> find();
+
+  // Have programs been loaded since? They may be attached a while later.
+  bool should_look_again();
+
+ private:
+  bool has_new_programs();
+
+  std::uint32_t newest_ = 0;
+  bool any_ = false;
+  int looks_ = 0;  // still to come
+};
 
 // The same as list_programs() for any namespace; asked again, though not too often.
 class NamespacePrograms {

@@ -7,6 +7,7 @@
 #include <linux/if_link.h>
 #include <sched.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <functional>
@@ -111,6 +112,50 @@ TEST_F(DeviceProgramsTest, InterfacesOfANamespaceThatIsNotKnownAreNotOurs) {
     EXPECT_THAT(programs.find(1, "", kLo, ProgramPlace::kXdp), IsEmpty());
     const std::uint32_t ours = netns_inode_of_file("/proc/thread-self/ns/net");
     EXPECT_EQ(programs.find(ours, "/proc/thread-self/ns/net", kLo, ProgramPlace::kXdp).size(), 1u);
+  });
+}
+
+// Attaches to the egress of lo; false where there is no clsact.
+bool filter_at_egress(const Fd& program) {
+  LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = kLo, .attach_point = BPF_TC_EGRESS);
+  LIBBPF_OPTS(bpf_tc_opts, options, .prog_fd = program.get(), .priority = 3);
+  return bpf_tc_hook_create(&hook) == 0 && bpf_tc_attach(&hook, &options) == 0;
+}
+
+TEST_F(DeviceProgramsTest, FindsThoseOfAllNamespacesOnce) {
+  in_namespace([] {
+    const Fd xdp = load(BPF_PROG_TYPE_XDP, "both_ways");
+    const Fd tc = load(BPF_PROG_TYPE_SCHED_CLS, "way_out");
+    const Fd idle = load(BPF_PROG_TYPE_SCHED_CLS, "nowhere");
+    ASSERT_EQ(bpf_xdp_attach(kLo, xdp.get(), XDP_FLAGS_SKB_MODE, nullptr), 0);
+    const bool has_clsact = filter_at_egress(tc);
+    ProgramFinder finder;
+    const auto found = finder.find();
+    ASSERT_TRUE(found);
+    const auto with_id = [&](std::uint32_t id) {
+      return std::ranges::count_if(
+          *found, [id](const AttachedProgram& one) { return one.program.id == id; });
+    };
+    EXPECT_EQ(with_id(id_of(xdp)), 1);
+    EXPECT_EQ(with_id(id_of(idle)), 0);
+    EXPECT_EQ(with_id(id_of(tc)), has_clsact ? 1 : 0);
+    for (const AttachedProgram& one : *found) {
+      if (one.program.id == id_of(xdp) || one.program.id == id_of(tc)) {
+        EXPECT_EQ(one.is_xdp, one.program.name == "both_ways");
+        EXPECT_EQ(one.at_egress, one.program.name == "way_out");
+      }
+    }
+  });
+}
+
+TEST_F(DeviceProgramsTest, LooksAgainForAWhileWhereOneWasLoaded) {
+  in_namespace([] {
+    ProgramFinder finder;
+    ASSERT_TRUE(finder.find());
+    const Fd program = load(BPF_PROG_TYPE_XDP, "new");
+    EXPECT_TRUE(finder.should_look_again());
+    // It may be attached a moment after it was loaded. Others load programs, too, perhaps.
+    EXPECT_TRUE(finder.should_look_again());
   });
 }
 

@@ -5,16 +5,19 @@
 
 namespace tracepkt::kernel {
 
+std::uint64_t recursion_misses(int program_fd) {
+  bpf_prog_info info = {};
+  __u32 size = sizeof(info);
+  return program_fd >= 0 && bpf_obj_get_info_by_fd(program_fd, &info, &size) == 0
+             ? info.recursion_misses
+             : 0;
+}
+
 std::uint64_t recursion_misses(const bpf_object* object) {
   std::uint64_t misses = 0;
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, object) {
-    const int fd = bpf_program__fd(program);
-    bpf_prog_info info = {};
-    __u32 size = sizeof(info);
-    if (fd >= 0 && bpf_obj_get_info_by_fd(fd, &info, &size) == 0) {
-      misses += info.recursion_misses;
-    }
+    misses += recursion_misses(bpf_program__fd(program));
   }
   return misses;
 }

@@ -7,6 +7,9 @@
 
 namespace tracepkt::kernel {
 
+// Of one program.
+std::uint64_t recursion_misses(int program_fd);
+
 // Of all programs of a loaded object, together.
 std::uint64_t recursion_misses(const bpf_object* object);
 

@@ -13,6 +13,7 @@
 #include <cstdarg>
 #include <cstdio>
 #include <cstring>
+#include <iterator>
 #include <span>
 #include <string_view>
 
@@ -24,6 +25,7 @@
 #include "kernel/kernel_btf.h"
 #include "kernel/libbpf_log.h"
 #include "kernel/misses.h"
+#include "kernel/program_tracer.h"
 #include "kernel/rights.h"
 #include "kernel/tracked_table.h"
 
@@ -94,8 +96,9 @@ bool is_icmp_function(std::string_view function) {
   return function == kIcmp6Send || function == kIcmpSend;
 }
 
+// `before_tc`: programs of tc's are asked on the way out, before any interface sees the packet.
 bool is_wanted(const Target& target, std::string_view program, const TraceRequest& request,
-               const ChainHooks& chains) {
+               const ChainHooks& chains, bool before_tc) {
   if (program == "in_chain_kfree_skb" || program == "keep_netif_receive_skb") {
     return !chains.functions.empty();
   }
@@ -106,7 +109,7 @@ bool is_wanted(const Target& target, std::string_view program, const TraceReques
     return chains.takes_fentry;
   }
   if (target.function.ends_with("_local_out")) {
-    return request.functions && chains.takes_fentry;
+    return (request.functions || before_tc) && chains.takes_fentry;
   }
   if (!target.is_tracepoint()) {
     const bool tells_rules =
@@ -168,7 +171,11 @@ struct Tracer::State {
   std::vector<Link> links;
   std::vector<Probe> probes;
   std::optional<FunctionTracer> functions;
-  std::uint64_t busy = 0;  // counted when the programs are taken down
+  ProgramFinder program_finder;
+  std::optional<ProgramTracer> programs;
+  bool has_egress_programs = false;
+  std::size_t own_probes = 0;  // of `probes`; behind them are those of `programs`
+  std::uint64_t busy = 0;      // counted when the programs are taken down
   // Without it packets whose end was not seen only stay longer in the kernel's table.
   std::optional<TrackedTable> tracked;
 
@@ -176,6 +183,8 @@ struct Tracer::State {
               const ChainHooks& chains, const KernelBtf* kernel_btf);
   void attach();
   Status start_functions(const std::string& glob);
+  void start_programs(const Result<AttachedPrograms>& found, bool takes_fentry);
+  void watch_programs(const AttachedPrograms& found);
 };
 
 protocol_sets protocols_of(const TraceRequest& request) {
@@ -204,6 +213,9 @@ Result<Tracer> Tracer::start(const TraceRequest& request) {
   }
   auto state = std::make_unique<State>();
   ChainHooks chains = request.chains ? find_chain_hooks() : ChainHooks{};
+  Result<AttachedPrograms> found =
+      request.programs ? state->program_finder.find() : AttachedPrograms();
+  state->has_egress_programs = found && std::ranges::any_of(*found, &AttachedProgram::at_egress);
   Status loaded = state->load(*bytes, request, chains, nullptr);
   if (!loaded) {
     // Perhaps for want of a tracepoint or a kfunc: what this kernel has is looked up only then,
@@ -255,7 +267,35 @@ Result<Tracer> Tracer::start(const TraceRequest& request) {
       return std::unexpected(started.error());
     }
   }
+  if (request.programs) {
+    state->start_programs(found, chains.takes_fentry);
+  }
   return Tracer(std::move(state));
+}
+
+void Tracer::State::start_programs(const Result<AttachedPrograms>& found, bool takes_fentry) {
+  own_probes = probes.size();
+  if (found && takes_fentry) {
+    programs.emplace(object.get());
+    watch_programs(*found);
+  } else if (!found || !found->empty()) {
+    probes.push_back({.name = "XDP and tc programs",
+                      .why = found ? "this kernel refuses fexit programs" : found.error().what});
+  }
+}
+
+void Tracer::State::watch_programs(const AttachedPrograms& found) {
+  programs->attach(found);
+  probes.resize(own_probes);
+  std::ranges::move(programs->probes(), std::back_inserter(probes));
+}
+
+void Tracer::look_for_programs() {
+  if (state_->programs && state_->program_finder.should_look_again()) {
+    if (const auto found = state_->program_finder.find()) {
+      state_->watch_programs(*found);
+    }
+  }
 }
 
 Status Tracer::State::start_functions(const std::string& glob) {
@@ -302,7 +342,7 @@ Status Tracer::State::load(std::span<const std::byte> bytes, const TraceRequest&
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, object.get()) {
     const Target target = target_of(program);
-    if (!is_wanted(target, bpf_program__name(program), request, chains)) {
+    if (!is_wanted(target, bpf_program__name(program), request, chains, has_egress_programs)) {
       bpf_program__set_autoload(program, false);
       continue;
     }
@@ -352,6 +392,9 @@ void Tracer::stop() {
   if (state_->functions) {
     state_->functions->stop();
   }
+  if (state_->programs) {
+    state_->programs->stop();
+  }
   state_->links.clear();
   state_->busy = recursion_misses(state_->object.get());
 }
@@ -384,7 +427,8 @@ std::vector<Loss> Tracer::losses() const {
       {.name = "program_busy",
        .says = "events that came while the same program ran on that CPU, which the "
                "kernel does not run twice at once",
-       .count = state_->links.empty() ? state_->busy : recursion_misses(state_->object.get())});
+       .count = (state_->links.empty() ? state_->busy : recursion_misses(state_->object.get())) +
+                (state_->programs ? state_->programs->missed() : 0)});
   if (state_->functions) {
     losses.push_back({.name = "functions_busy",
                       .says = "calls of kernel functions that came while another was told of on "
@@ -463,12 +507,23 @@ std::vector<HookName> hook_names() {
       {.kind = "fentry",
        .name = "__ip_local_out",
        .stage = STAGE_out,
-       .says = "a packet that is made here begins its way (IPv4; -vv)",
+       .says = "a packet that is made here begins its way (IPv4; -vv, or where tc has programs on "
+               "the way out)",
        .of_kernel = true},
       {.kind = "fentry",
        .name = "__ip6_local_out",
        .stage = STAGE_out,
-       .says = "a packet that is made here begins its way (IPv6; -vv)",
+       .says = "the same (IPv6)",
+       .of_kernel = true},
+      {.kind = "fexit",
+       .name = "XDP programs",
+       .stage = STAGE_xdp,
+       .says = "an XDP program passed, with its name and verdict",
+       .of_kernel = true},
+      {.kind = "fexit",
+       .name = "tc programs",
+       .stage = STAGE_tc,
+       .says = "a BPF program of tc's passed (direct-action, tcx), with its name and verdict",
        .of_kernel = true},
       {.kind = "kprobe",
        .name = "functions",

@@ -28,6 +28,8 @@ struct TraceRequest {
   // The chains of firewalls, where this kernel lets programs attach to them; and their rules, too.
   bool chains = false;
   bool rules = false;
+  // The verdicts of XDP and tc programs, too, where there are any.
+  bool programs = false;
   // Whose socket a packet comes from, and what TCP makes of it, too.
   bool sockets = false;
   // How long a packet was in the queue of an interface, and that its driver refused it, too.
@@ -76,6 +78,10 @@ class Tracer {
 
   // Every cause, also those that counted nothing. Right after stop(), too.
   std::vector<Loss> losses() const;
+
+  // Attaches to XDP and tc programs that were attached to interfaces since. Cheap while no programs
+  // are loaded.
+  void look_for_programs();
 
   // Forgets packets in the kernel's table whose end no hook saw and that were last seen before
   // `before_ns` (CLOCK_MONOTONIC).

@@ -9,6 +9,7 @@
 #include "explain/advice.h"
 #include "explain/netfilter.h"
 #include "explain/notes.h"
+#include "explain/programs.h"
 #include "explain/route.h"
 #include "sinks/json_parts.h"
 #include "wire/function.h"
@@ -107,22 +108,34 @@ void write_chain(JsonWriter& json, const journey::ChainWalk& walk) {
   }
 }
 
+void write_program(JsonWriter& json, const journey::Program& program) {
+  json.begin_object().field("kind", program.kind);
+  if (program.id != 0) {
+    json.field("id", program.id);
+  }
+  if (!program.name.empty()) {
+    json.field("name", program.name);
+  }
+  if (program.handle != 0) {
+    json.field("pref", program.pref).field("handle", program.handle);
+  }
+  json.end_object();
+}
+
 void write_programs(JsonWriter& json, const journey::Programs& programs) {
   json.begin_array();
   for (const journey::Program& program : programs.attached) {
-    json.begin_object().field("kind", program.kind);
-    if (program.id != 0) {
-      json.field("id", program.id);
-    }
-    if (!program.name.empty()) {
-      json.field("name", program.name);
-    }
-    if (program.handle != 0) {
-      json.field("pref", program.pref).field("handle", program.handle);
-    }
-    json.end_object();
+    write_program(json, program);
   }
   json.end_array();
+}
+
+void write_verdict(JsonWriter& json, const decode::ProgramVerdict& verdict) {
+  write_program(json.key("program"), journey::program_of(verdict));
+  if (!verdict.is_xdp()) {
+    json.field("direction", verdict.egress ? "egress" : "ingress");
+  }
+  json.field("verdict", explain::verdict_name(verdict));
 }
 
 void write_endpoints(JsonWriter& json, const decode::Packet& packet) {
@@ -191,6 +204,8 @@ void write_note(JsonWriter& json, const journey::Hop& hop) {
     json.field("code", refusal->code).field("busy", explain::refused_as_busy(*refusal));
   } else if (const auto* call = std::get_if<decode::FunctionCall>(&hop.note)) {
     write_function(json, hop, *call);
+  } else if (const auto* verdict = std::get_if<decode::ProgramVerdict>(&hop.note)) {
+    write_verdict(json, *verdict);
   }
 }
 

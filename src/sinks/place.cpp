@@ -5,19 +5,22 @@
 #include <algorithm>
 #include <array>
 #include <string_view>
+#include <variant>
 
 #include "base/text.h"
 
 namespace tracepkt::sinks {
 
 bool is_at_interface(const journey::Hop& hop) {
-  static constexpr std::array<std::string_view, 6> kStages = {"tx", "rx",    "xdp",
-                                                              "tc", "qdisc", "driver"};
-  return hop.device.index != 0 &&
-         std::ranges::find(kStages, decode::stage_name(hop.stage)) != kStages.end();
+  static constexpr std::array<stage_id, 6> kStages = {STAGE_tx, STAGE_rx,    STAGE_xdp,
+                                                      STAGE_tc, STAGE_qdisc, STAGE_driver};
+  return hop.device.index != 0 && std::ranges::find(kStages, hop.stage) != kStages.end();
 }
 
 bool is_news(const journey::Hop& hop) {
+  if (const auto* verdict = std::get_if<decode::ProgramVerdict>(&hop.note)) {
+    return verdict->is_drop() || verdict->is_taken();
+  }
   return (hop.stage != STAGE_out || hop.socket) && (!hop.chain || !hop.chain->base.is_accept());
 }
 

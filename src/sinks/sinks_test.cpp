@@ -298,6 +298,37 @@ TEST(Table, WhatIsNoFaultDoesNotLookLikeOne) {
               ::testing::HasSubstr(R"("harmless":true)"));
 }
 
+// A packet that a program of tc's let pass, and one of XDP's dropped.
+Journey asked_about() {
+  Journey one = journeys().front();
+  const auto told = [](decode::ProgramVerdict::Kind kind, std::int32_t verdict) {
+    decode::ProgramVerdict note{.kind = kind, .egress = true, .verdict = verdict, .id = 7};
+    std::strcpy(note.name.bytes.data(), "watch");
+    return note;
+  };
+  one.hops = {hop(1000, 2, "web", "eth0", STAGE_tc, false),
+              hop(2000, 1, "host", "veth0", STAGE_xdp, false)};
+  one.hops[0].note = told(decode::ProgramVerdict::Kind::kTcx, 0);
+  one.hops[1].note = told(decode::ProgramVerdict::Kind::kXdpNative, 1);
+  return one;
+}
+
+TEST(Table, AProgramThatLetsAPacketPassIsNoNews) {
+  const auto text =
+      written(Format::kTable, ColorMode::kNever, [](Sink& sink) { sink.journey(asked_about()); });
+  EXPECT_THAT(text.out, ::testing::HasSubstr("xdp       watch (id 7): XDP_DROP"));
+  EXPECT_THAT(text.out, ::testing::Not(::testing::HasSubstr("TCX_PASS")));
+}
+
+TEST(Json, TellsEachVerdict) {
+  const auto text =
+      written(Format::kJson, ColorMode::kNever, [](Sink& sink) { sink.journey(asked_about()); });
+  EXPECT_THAT(text.out, ::testing::HasSubstr(R"("program":{"kind":"tcx","id":7,"name":"watch"},)"
+                                             R"("direction":"egress","verdict":"TCX_PASS"})"));
+  EXPECT_THAT(text.out, ::testing::HasSubstr(R"("program":{"kind":"xdpdrv","id":7,"name":"watch"},)"
+                                             R"("verdict":"XDP_DROP"})"));
+}
+
 TEST(Table, EveryLossIsSaid) {
   const Written text =
       written(Format::kTable, ColorMode::kNever, [](Sink& sink) { sink.summary(a_summary()); });

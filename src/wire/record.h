@@ -46,6 +46,7 @@ enum hook_id {
   HOOK_ip_local_out = 80,
   HOOK_ip6_local_out = 81,
   HOOK_function = 82,
+  HOOK_device_program = 83,
 };
 
 enum stage_id {
@@ -94,6 +95,7 @@ enum section_id {
   SECTION_neigh = 18,
   SECTION_qdisc = 19,
   SECTION_refusal = 20,
+  SECTION_program = 21,
   SECTION_function = 32,
 };
 
@@ -252,6 +254,24 @@ struct function_section {
   __u8 argument; /* the skb: 1 is the first one */
   __u64 address;
   __u64 value; /* returned: its lowest bytes are what the function returned */
+};
+
+enum program_kind {
+  PROGRAM_XDP_GENERIC = 1, /* the kernel ran it, on an skb */
+  PROGRAM_XDP_NATIVE = 2,  /* the driver did */
+  PROGRAM_CLS_BPF = 3,     /* a filter of tc, direct-action */
+  PROGRAM_TCX = 4,
+};
+
+/* A BPF program of an interface is through with the packet. */
+struct program_section {
+  struct section_header section;
+  __u8 kind;   /* enum program_kind */
+  __u8 egress; /* of tc: on the way out */
+  __u16 pad;
+  __s32 verdict; /* XDP_*, TC_ACT_*: what it returned */
+  __u32 id;
+  char name[16];
 };
 
 /* How first sight is decided. */
