@@ -1,6 +1,7 @@
 #include "journey/assemble.h"
 
 #include <gtest/gtest.h>
+#include <linux/rtnetlink.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -476,6 +477,30 @@ TEST_F(Assemble, AnInferredArrivalWasBeforeTheRouteThatWasLookedUpThere) {
   read.socket = decode::Socket{.pid = 7};
   const Journey journey = run({event({.time_ns = 10, .stage = STAGE_rx}, packet_), route, read});
   EXPECT_EQ(way(journey), "host eth0 rx | ns2 m1 rx | ns2 m1 in | ns2  route | ns2 m1 deliver");
+}
+
+TEST_F(Assemble, ALookupFromBeforeAPacketCameInIsAnotherPackets) {
+  const auto looked_up = [](std::uint64_t time_ns, std::uint32_t netns, std::uint8_t type) {
+    decode::Event at = event(
+        {.time_ns = time_ns, .stage = STAGE_route, .netns = netns, .ifindex = 0, .device = ""});
+    at.route = decode::Route{.table = 255, .type = type};
+    return at;
+  };
+  decode::Event dropped = event({.time_ns = 40, .stage = STAGE_drop, .netns = 2}, packet_);
+  dropped.drop = decode::Drop{};
+  const auto with = [&](const decode::Event& route) {
+    return run({route, event({.time_ns = 10}, packet_),
+                event({.time_ns = 20, .stage = STAGE_rx, .netns = 2}, packet_),
+                event({.time_ns = 30, .stage = STAGE_in, .netns = 2}, packet_), dropped});
+  };
+  const Journey journey = with(looked_up(1, 2, RTN_LOCAL));
+  EXPECT_EQ(way(journey), "host eth0 tx | ns2 eth0 rx | ns2 eth0 in | ns2 eth0 drop");
+  EXPECT_EQ(journey.duration_ns(), 30u);
+  EXPECT_EQ(way(with(looked_up(35, 2, RTN_LOCAL))),
+            "host eth0 tx | ns2 eth0 rx | ns2 eth0 in | ns2  route | ns2 eth0 drop");
+  // Where it is made, that is before it is seen; a broadcast is made and comes in in one place.
+  EXPECT_EQ(with(looked_up(1, 1, RTN_UNICAST)).hops.front().stage, STAGE_route);
+  EXPECT_EQ(with(looked_up(1, 2, RTN_BROADCAST)).hops.front().stage, STAGE_route);
 }
 
 TEST_F(Assemble, NoEventsNoHops) {
