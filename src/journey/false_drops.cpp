@@ -14,6 +14,12 @@ bool FalseDrops::is_end(const Event& event) {
     return false;
   }
   const decode::Packet& packet = *event.packet;
+  // An error about a tunnel's packet is made one about the packet within: by a copy of the quoted
+  // one.
+  if (without_reason(event) &&
+      is_in(event, {"ip4ip6_err", "ip6ip6_err", "ip6_err_gen_icmpv6_unreach"})) {
+    return true;
+  }
   // Older kernels (5.10 and 6.1 do, 6.12 does not) free in icmpv6_rcv what they have taken in
   // just as what they drop, which is little: taken in, then, unless there is a reason.
   if (packet.protocol == IPPROTO_ICMPV6 && without_reason(event) && is_in(event, {"icmpv6_rcv"})) {
@@ -35,6 +41,13 @@ bool FalseDrops::is_end(const Event& event) {
   // same function drops what no socket wants as well.
   if (event.drop->has_reason && without_reason(event) &&
       is_in(event, {"tcp_v4_rcv", "tcp_v6_rcv"})) {
+    return true;
+  }
+  // So is an acknowledgement to who has closed his half, or whose peer has: it has been taken note
+  // of, and there is nothing to put into a queue.
+  constexpr std::uint8_t kAck = 0x10;
+  if (event.drop->has_reason && without_reason(event) && packet.tcp_flags == kAck &&
+      is_in(event, {"tcp_rcv_state_process"})) {
     return true;
   }
   // What lay in a socket's queue, a FIN mostly, goes when that is closed.
