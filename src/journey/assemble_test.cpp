@@ -517,6 +517,8 @@ TEST_F(Assemble, AnErrorAboutATunnelsPacketThatIsReadDropsNothing) {
            event({.time_ns = 2, .stage = STAGE_rx, .netns = 2}, packet_),
            event({.time_ns = 3, .stage = STAGE_in, .netns = 2}, packet_), read});
   EXPECT_NE(journey.outcome.kind, OutcomeKind::kDropped);
+  // Where it was not seen to come to the tunnel's other end, too.
+  EXPECT_EQ(run({event({.time_ns = 1}, packet_), read}).outcome.kind, OutcomeKind::kLeft);
 }
 
 TEST_F(Assemble, ItIsAnsweredWhereItCameInNotWhereACopyWasSent) {
@@ -529,6 +531,22 @@ TEST_F(Assemble, ItIsAnsweredWhereItCameInNotWhereACopyWasSent) {
            {.names = names_, .ending = Ending::kSeen, .answered_in_netns = 2, .answered_ns = 9},
            journey);
   EXPECT_EQ(journey.outcome.device.name.view(), "eth0");
+
+  // A VLAN interface takes it over from the one below: nothing tells of that but where it ends.
+  events = {event({.time_ns = 1}, packet_),
+            event({.time_ns = 2, .stage = STAGE_rx, .netns = 2}, packet_),
+            event({.time_ns = 3, .stage = STAGE_in, .netns = 2}, packet_),
+            event({.time_ns = 5,
+                   .stage = STAGE_end,
+                   .netns = 2,
+                   .ifindex = 9,
+                   .device = "eth0.5",
+                   .iif = 9,
+                   .last = true})};
+  assemble(events,
+           {.names = names_, .ending = Ending::kSeen, .answered_in_netns = 2, .answered_ns = 9},
+           journey);
+  EXPECT_EQ(journey.outcome.device.name.view(), "eth0.5");
 }
 
 TEST_F(Assemble, ALookupFromBeforeAPacketCameInIsAnotherPackets) {

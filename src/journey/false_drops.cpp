@@ -10,16 +10,19 @@ namespace tracepkt::journey {
 using decode::Event;
 
 bool FalseDrops::is_end(const Event& event) {
-  if (event.stage != STAGE_drop || !event.drop || !event.packet || !came_in()) {
+  if (event.stage != STAGE_drop || !event.drop || !event.packet) {
     return false;
   }
-  const decode::Packet& packet = *event.packet;
   // An error about a tunnel's packet is made one about the packet within: by a copy of the quoted
   // one.
   if (without_reason(event) &&
       is_in(event, {"ip4ip6_err", "ip6ip6_err", "ip6_err_gen_icmpv6_unreach"})) {
     return true;
   }
+  if (!came_in()) {
+    return false;
+  }
+  const decode::Packet& packet = *event.packet;
   // Older kernels (5.10 and 6.1 do, 6.12 does not) free in icmpv6_rcv what they have taken in
   // just as what they drop, which is little: taken in, then, unless there is a reason.
   if (packet.protocol == IPPROTO_ICMPV6 && without_reason(event) && is_in(event, {"icmpv6_rcv"})) {

@@ -140,8 +140,9 @@ Hop* answered_hop(std::vector<Hop>& hops, const AssembleContext& context) {
            !is_decision(one);
   };
   // A copy may have been sent elsewhere (tc mirred) after it came in.
-  auto hop = std::ranges::find_if(
-      reversed, [&](const Hop& one) { return there(one) && one.stage == STAGE_in; });
+  auto hop = std::ranges::find_if(reversed, [&](const Hop& one) {
+    return there(one) && (one.stage == STAGE_in || one.stage == STAGE_rx);
+  });
   if (hop == reversed.end()) {
     hop = std::ranges::find_if(reversed, there);
   }
