@@ -44,6 +44,7 @@ struct IpHeader {
   std::uint16_t id = 0;
   bool first_fragment = false;
   bool later_fragment = false;
+  bool options = false;
   Bytes payload;
 };
 
@@ -60,6 +61,7 @@ std::optional<IpHeader> parse_ipv4(Bytes bytes) {
                   .id = be16(bytes, 4),
                   .first_fragment = (fragment & 0x3fff) == 0x2000,
                   .later_fragment = (fragment & 0x1fff) != 0,
+                  .options = header > 20,
                   .payload = header <= bytes.size() ? bytes.subspan(header) : Bytes{}};
 }
 
@@ -275,6 +277,7 @@ Packet parse_packet(std::uint16_t ethertype, std::uint32_t len,
   packet.ip_id = ip->id;
   packet.first_fragment = ip->first_fragment;
   packet.later_fragment = ip->later_fragment;
+  packet.ip_options = ip->options;
   if (ip->later_fragment) {
     return packet;
   }

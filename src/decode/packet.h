@@ -62,6 +62,7 @@ struct Packet {
   bool has_ports = false;
   bool first_fragment = false;  // more fragments follow
   bool later_fragment = false;  // no transport header in it
+  bool ip_options = false;      // IPv4's
   std::uint16_t sport = 0;
   std::uint16_t dport = 0;
   // What tells a packet from others of its flow; 0 where it has none.

@@ -55,6 +55,7 @@ TEST(ParsePacket, EchoRequest) {
   EXPECT_EQ(packet.addresses_text(), "10.0.0.1 -> 10.0.0.2");
   EXPECT_EQ(packet.protocol_name(), "icmp");
   EXPECT_EQ(packet.echo_kind(), EchoKind::kRequest);
+  EXPECT_FALSE(packet.ip_options);
   ASSERT_TRUE(packet.icmp);
   EXPECT_EQ(packet.icmp->id, 0x1234);
   EXPECT_EQ(packet.icmp->seq, 9);
@@ -68,6 +69,7 @@ TEST(ParsePacket, HeaderOptionsMoveThePayload) {
   bytes[0] = 0x46;
   bytes.insert(bytes.end(), kEchoRequest.begin(), kEchoRequest.end());
   EXPECT_EQ(parse_packet(0x0800, 88, bytes).echo_kind(), EchoKind::kRequest);
+  EXPECT_TRUE(parse_packet(0x0800, 88, bytes).ip_options);
 }
 
 TEST(ParsePacket, FragmentsAreToldApart) {

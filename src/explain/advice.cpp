@@ -265,6 +265,29 @@ const RefusingRoute* refusing_route(const journey::Journey& journey, const Advic
   return row != kRefusingRoutes.end() ? row : nullptr;
 }
 
+// Was it dropped in a firewall's hook in which the last chain that it came to let it pass? Those
+// are all told, or none.
+bool is_past_the_chains(const journey::Journey& journey) {
+  const auto& hops = journey.hops;
+  if (journey.outcome.chain || hops.size() < 2 || !hops.back().drop ||
+      hops.back().drop->reason != "NETFILTER_DROP" ||
+      plain_function(hops.back().drop->function) != "nf_hook_slow") {
+    return false;
+  }
+  const journey::Hop& before = hops[hops.size() - 2];
+  return before.chain && !before.chain->base.is_drop() &&
+         before.netns.inode == hops.back().netns.inode && before.device == hops.back().device;
+}
+
+// Did a process read it that is an interface's other end (tun, tap)?
+bool is_taken_from_a_device(const journey::Journey& journey) {
+  const std::vector<journey::Hop>& hops = journey.hops;
+  return journey.outcome.kind == journey::OutcomeKind::kDelivered && journey.outcome.socket &&
+         journey.packet.echo_kind() == decode::EchoKind::kRequest && hops.size() > 1 &&
+         hops.back().stage == STAGE_deliver && hops[hops.size() - 2].stage == STAGE_tx &&
+         hops.back().device == hops[hops.size() - 2].device;
+}
+
 }  // namespace
 
 Advice find_advice(const journey::DropInfo& drop, const decode::Packet* packet) {
@@ -283,6 +306,15 @@ Advice find_advice(const journey::DropInfo& drop, const decode::Packet* packet) 
   if (reason.empty() && frees_fragments(function) && packet != nullptr && packet->later_fragment) {
     function = "ip_do_fragment";
     reason = "later_fragment";
+  }
+  if (reason.empty() && packet != nullptr && packet->ip_options &&
+      (function == "ip_rcv_finish_core" || function == "ip_rcv_finish")) {
+    reason = "ip_options";
+  }
+  // Every kernel knows IP and ARP: where nobody takes it, the interface gives it to nobody.
+  if (reason == "UNHANDLED_PROTO" && function == "__netif_receive_skb_core" && packet != nullptr &&
+      (packet->is_ip() || packet->arp)) {
+    reason = "inactive_port";
   }
   const auto* const place = std::ranges::find_if(
       kPlaces, [&](const Place& one) { return one.function == function && one.reason == reason; });
@@ -327,6 +359,10 @@ std::optional<AdviceWords> advice_words(const journey::Journey& journey) {
   if (const RefusingRoute* const route = refusing_route(journey, found)) {
     found = advice(route->key, route->cause);
   }
+  if (is_past_the_chains(journey)) {
+    const auto* const place = std::ranges::find(kPlaces, "past_the_chains", &Place::reason);
+    found = advice(place->key, place->cause);
+  }
   AdviceWords words = in_full(found, journey, packet);
   if (outcome.programs) {
     const ProgramAdvice program = program_advice(*outcome.programs);
@@ -355,6 +391,9 @@ std::optional<AdviceWords> advice_words(const journey::Journey& journey) {
 
 std::optional<AdviceWords> silence_words(const journey::Journey& request) {
   const journey::Outcome& outcome = request.outcome;
+  if (is_taken_from_a_device(request)) {
+    return in_full(silence("unanswered_by_process"), request, last_packet(request));
+  }
   const bool to_the_kernel = outcome.kind == journey::OutcomeKind::kDelivered && !outcome.socket;
   if (!to_the_kernel || request.packet.echo_kind() != decode::EchoKind::kRequest ||
       std::ranges::any_of(request.hops, &journey::Hop::answered)) {

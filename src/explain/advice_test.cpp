@@ -123,6 +123,33 @@ TEST(FindAdvice, AMulticastThatNobodyJoinedIsNoFault) {
             "source_refused");
 }
 
+TEST(FindAdvice, ByWhatIsInThePacket) {
+  const decode::Packet plain{.ethertype = 0x0800, .protocol = 17, .src = {.family = 4}};
+  decode::Packet packet = plain;
+  packet.ip_options = true;
+  EXPECT_EQ(find_advice(drop("NOT_SPECIFIED", "ip_rcv_finish_core+0x1"), &packet).key,
+            "ip_options");
+  EXPECT_EQ(find_advice(drop("NOT_SPECIFIED", "ip_rcv_finish_core+0x1"), &plain).key,
+            "source_refused");
+  // IP that nobody takes is not of an unknown protocol: the port gives nothing on.
+  const auto unhandled = drop("UNHANDLED_PROTO", "__netif_receive_skb_core.constprop.0+0x13e");
+  EXPECT_EQ(find_advice(unhandled, &plain).key, "inactive_port");
+  const decode::Packet lldp{.ethertype = 0x88cc};
+  EXPECT_EQ(find_advice(unhandled, &lldp).key, "unknown_link_protocol");
+  EXPECT_EQ(find_advice(drop("UNHANDLED_PROTO", "ip6_tlvopt_unknown+0x6e"), &plain).key,
+            "bad_extension_header");
+}
+
+TEST(FindAdvice, OfTunnelsByTheirKind) {
+  EXPECT_EQ(find_advice(drop("NOT_SPECIFIED", "ip_tunnel_xmit+0x11c")).check,
+            "{in}ip -d link show dev {dev}");
+  EXPECT_EQ(find_advice(drop("NOT_SPECIFIED", "wg_xmit+0x1")).check, "{in}wg show {dev}");
+  for (const char* function : {"geneve_udp_encap_recv+0x7b", "tunnel46_rcv+0x76"}) {
+    EXPECT_EQ(find_advice(drop("NOT_SPECIFIED", function)).key, "tunnel_not_found") << function;
+  }
+  EXPECT_EQ(find_advice(drop("NOT_SPECIFIED", "vlan_do_receive+0x2d3")).key, "vlan_down");
+}
+
 TEST(FindAdvice, ByReason) {
   EXPECT_EQ(find_advice(drop("NETFILTER_DROP", "")).key, "firewall");
   EXPECT_EQ(find_advice(drop("NO_SOCKET", "__udp4_lib_rcv+0x12")).key, "port_closed");
@@ -339,6 +366,43 @@ TEST(AdviceWords, WhatIsDroppedAsInvalidHasAdviceOfItsOwn) {
   EXPECT_THAT(words.cause, HasSubstr("). conntrack calls it INVALID"));
   journey.outcome.chain->rules[0].text = "drop";
   EXPECT_EQ(advice_words(journey)->key, "firewall");
+}
+
+TEST(AdviceWords, ForwardingIsSwitchedOffOfAnInterfaceToo) {
+  journey::Journey journey =
+      dropped_in("web", "/run/netns/web", drop("IP_INADDRERRORS", "ip_error+0x94"));
+  journey.outcome.device = {.index = 2, .name = {{"eth0"}}};
+  EXPECT_THAT(advice_words(journey)->check, HasSubstr(" net/ipv4/conf/eth0/forwarding "));
+}
+
+TEST(AdviceWords, PastTheLastChainItWasNoRule) {
+  journey::Journey journey =
+      dropped_in("web", "/run/netns/web", drop("NETFILTER_DROP", "nf_hook_slow+0xaa"));
+  journey.hops = {
+      {.netns = journey.outcome.netns, .device = journey.outcome.device, .stage = STAGE_netfilter},
+      {.netns = journey.outcome.netns, .device = journey.outcome.device, .stage = STAGE_drop}};
+  journey.hops[1].drop = journey.outcome.drop;
+  EXPECT_EQ(advice_words(journey)->key, "firewall");
+  journey.hops[0].chain = journey::ChainWalk{.base = decode::Netfilter{.verdict = 1}, .rules = {}};
+  EXPECT_EQ(advice_words(journey)->key, "nat_refused");
+  EXPECT_EQ(advice_words(journey)->check, "ip netns exec web conntrack -S");
+}
+
+TEST(SilenceWords, OfARequestThatAProgramBehindAnInterfaceTook) {
+  journey::Journey request = dropped_in("web", "/run/netns/web", {});
+  request.outcome.kind = journey::OutcomeKind::kDelivered;
+  request.outcome.drop.reset();
+  request.outcome.socket = decode::Socket{.pid = 7};
+  request.outcome.device = {.index = 2, .name = {{"eth0"}}};
+  request.packet.protocol = 1;
+  request.packet.icmp = decode::Icmp{.type = 8};
+  request.hops = {{.device = request.outcome.device, .stage = STAGE_tx},
+                  {.device = request.outcome.device, .stage = STAGE_deliver}};
+  ASSERT_TRUE(silence_words(request).has_value());
+  EXPECT_EQ(silence_words(request)->key, "unanswered_by_process");
+  EXPECT_EQ(silence_words(request)->check, "ip netns exec web ip -s -d link show dev eth0");
+  request.hops[0].stage = STAGE_in;  // a socket that gets a copy
+  EXPECT_FALSE(silence_words(request).has_value());
 }
 
 TEST(SilenceWords, OfARequestThatTheKernelTookAndDidNotAnswer) {

@@ -85,6 +85,8 @@ std::string icmp_error_words(std::uint8_t protocol, const decode::Icmp& icmp) {
         return "redirect";
       case 11:
         return icmp.code == 0 ? "time to live exceeded" : "fragment reassembly time exceeded";
+      case 12:
+        return "parameter problem";
       default:
         return fmt::format("error type {} code {}", icmp.type, icmp.code);
     }
@@ -107,6 +109,10 @@ std::string icmp_error_words(std::uint8_t protocol, const decode::Icmp& icmp) {
       return "packet too big";
     case 3:
       return icmp.code == 0 ? "hop limit exceeded" : "fragment reassembly time exceeded";
+    case 4:
+      return icmp.code == 1   ? "unknown next header"
+             : icmp.code == 2 ? "unknown IPv6 option"
+                              : "parameter problem";
     default:
       return fmt::format("error type {} code {}", icmp.type, icmp.code);
   }

@@ -306,7 +306,7 @@ void assemble(std::vector<Event>& events, const AssembleContext& context, Journe
   } else if (const auto place = place_of_end(journey)) {
     name_programs(journey.outcome, *place, context.names);
   }
-  const bool silent = outcome.kind == OutcomeKind::kDelivered && !outcome.socket && !answered &&
+  const bool silent = outcome.kind == OutcomeKind::kDelivered && !answered &&
                       journey.packet.echo_kind() == decode::EchoKind::kRequest;
   if (outcome.drop || silent || outcome.full_queue) {
     journey.outcome.netns_file = context.names.netns_file(outcome.netns.inode);

@@ -1,6 +1,7 @@
 #include "journey/assemble.h"
 
 #include <gtest/gtest.h>
+#include <linux/rtnetlink.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -258,6 +259,24 @@ TEST_F(Assemble, WhatASocketTookAndFreesWhenItIsClosedIsNoDrop) {
   EXPECT_EQ(run(events()).outcome.kind, OutcomeKind::kConsumed);
 }
 
+TEST_F(Assemble, AnAcknowledgementToAHalfClosedConnectionIsNotDropped) {
+  names_.reasons[2] = "NOT_SPECIFIED";
+  names_.symbols[1] = "tcp_rcv_state_process+0x1c1";
+  packet_.icmp.reset();
+  packet_.protocol = 6;
+  const auto outcome = [&](std::uint8_t flags) {
+    packet_.tcp_flags = flags;
+    auto freed = event(
+        {.time_ns = 3, .stage = STAGE_drop, .ifindex = 0, .device = "", .last = true}, packet_);
+    freed.drop = decode::Drop{.reason = 2, .has_reason = true, .location = 1};
+    return run({event({.time_ns = 1, .stage = STAGE_rx}, packet_),
+                event({.time_ns = 2, .stage = STAGE_in}, packet_), freed})
+        .outcome.kind;
+  };
+  EXPECT_EQ(outcome(0x10), OutcomeKind::kConsumed);
+  EXPECT_EQ(outcome(0x12), OutcomeKind::kDropped);
+}
+
 TEST_F(Assemble, LaterFragmentsAreFreedWithTheReassembledPacket) {
   names_.reasons[2] = "NOT_SPECIFIED";
   packet_.icmp.reset();
@@ -485,6 +504,82 @@ TEST_F(Assemble, AnInferredArrivalWasBeforeTheRouteThatWasLookedUpThere) {
   read.socket = decode::Socket{.pid = 7};
   const Journey journey = run({event({.time_ns = 10, .stage = STAGE_rx}, packet_), route, read});
   EXPECT_EQ(way(journey), "host eth0 rx | ns2 m1 rx | ns2 m1 in | ns2  route | ns2 m1 deliver");
+}
+
+TEST_F(Assemble, WhatAnIfbGivesBackDoesNotArriveByIt) {
+  const Journey journey =
+      run({event({.time_ns = 1, .stage = STAGE_rx}, packet_),
+           event({.time_ns = 2, .stage = STAGE_tx, .ifindex = 9, .device = "ifb0"}, packet_),
+           event({.time_ns = 3, .stage = STAGE_rx}, packet_),
+           event({.time_ns = 4, .stage = STAGE_in, .iif = 9}, packet_)});
+  EXPECT_EQ(way(journey),
+            "host eth0 rx | host ifb0 tx | host eth0 rx | host eth0 in | host eth0 deliver");
+}
+
+TEST_F(Assemble, AnErrorAboutATunnelsPacketThatIsReadDropsNothing) {
+  names_.symbols[0xabc] = "ip4ip6_err+0x258";
+  names_.reasons[2] = "NOT_SPECIFIED";
+  auto read = event({.time_ns = 9, .stage = STAGE_drop, .netns = 1}, packet_);
+  read.drop = decode::Drop{.reason = 2, .has_reason = true, .location = 0xabc};
+  const Journey journey =
+      run({event({.time_ns = 1}, packet_),
+           event({.time_ns = 2, .stage = STAGE_rx, .netns = 2}, packet_),
+           event({.time_ns = 3, .stage = STAGE_in, .netns = 2}, packet_), read});
+  EXPECT_NE(journey.outcome.kind, OutcomeKind::kDropped);
+  // Where it was not seen to come to the tunnel's other end, too.
+  EXPECT_EQ(run({event({.time_ns = 1}, packet_), read}).outcome.kind, OutcomeKind::kLeft);
+}
+
+TEST_F(Assemble, ItIsAnsweredWhereItCameInNotWhereACopyWasSent) {
+  std::vector<decode::Event> events = {
+      event({.time_ns = 1, .stage = STAGE_rx, .netns = 2}, packet_),
+      event({.time_ns = 2, .stage = STAGE_in, .netns = 2}, packet_),
+      event({.time_ns = 3, .netns = 2, .ifindex = 5, .device = "eth1"}, packet_)};
+  Journey journey;
+  assemble(events,
+           {.names = names_, .ending = Ending::kSeen, .answered_in_netns = 2, .answered_ns = 9},
+           journey);
+  EXPECT_EQ(journey.outcome.device.name.view(), "eth0");
+
+  // A VLAN interface takes it over from the one below: nothing tells of that but where it ends.
+  events = {event({.time_ns = 1}, packet_),
+            event({.time_ns = 2, .stage = STAGE_rx, .netns = 2}, packet_),
+            event({.time_ns = 3, .stage = STAGE_in, .netns = 2}, packet_),
+            event({.time_ns = 5,
+                   .stage = STAGE_end,
+                   .netns = 2,
+                   .ifindex = 9,
+                   .device = "eth0.5",
+                   .iif = 9,
+                   .last = true})};
+  assemble(events,
+           {.names = names_, .ending = Ending::kSeen, .answered_in_netns = 2, .answered_ns = 9},
+           journey);
+  EXPECT_EQ(journey.outcome.device.name.view(), "eth0.5");
+}
+
+TEST_F(Assemble, ALookupFromBeforeAPacketCameInIsAnotherPackets) {
+  const auto looked_up = [](std::uint64_t time_ns, std::uint32_t netns, std::uint8_t type) {
+    decode::Event at = event(
+        {.time_ns = time_ns, .stage = STAGE_route, .netns = netns, .ifindex = 0, .device = ""});
+    at.route = decode::Route{.table = 255, .type = type};
+    return at;
+  };
+  decode::Event dropped = event({.time_ns = 40, .stage = STAGE_drop, .netns = 2}, packet_);
+  dropped.drop = decode::Drop{};
+  const auto with = [&](const decode::Event& route) {
+    return run({route, event({.time_ns = 10}, packet_),
+                event({.time_ns = 20, .stage = STAGE_rx, .netns = 2}, packet_),
+                event({.time_ns = 30, .stage = STAGE_in, .netns = 2}, packet_), dropped});
+  };
+  const Journey journey = with(looked_up(1, 2, RTN_LOCAL));
+  EXPECT_EQ(way(journey), "host eth0 tx | ns2 eth0 rx | ns2 eth0 in | ns2 eth0 drop");
+  EXPECT_EQ(journey.duration_ns(), 30u);
+  EXPECT_EQ(way(with(looked_up(35, 2, RTN_LOCAL))),
+            "host eth0 tx | ns2 eth0 rx | ns2 eth0 in | ns2  route | ns2 eth0 drop");
+  // Where it is made, that is before it is seen; a broadcast is made and comes in in one place.
+  EXPECT_EQ(with(looked_up(1, 1, RTN_UNICAST)).hops.front().stage, STAGE_route);
+  EXPECT_EQ(with(looked_up(1, 2, RTN_BROADCAST)).hops.front().stage, STAGE_route);
 }
 
 TEST_F(Assemble, NoEventsNoHops) {

@@ -1,6 +1,9 @@
 #include "journey/event_order.h"
 
+#include <linux/rtnetlink.h>
+
 #include <algorithm>
+#include <iterator>
 #include <variant>
 
 namespace tracepkt::journey {
@@ -9,6 +12,37 @@ namespace {
 using decode::Event;
 
 bool is_kept_route(const Event& event) { return event.route && event.route->kept; }
+
+// Where something was in a place: one that tells of a packet from afar has no part in this.
+bool is_seen(const Event& event) {
+  return event.stage == STAGE_tx || event.stage == STAGE_rx || event.stage == STAGE_in ||
+         event.stage == STAGE_deliver || event.stage == STAGE_drop;
+}
+
+// A lookup has no packet: its answer is kept for the next that is seen of one to that address
+// (bpf/route.bpf.h). Of a packet that nothing is seen of after it, as of most datagrams that are
+// read, it is still there when another one comes, and is taken for that one's if it has none of its
+// own. It was before that one came in, though.
+bool is_another_packets(const Event& route, const std::vector<Event>& events) {
+  if (route.stage != STAGE_route || !route.route || route.route->kept ||
+      route.route->type == RTN_BROADCAST || route.route->type == RTN_MULTICAST) {
+    return false;  // those that are made here come in here as well
+  }
+  const Event* first = nullptr;
+  for (const Event& event : events) {
+    if (event.netns.inode != route.netns.inode) {
+      continue;
+    }
+    if (event.stage == STAGE_out) {
+      return false;
+    }
+    if (is_seen(event) && (first == nullptr || event.time_ns < first->time_ns)) {
+      first = &event;
+    }
+  }
+  return first != nullptr && (first->stage == STAGE_rx || first->stage == STAGE_in) &&
+         (!first->packet || !first->packet->dst.is_multicast()) && route.time_ns < first->time_ns;
+}
 
 // What is told of a packet's way before it was seen has its place there: who sent it comes first,
 // and it did not wait for a neighbour before it came where that was looked for.
@@ -84,6 +118,9 @@ bool is_before(const Event& a, const Event& b) {
 }  // namespace
 
 void put_in_order(std::vector<Event>& events) {
+  for (auto it = events.begin(); it != events.end();) {
+    it = is_another_packets(*it, events) ? events.erase(it) : std::next(it);
+  }
   const bool has_notes = std::ranges::any_of(events, [](const Event& event) {
     return event.stage == STAGE_out || event.note.index() != 0 || is_kept_route(event);
   });

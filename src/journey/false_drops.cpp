@@ -10,7 +10,16 @@ namespace tracepkt::journey {
 using decode::Event;
 
 bool FalseDrops::is_end(const Event& event) {
-  if (event.stage != STAGE_drop || !event.drop || !event.packet || !came_in()) {
+  if (event.stage != STAGE_drop || !event.drop || !event.packet) {
+    return false;
+  }
+  // An error about a tunnel's packet is made one about the packet within: by a copy of the quoted
+  // one.
+  if (without_reason(event) &&
+      is_in(event, {"ip4ip6_err", "ip6ip6_err", "ip6_err_gen_icmpv6_unreach"})) {
+    return true;
+  }
+  if (!came_in()) {
     return false;
   }
   const decode::Packet& packet = *event.packet;
@@ -35,6 +44,13 @@ bool FalseDrops::is_end(const Event& event) {
   // same function drops what no socket wants as well.
   if (event.drop->has_reason && without_reason(event) &&
       is_in(event, {"tcp_v4_rcv", "tcp_v6_rcv"})) {
+    return true;
+  }
+  // So is an acknowledgement to who has closed his half, or whose peer has: it has been taken note
+  // of, and there is nothing to put into a queue.
+  constexpr std::uint8_t kAck = 0x10;
+  if (event.drop->has_reason && without_reason(event) && packet.tcp_flags == kAck &&
+      is_in(event, {"tcp_rcv_state_process"})) {
     return true;
   }
   // What lay in a socket's queue, a FIN mostly, goes when that is closed.

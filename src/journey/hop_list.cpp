@@ -33,6 +33,16 @@ bool HopList::came_in_by(std::uint32_t netns, std::uint32_t ifindex) const {
   });
 }
 
+// An ifb hands a packet back to the interface that it was taken from, and is what it came by then.
+bool HopList::came_back_from(const Event& event) const {
+  const Hop* last = last_crossing();
+  return last->stage == STAGE_rx && last->netns.inode == event.netns.inode &&
+         last->device == event.device && std::ranges::any_of(hops_, [&](const Hop& hop) {
+           return hop.stage == STAGE_tx && hop.netns.inode == event.netns.inode &&
+                  hop.device.index == event.iif;
+         });
+}
+
 void HopList::add(const Event& event) {
   Hop hop{.time_ns = event.time_ns,
           .cpu = event.cpu,
@@ -80,7 +90,8 @@ void HopList::infer_arrival(const Event& event) {
   }
   const Hop* last = last_crossing();
   if (last == nullptr ||
-      (last->netns.inode == event.netns.inode && last->device.index == event.iif)) {
+      (last->netns.inode == event.netns.inode && last->device.index == event.iif) ||
+      came_back_from(event)) {
     return;
   }
   add(event);

@@ -25,6 +25,7 @@ class HopList {
 
  private:
   bool came_in_by(std::uint32_t netns, std::uint32_t ifindex) const;
+  bool came_back_from(const decode::Event& event) const;
   decode::Device device_of(const decode::Event& event) const;
 
   std::vector<Hop>& hops_;

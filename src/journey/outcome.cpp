@@ -145,10 +145,17 @@ Hop* answered_hop(std::vector<Hop>& hops, const AssembleContext& context) {
     return nullptr;
   }
   const auto reversed = std::views::reverse(hops);
-  const auto hop = std::ranges::find_if(reversed, [&](const Hop& one) {
+  const auto there = [&](const Hop& one) {
     return one.netns.inode == context.answered_in_netns && one.stage != STAGE_drop &&
            !is_decision(one);
+  };
+  // A copy may have been sent elsewhere (tc mirred) after it came in.
+  auto hop = std::ranges::find_if(reversed, [&](const Hop& one) {
+    return there(one) && (one.stage == STAGE_in || one.stage == STAGE_rx);
   });
+  if (hop == reversed.end()) {
+    hop = std::ranges::find_if(reversed, there);
+  }
   if (hop == reversed.end() || (hop->time_ns > context.answered_ns && !hop->inferred)) {
     return nullptr;
   }

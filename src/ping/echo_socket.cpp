@@ -47,13 +47,13 @@ std::optional<std::string> refusal_words(int error) {
   const char* why = "";
   switch (error) {
     case EPERM:
-      why = " (a firewall's OUTPUT rule does that)";
+      why = " (a firewall's OUTPUT rule, a cgroup's BPF program or an IPsec policy does that)";
       break;
     case EACCES:
       why = " (a route or an ip rule of type prohibit does that)";
       break;
     case EINVAL:
-      why = " (a route or an ip rule of type blackhole does that)";
+      why = " (a route or an ip rule of type blackhole does that, or a source of 127.0.0.0/8)";
       break;
     case ENETUNREACH:
       why = " (no route leads there)";

@@ -234,7 +234,8 @@ TEST_F(Sockets, ReceivingNothingDoesNotWait) {
 
 TEST(RefusalWords, SayWhoRefusesWhereItIsKnown) {
   EXPECT_EQ(refusal_words(EPERM),
-            "sending was refused: Operation not permitted (a firewall's OUTPUT rule does that)");
+            "sending was refused: Operation not permitted (a firewall's OUTPUT rule, a cgroup's "
+            "BPF program or an IPsec policy does that)");
   EXPECT_THAT(refusal_words(ENOBUFS).value_or(""), HasSubstr("No buffer space available"));
   EXPECT_THAT(refusal_words(EMSGSIZE).value_or(""), HasSubstr("Message too long"));
   EXPECT_TRUE(refusal_words(EHOSTUNREACH));

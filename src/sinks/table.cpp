@@ -202,7 +202,8 @@ void TableSink::exchange(const PingExchange& exchange) {
     } else if (exchange.trouble.empty()) {
       paragraph(
           "It was not seen to leave: it may be waiting for its neighbour's link address, which "
-          "`ip neigh` shows, or no interface was given it.",
+          "`ip neigh` shows, or IPsec encrypts it before any interface is given it (`ip xfrm "
+          "policy`).",
           &Output::plain);
     }
   } else {

@@ -105,6 +105,23 @@ expect_json 'each crosses the same four interfaces, each once' \
 # The kernel frees as dropped what a TIME_WAIT socket takes, the last one; of the others, none is.
 expect_json 'none of them dropped' true 'summary.dropped <= 1'
 
+echo '== TCP of which one half is closed: what the other half is acknowledged by is not dropped'
+serve db tcp 6008 '
+c = s.accept()[0]
+while c.recv(9): pass
+for i in range(3): c.sendall(b"x" * 9); __import__("time").sleep(0.05)
+c.close()'
+tp_trace --format json "tcp port 6008"
+at web python3 -c "
+import socket
+s = socket.create_connection(('$net4.3', 6008))
+s.shutdown(socket.SHUT_WR)
+while s.recv(9): pass"
+wait "$server"
+wait_for_journeys 2 '.packet.tcp.flags == "FIN ACK"'
+tp_end INT
+expect_json 'none of them dropped, but one by TIME_WAIT' true 'summary.dropped <= 1'
+
 echo '== ARP'
 tp_trace --format json "arp and host $net4.3"
 at web ip neigh flush dev eth0

@@ -88,6 +88,26 @@ for family in 4 6; do
 	done
 done
 
+echo '== what was looked up for a datagram before is no part of the way of the next one'
+if at right nft list ruleset >/dev/null 2>"$work/nft"; then
+	serve right udp 6009 'while True: s.recv(9)'
+	tp_trace -v --format json "udp dst port 6009"
+	datagrams left "$target" 6009 1 1
+	at right nft 'table ip early { chain it { type filter hook prerouting priority -300; udp dport 6009 drop; }; }'
+	datagrams left "$target" 6009 1 1
+	wait_for_journeys 1 '.outcome.kind == "dropped"'
+	tp_end INT
+	refused='(journeys | map(select(.outcome.kind == "dropped")) | .[0])'
+	expect_json 'none in the namespace that it was dropped in' '[]' \
+		"$refused | [.hops[] | select(.stage == \"route\" and .netns.name == \"right\")]"
+	expect_json 'it begins where it was sent' left "$refused.hops[0].netns.name"
+	check_json
+	at right nft delete table ip early
+	kill "$server"
+else
+	without "a datagram that is dropped before its route: $(head -1 "$work/nft")"
+fi
+
 echo '== routes that are none'
 for kind in blackhole unreachable prohibit; do
 	at router ip route add "$kind" "$target/32"

@@ -216,6 +216,55 @@ else
 	without "a queue that is full: $(head -1 "$work/tc")"
 fi
 
+echo '== a program that reads from an interface (a VPN), and answers nothing'
+nsenter --net=/run/netns/left python3 -c "
+import fcntl, os, struct, subprocess
+tun = os.open('/dev/net/tun', os.O_RDWR)
+fcntl.ioctl(tun, 0x400454ca, struct.pack('16sH', b'vpn0', 0x1001))
+subprocess.run('ip link set vpn0 up && ip addr add 10.99.0.1/24 dev vpn0', shell=True, check=True)
+print('bound', flush=True)
+while True: os.read(tun, 2000)" >"$work/vpn" 2>"$work/vpn.err" &
+vpn=$!
+is_open_or_gone() { has bound "$work/vpn" || is_gone "$vpn"; }
+wait_for 'the VPN' is_open_or_gone
+if has bound "$work/vpn"; then
+	tp ping -c1 -W1 --netns left --format json 10.99.0.2
+	expect_status 1
+	expect_json 'who took it' 'delivered python3 deliver' \
+		'requests[0] | "\(.outcome.kind) \(.outcome.socket.process) \(.hops[-1].stage)"'
+	expect_json 'and what to do about it' 'unanswered_by_process ip netns exec left ip -s -d link show dev vpn0' \
+		'map(select(.type == "exchange"))[0].advice | "\(.key) \(.check)"'
+	check_json
+	kill "$vpn"
+else
+	without "a program that reads from an interface: $(tail -1 "$work/vpn.err")"
+fi
+
+echo '== forwarding that is off at one interface alone'
+at router sysctl -qw net.ipv4.conf.eth0.forwarding=0
+tp ping -c1 -W1 --netns left --format json "$target"
+expect_status 1
+dropped 'off at eth0' router IP_INADDRERRORS forwarding_off input_refused
+[ -z "$has_reasons" ] || expect_json 'off at eth0: the check shows it' 0 \
+	"requests[0].outcome.advice.check | test(\" net/ipv4/conf/eth0/forwarding \") | if . then \"$(at router sysctl -n net/ipv4/conf/eth0/forwarding)\" else . end"
+check_json
+at router sysctl -qw net.ipv4.conf.eth0.forwarding=1
+
+echo '== a queue that is emptied because its interface is taken down'
+if tc -n right qdisc add dev eth0 root tbf rate 4kbit burst 1600 limit 90000 2>"$work/tc"; then
+	tp_trace --format json "udp dst port 6010"
+	datagrams right "$middle" 6010 1400 2
+	wait_for 'one to wait' eval 'tc -n right -s qdisc show dev eth0 | grep -q "backlog [1-9]"'
+	ip -n right link set dev eth0 down
+	wait_for_journeys 1 '.outcome.kind == "dropped" and .outcome.netns.name == "right"'
+	tp_end INT
+	emptied='(journeys | map(select(.outcome.kind == "dropped" and .outcome.netns.name == "right")) | .[0])'
+	[ -z "$has_symbols" ] || expect_json 'what to do about it' device_down "$emptied.outcome.advice.key"
+	check_json
+else
+	without "a queue that is emptied: $(head -1 "$work/tc")"
+fi
+
 echo '== a port of a bridge that is blocked'
 bridge_network web db
 # STP, which listens for half a minute before it lets anything pass.
