@@ -51,8 +51,7 @@ static __always_inline bool is_copied(struct sk_buff *skb, const struct tracked 
 	if (known->stage != STAGE_tx || !place->dev || netns_of(place) == known->netns ||
 	    skb->network_header != known->offset)
 		return false;
-	return READ(dev, xdp_state[DRIVER_XDP].prog) ||
-	       READ(dev, xdp_state[DRIVER_XDP].link);
+	return READ(dev, xdp_state[DRIVER_XDP].prog) || READ(dev, xdp_state[DRIVER_XDP].link);
 }
 
 static __always_inline struct sighting

@@ -61,8 +61,7 @@ static __always_inline struct sighting look_again(struct sk_buff *skb, const str
 static __always_inline int tell_way(const struct record_header *header, const struct view *view)
 {
 	return config.with_routes &&
-	       tell_route(header->packet, view->start, header->iif,
-			  header->netns_cookie,
+	       tell_route(header->packet, view->start, header->iif, header->netns_cookie,
 			  header->netns | (header->stage == STAGE_drop ? PLACE_DROPPED : 0));
 }
 
@@ -100,8 +99,8 @@ static __always_inline int on_crossing(struct sk_buff *skb, enum hook_id hook, e
 	if (stage != STAGE_tx && stage != STAGE_out)
 		return 0;
 	if (stage == STAGE_tx) {
-		if (!tell_way(&header, &view) && config.with_routes && place.sk &&
-		    !header.iif && (sighting.first || sighting.before == STAGE_out))
+		if (!tell_way(&header, &view) && config.with_routes && place.sk && !header.iif &&
+		    (sighting.first || sighting.before == STAGE_out))
 			tell_kept_route(sighting.id, view.start,
 					as_number((const __u64 *)&place.sk), sighting.now_ns);
 		if (config.with_neighbours)

@@ -107,8 +107,7 @@ static __always_inline __u32 own_slot(void)
 
 static __always_inline bool is_print_at(__u64 fingerprint, __u64 start)
 {
-	return may_be_same(fingerprint,
-			   print_at(start));
+	return may_be_same(fingerprint, print_at(start));
 }
 
 /* The packet that is followed with its bytes at `head` and its IP header at `start`; else null. */
@@ -159,11 +158,9 @@ static __always_inline void tell_verdict(const struct program_run *run, struct n
 
 	if (!program)
 		return;
-	record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);
-	if (!record) {
-		count_loss(LOSS_ring_full);
+	record = room_for(sizeof(*record));
+	if (!record)
 		return;
-	}
 	fill_note(&record->header, HOOK_device_program, stage, run->packet);
 	fill_device(&record->header, dev);
 	if (!egress)
@@ -179,7 +176,7 @@ static __always_inline void tell_verdict(const struct program_run *run, struct n
 	record->program.id = program->id;
 	__builtin_memcpy(record->program.name, program->name, sizeof(record->program.name));
 	record->pad = 0;
-	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+	submit(record);
 }
 
 /* In front of the IP header there is one for Ethernet, and in it a VLAN's tag perhaps. */

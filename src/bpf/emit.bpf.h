@@ -36,21 +36,6 @@ static __always_inline void fill_header(struct record_header *header, struct sk_
 	}
 }
 
-/* Room for a record in the ring, for submit(); counts it where there is none. */
-static __always_inline void *room_for(__u64 size)
-{
-	void *record = bpf_ringbuf_reserve(&events, size, 0);
-
-	if (!record)
-		count_loss(LOSS_ring_full);
-	return record;
-}
-
-static __always_inline void submit(void *record)
-{
-	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
-}
-
 /* A record without sections. */
 static __always_inline void tell(const struct record_header *header)
 {

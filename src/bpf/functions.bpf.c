@@ -84,11 +84,9 @@ static __always_inline __u64 tell_call(struct pt_regs *ctx, __u64 address,
 	if (!known)
 		return 0;
 	packet = known->id;
-	record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);
-	if (!record) {
-		count_loss(LOSS_ring_full);
+	record = room_for(sizeof(*record));
+	if (!record)
 		return 0;
-	}
 	fill_note(&record->header, HOOK_function, STAGE_function, packet);
 	record->header.netns = known->netns;
 	record->header.iif = BPF_CORE_READ(skb, skb_iif);
@@ -96,7 +94,7 @@ static __always_inline __u64 tell_call(struct pt_regs *ctx, __u64 address,
 	if ((__s64)BPF_CORE_READ(skb, dev) < 0)
 		fill_device(&record->header, BPF_CORE_READ(skb, dev));
 	fill_function(&record->function, function, address);
-	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+	submit(record);
 	return packet;
 }
 
@@ -107,16 +105,14 @@ static __always_inline void tell_return(struct pt_regs *ctx, __u64 address, __u6
 
 	if (!function)
 		return;
-	record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);
-	if (!record) {
-		count_loss(LOSS_ring_full);
+	record = room_for(sizeof(*record));
+	if (!record)
 		return;
-	}
 	fill_note(&record->header, HOOK_function, STAGE_function, packet);
 	fill_function(&record->function, function, address);
 	record->function.returned = 1;
 	record->function.value = ctx->ax;
-	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+	submit(record);
 }
 
 #ifdef WITH_SESSION

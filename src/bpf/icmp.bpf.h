@@ -27,11 +27,9 @@ static __always_inline int tell_icmp(const __u64 *ctx, struct sk_buff *skb, enum
 	sighting = look_again(skb, &place, STAGE_icmp, &view);
 	if (!sighting.id)
 		return 0;
-	note = bpf_ringbuf_reserve(&events, sizeof(*note), 0);
-	if (!note) {
-		count_loss(LOSS_ring_full);
+	note = room_for(sizeof(*note));
+	if (!note)
 		return 0;
-	}
 	fill_note(&note->header, hook, STAGE_icmp, sighting.id);
 	fill_device(&note->header, device_at(&place));
 	__builtin_memset(&note->icmp, 0, sizeof(note->icmp));
@@ -40,7 +38,7 @@ static __always_inline int tell_icmp(const __u64 *ctx, struct sk_buff *skb, enum
 	note->icmp.protocol = protocol;
 	note->icmp.type = argument(ctx, 1);
 	note->icmp.code = argument(ctx, 2);
-	bpf_ringbuf_submit(note, BPF_RB_NO_WAKEUP);
+	submit(note);
 	return 0;
 }
 

@@ -28,3 +28,18 @@ static __always_inline void count_loss(__u32 cause)
 	if (count)
 		*count += 1;
 }
+
+/* Room for a record in the ring, for submit(); counts it where there is none. */
+static __always_inline void *room_for(__u64 size)
+{
+	void *record = bpf_ringbuf_reserve(&events, size, 0);
+
+	if (!record)
+		count_loss(LOSS_ring_full);
+	return record;
+}
+
+static __always_inline void submit(void *record)
+{
+	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+}

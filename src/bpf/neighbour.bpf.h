@@ -76,8 +76,7 @@ static __always_inline bool make_neigh_key(struct neigh_key *key, struct neigh_t
 
 static __always_inline bool fill_neigh_key(struct neigh_key *key, struct neighbour *neigh)
 {
-	return make_neigh_key(key, READ(neigh, tbl), READ(neigh, dev),
-			      &neigh->primary_key);
+	return make_neigh_key(key, READ(neigh, tbl), READ(neigh, dev), &neigh->primary_key);
 }
 
 /*
@@ -139,8 +138,8 @@ SEC("tp_btf/neigh_update") int on_neigh_update(__u64 *ctx)
 	struct neigh_wait *wait;
 	__u64 lladdr = argument(ctx, 1);
 
-	if (!turn || !(READ(neigh, nud_state) & NUD_INCOMPLETE) ||
-	    !(new_state & NUD_VALID) || !fill_neigh_key(&key, neigh))
+	if (!turn || !(READ(neigh, nud_state) & NUD_INCOMPLETE) || !(new_state & NUD_VALID) ||
+	    !fill_neigh_key(&key, neigh))
 		return 0;
 	wait = bpf_map_lookup_elem(&neigh_waits, &key);
 	__builtin_memset(turn, 0, sizeof(*turn));
@@ -173,19 +172,17 @@ SEC("tp_btf/neigh_update_done") int on_neigh_update_done(__u64 *ctx)
 static __always_inline void tell_neighbour(const struct record_header *about,
 					   const struct neigh_section *section)
 {
-	struct neigh_note *note = bpf_ringbuf_reserve(&events, sizeof(*note), 0);
+	struct neigh_note *note = room_for(sizeof(*note));
 
-	if (!note) {
-		count_loss(LOSS_ring_full);
+	if (!note)
 		return;
-	}
 	note->header = *about;
 	note->header.hook = HOOK_neigh_update;
 	note->header.stage = STAGE_neigh;
 	note->header.flags = 0;
 	note->header.time_ns = section->asked_ns ? section->asked_ns : section->told_ns;
 	note->neigh = *section;
-	bpf_ringbuf_submit(note, BPF_RB_NO_WAKEUP);
+	submit(note);
 }
 
 /* For a packet that is handed to an interface: was it waiting until now? */
@@ -280,13 +277,11 @@ __attribute__((noinline)) int tell_waiting(__u64 packet, __u64 neighbour)
 	wait = bpf_map_lookup_elem(&neigh_waits, &key);
 	if (!wait || wait->neigh != neighbour)
 		return 0;
-	note = bpf_ringbuf_reserve(&events, sizeof(*note), 0);
-	if (!note) {
-		count_loss(LOSS_ring_full);
+	note = room_for(sizeof(*note));
+	if (!note)
 		return 0;
-	}
 	fill_wait(note, packet, &key, wait, READ(neigh, dev));
-	bpf_ringbuf_submit(note, BPF_RB_NO_WAKEUP);
+	submit(note);
 	return 0;
 }
 
@@ -317,12 +312,10 @@ __attribute__((noinline)) int tell_lost_neighbour(__u64 packet, __u64 skb, __u64
 	if (!(READ(neigh, nud_state) & (NUD_INCOMPLETE | NUD_FAILED)))
 		return 0;
 	/* Put together where it goes: who calls has no room left on the stack. */
-	note = bpf_ringbuf_reserve(&events, sizeof(*note), 0);
-	if (!note) {
-		count_loss(LOSS_ring_full);
+	note = room_for(sizeof(*note));
+	if (!note)
 		return 0;
-	}
 	fill_wait(note, packet, &key, wait, dev);
-	bpf_ringbuf_submit(note, BPF_RB_NO_WAKEUP);
+	submit(note);
 	return 0;
 }

@@ -143,18 +143,16 @@ __attribute__((noinline)) int tell_sender(__u64 packet, __u64 sk, __u64 time_ns)
 
 	if (!sk)
 		return 0;
-	note = bpf_ringbuf_reserve(&events, sizeof(*note), 0);
-	if (!note) {
-		count_loss(LOSS_ring_full);
+	note = room_for(sizeof(*note));
+	if (!note)
 		return 0;
-	}
 	if (!fill_socket(&note->socket, (struct sock *)sk)) {
 		bpf_ringbuf_discard(note, BPF_RB_NO_WAKEUP);
 		return 0;
 	}
 	fill_note_of(&note->header, HOOK_sender, STAGE_out, packet, time_ns);
 	fill_net(&note->header, READ((struct sock *)sk, __sk_common.skc_net.net));
-	bpf_ringbuf_submit(note, BPF_RB_NO_WAKEUP);
+	submit(note);
 	return 0;
 }
 
@@ -162,12 +160,10 @@ __attribute__((noinline)) int tell_sender(__u64 packet, __u64 sk, __u64 time_ns)
 static __always_inline int tell_tcp(const struct tracked *known, struct tcp_section *tcp,
 				    enum hook_id hook, __u64 sk, struct sk_buff *skb)
 {
-	struct tcp_note_record *note = bpf_ringbuf_reserve(&events, sizeof(*note), 0);
+	struct tcp_note_record *note = room_for(sizeof(*note));
 
-	if (!note) {
-		count_loss(LOSS_ring_full);
+	if (!note)
 		return 0;
-	}
 	fill_note(&note->header, hook, STAGE_tcp, known->id);
 	note->header.netns = known->netns;
 	note->header.iif = skb ? READ(skb, skb_iif) : 0;
@@ -179,7 +175,7 @@ static __always_inline int tell_tcp(const struct tracked *known, struct tcp_sect
 		fill_net(&note->header, READ((struct sock *)sk, __sk_common.skc_net.net));
 		fill_socket(&note->socket, (struct sock *)sk);
 	}
-	bpf_ringbuf_submit(note, BPF_RB_NO_WAKEUP);
+	submit(note);
 	return 0;
 }
 
@@ -306,11 +302,9 @@ SEC("tp_btf/qdisc_dequeue") int on_qdisc_dequeue(__u64 *ctx)
 		struct qdisc_note *note;
 
 		if (known && known->stage == STAGE_tx) {
-			note = bpf_ringbuf_reserve(&events, sizeof(*note), 0);
-			if (!note) {
-				count_loss(LOSS_ring_full);
+			note = room_for(sizeof(*note));
+			if (!note)
 				return 0;
-			}
 			fill_note(&note->header, HOOK_qdisc_dequeue, STAGE_qdisc, known->id);
 			fill_device(&note->header, READ(qdisc, dev_queue, dev));
 			__builtin_memset(&note->qdisc, 0, sizeof(note->qdisc));
@@ -318,7 +312,7 @@ SEC("tp_btf/qdisc_dequeue") int on_qdisc_dequeue(__u64 *ctx)
 			note->qdisc.section.size = sizeof(note->qdisc);
 			note->qdisc.handle = READ(qdisc, handle);
 			BPF_CORE_READ_INTO(&note->qdisc.kind, qdisc, ops, id);
-			bpf_ringbuf_submit(note, BPF_RB_NO_WAKEUP);
+			submit(note);
 		}
 		skb = (__u64)READ((struct sk_buff *)skb, next);
 	}
@@ -341,16 +335,14 @@ SEC("tp_btf/net_dev_xmit") int on_net_dev_xmit(__u64 *ctx)
 	known = find_noted(argument(ctx, 0));
 	if (!known)
 		return 0;
-	note = bpf_ringbuf_reserve(&events, sizeof(*note), 0);
-	if (!note) {
-		count_loss(LOSS_ring_full);
+	note = room_for(sizeof(*note));
+	if (!note)
 		return 0;
-	}
 	fill_note(&note->header, HOOK_net_dev_xmit, STAGE_driver, known->id);
 	fill_device(&note->header, (struct net_device *)argument(ctx, 2));
 	note->refusal.section.id = SECTION_refusal;
 	note->refusal.section.size = sizeof(note->refusal);
 	note->refusal.code = NETDEV_TX_BUSY;
-	bpf_ringbuf_submit(note, BPF_RB_NO_WAKEUP);
+	submit(note);
 	return 0;
 }

@@ -7,8 +7,8 @@
 #include "wire/filter.h"
 
 /*
- * Where the packet is, and where its bytes are. Numbers where they can be: of a pointer the verifier
- * remembers whether it is one, and goes through all that follows once for each answer.
+ * Where the packet is, and where its bytes are. Numbers where they can be: of a pointer the
+ * verifier remembers whether it is one, and goes through all that follows once for each answer.
  */
 #ifndef WITHOUT_KFUNCS
 struct place {

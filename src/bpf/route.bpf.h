@@ -166,12 +166,10 @@ SEC("tp_btf/fib6_table_lookup") int on_fib6_table_lookup(__u64 *ctx)
 static __always_inline struct route_record *begin_route(__u8 family, __u64 packet, __u64 time_ns,
 							__u64 cookie, __u32 netns)
 {
-	struct route_record *record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);
+	struct route_record *record = room_for(sizeof(*record));
 
-	if (!record) {
-		count_loss(LOSS_ring_full);
+	if (!record)
 		return NULL;
-	}
 	__builtin_memset(record, 0, sizeof(*record));
 	record->header.hook = family == AF_INET ? HOOK_fib_table_lookup : HOOK_fib6_table_lookup;
 	record->header.stage = STAGE_route;
@@ -219,8 +217,8 @@ __attribute__((noinline)) int tell_kept_route(__u64 packet, __u64 start, __u64 s
 	if (!(to[0] | to[1]) || to[0] != peer[0] || to[1] != peer[1])
 		return 0;
 	net = READ(sk, __sk_common.skc_net.net);
-	record = begin_route(version == 4 ? AF_INET : AF_INET6, packet, time_ns, 0,
-			     READ(net, ns.inum));
+	record =
+	    begin_route(version == 4 ? AF_INET : AF_INET6, packet, time_ns, 0, READ(net, ns.inum));
 	if (!record)
 		return 0;
 	if (bpf_core_field_exists(net->net_cookie))
@@ -249,7 +247,7 @@ __attribute__((noinline)) int tell_kept_route(__u64 packet, __u64 start, __u64 s
 	record->route.ifindex = READ(dev, ifindex);
 	BPF_CORE_READ_INTO(&record->route.ifname, dev, name);
 	fill_vrf(&record->route, dev);
-	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+	submit(record);
 	return 0;
 }
 
@@ -298,7 +296,7 @@ __attribute__((noinline)) int tell_route(__u64 packet, __u64 start, __u32 iif, _
 		if (!record)
 			return told;
 		__builtin_memcpy(&record->route, &answer->route, sizeof(record->route));
-		bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+		submit(record);
 	}
 	bpf_map_delete_elem(&route_answers, &key);
 	if (refusal)

@@ -127,8 +127,8 @@ SEC("tp_btf/kfree_skb") int on_kfree_skb(__u64 *ctx)
 	struct place place;
 	struct view view;
 
-	sighting = look(skb, STAGE_drop, VIEW_OUT, !last && !config.drops_only, &place, &view,
-			window);
+	sighting =
+	    look(skb, STAGE_drop, VIEW_OUT, !last && !config.drops_only, &place, &view, window);
 	if (!sighting.id) {
 		if (sighting.silent && last)
 			forget(view.head);

@@ -84,10 +84,13 @@ TEST_F(Assemble, WhoTakesWhatArrivedUnseenHadItInTheIpLayer) {
 TEST_F(Assemble, TheDeviceOfAVrfHasItsName) {
   auto route = event({.time_ns = 3, .stage = STAGE_route, .ifindex = 0, .device = ""});
   route.route = decode::Route{.table = 10, .vrf = {.bytes = {'b', 'l', 'u', 'e'}}};
+  auto waited = event({.time_ns = 4, .stage = STAGE_neigh, .ifindex = 2, .device = "eth1"});
+  waited.note = decode::Neighbour{.state = 2, .asked_ns = 4, .told_ns = 5};
   const Journey journey =
-      run({event({.time_ns = 1, .stage = STAGE_rx, .iif = 1}, packet_), route,
+      run({event({.time_ns = 1, .stage = STAGE_rx, .iif = 1}, packet_), route, waited,
            event({.time_ns = 5, .ifindex = 2, .device = "eth1", .iif = 9}, packet_)});
-  EXPECT_EQ(way(journey), "host eth0 rx | host blue rx | host  route | host eth1 tx");
+  EXPECT_EQ(way(journey),
+            "host eth0 rx | host blue rx | host  route | host eth1 neigh | host eth1 tx");
 }
 
 TEST_F(Assemble, TheLoopedCopyOfAMulticastDoesNotDecide) {

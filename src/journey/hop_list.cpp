@@ -101,13 +101,15 @@ void HopList::infer_arrival(const Event& event) {
   hop.drop.reset();
   hop.socket.reset();
   hop.inferred = true;
-  // Where a route was looked up for it before this hook, it had arrived by then.
-  if (hops_.size() > 1) {
-    Hop& before = *std::prev(hops_.end(), 2);
-    if (before.stage == STAGE_route && before.netns.inode == hop.netns.inode) {
-      hop.time_ns = before.time_ns;
-      std::swap(before, hop);
+  // Where a route or a neighbour was looked up for it before this hook, it had arrived by then.
+  for (auto arrival = std::prev(hops_.end()); arrival != hops_.begin(); --arrival) {
+    Hop& before = *std::prev(arrival);
+    const bool is_lookup = before.stage == STAGE_route || before.stage == STAGE_neigh;
+    if (!is_lookup || before.netns.inode != arrival->netns.inode) {
+      break;
     }
+    arrival->time_ns = before.time_ns;
+    std::swap(before, *arrival);
   }
 }
 

@@ -38,8 +38,8 @@ using Object = std::unique_ptr<bpf_object, CloseObject>;
 using Link = std::unique_ptr<bpf_link, DestroyLink>;
 
 // What the kernel side is shared with who follows packets.
-constexpr std::array<const char*, 7> kShared = {"events",        "losses",        "tracked_packets",
-                                                "tracked_sets",  ".data.tracked", "copied_packet",
+constexpr std::array<const char*, 7> kShared = {"events",       "losses",        "tracked_packets",
+                                                "tracked_sets", ".data.tracked", "copied_packet",
                                                 ".data.copied"};
 
 // Names in the line that says what is left out.

@@ -48,7 +48,8 @@ std::optional<TrackedTable> TrackedTable::map(const bpf_object* object) {
       static_cast<tracked_set*>(pages->map(object, "tracked_sets", kSets * sizeof(tracked_set)));
   auto* packets = static_cast<const tracked*>(
       pages->map(object, "tracked_packets", TRACKED_MAX * sizeof(tracked)));
-  auto* count = static_cast<std::int64_t*>(pages->map(object, ".data.tracked", sizeof(std::int64_t)));
+  auto* count =
+      static_cast<std::int64_t*>(pages->map(object, ".data.tracked", sizeof(std::int64_t)));
   if (sets == nullptr || packets == nullptr || count == nullptr) {
     return std::nullopt;
   }

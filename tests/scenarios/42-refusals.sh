@@ -207,7 +207,7 @@ if tc -n left qdisc add dev eth0 root handle 7: tbf rate 200kbit burst 2kb limit
 	wait_for_journeys 1 '.outcome.kind == "dropped" and .outcome.netns.name == "left"'
 	tp_end INT
 	full='(journeys | map(select(.outcome.kind == "dropped" and .outcome.netns.name == "left")) | .[0])'
-	dropped 'qdisc' left 'QDISC_.*' qdisc_full transmit_refused "$full"
+	dropped 'qdisc' left 'QDISC_.*' qdisc_full qdisc_full "$full"
 	expect_json 'qdisc: on which interface' eth0 "$full.outcome.device.name"
 	[ -z "$has_reasons" ] || expect_json 'qdisc: how to see it' 'ip netns exec left tc -s qdisc show dev eth0' "$full.outcome.advice.check"
 	check_json
