@@ -112,6 +112,20 @@ expect_json 'the one, and the other' '1 1' 'summary.ping | "\(.received) \(.erro
 check_json
 sample ping trace
 
+echo '== programs that let it pass'
+if "$here/bpf-program" xdp look_on 2 "$work/bpf/xdp" >/dev/null && "$here/bpf-program" tc count_all 0 "$work/bpf/count" >/dev/null; then
+	ip -n router link set dev eth0 xdpgeneric pinned "$work/bpf/xdp"
+	[ -z "$program" ] || tc -n right filter add dev eth0 ingress pref 7 bpf direct-action object-pinned "$work/bpf/count"
+	tp ping -c1 --netns left --format json -w "$work/programs.pcapng" "$target"
+	expect_status 0
+	check_json
+	sample programs trace
+	[ -z "$program" ] || tc -n right filter del dev eth0 ingress
+	ip -n router link set dev eth0 xdpgeneric off
+else
+	without 'programs'
+fi
+
 echo '== drops, in several files'
 tp_watch drops --format json -w "$work/drops.pcapng" --rotate 64K "$ours"
 client "udp(6002); udp(6004)"

@@ -53,10 +53,11 @@ class Bench:
         yield "bpftrace", "bpftrace, 4 tracepoints, printf", tracefs + ["bpftrace", "-e", script], None, 3, False
         yield "perf_record", "perf record, 4 tracepoints", tracefs + ["perf", "record", "-q", "-a", "-o", "/dev/null", *perf], None, 1.5, False
         yield "perf_trace", "perf trace, 4 tracepoints", tracefs + ["perf", "trace", "-a", *perf], None, 1.5, False
+        yield "pwru_miss", "pwru, tcp and port 9: nothing matches", ["pwru", "tcp and port 9"], "Listening", 0, False
         yield "pwru", f"pwru, udp and port {PORT}", ["pwru", f"udp and port {PORT}"], "Listening", 0, False
 
     def is_there(self, key):
-        tool = {"perf_record": "perf", "perf_trace": "perf"}.get(key, key)
+        tool = {"perf_record": "perf", "perf_trace": "perf", "pwru_miss": "pwru"}.get(key, key)
         return tool not in ("bpftrace", "perf", "pwru") or shutil.which(tool) is not None
 
     def one(self, key, command, ready, settle_s, has_summary):
