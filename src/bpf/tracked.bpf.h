@@ -110,8 +110,8 @@ static __always_inline struct tracked *find_tracked(__u64 head)
 }
 
 /*
- * Claims the place of the packet in the set that the IP layer took in longest ago: as like as not it
- * is gone. What a reader frees at once on another CPU than the sender's no hook sees (6.18,
+ * Claims the place of the packet in the set that the IP layer took in longest ago: as like as not
+ * it is gone. What a reader frees at once on another CPU than the sender's no hook sees (6.18,
  * skb_attempt_defer_free()), and a flood of it fills the table in 0.2 s.
  */
 __attribute__((noinline)) __u32 replace_oldest(__u64 head)
