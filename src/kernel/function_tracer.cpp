@@ -19,6 +19,7 @@
 #include "base/fd.h"
 #include "base/text.h"
 #include "bpf/objects.h"
+#include "kernel/bpf_handles.h"
 #include "kernel/kernel_btf.h"
 #include "kernel/libbpf_log.h"
 #include "kernel/misses.h"
@@ -26,15 +27,6 @@
 
 namespace tracepkt::kernel {
 namespace {
-
-struct CloseObject {
-  void operator()(bpf_object* object) const { bpf_object__close(object); }
-};
-struct DestroyLink {
-  void operator()(bpf_link* link) const { bpf_link__destroy(link); }
-};
-using Object = std::unique_ptr<bpf_object, CloseObject>;
-using Link = std::unique_ptr<bpf_link, DestroyLink>;
 
 // Newer than the headers that this is built with (6.10, 535a3692ba72).
 constexpr auto kKprobeSession = static_cast<bpf_attach_type>(56);

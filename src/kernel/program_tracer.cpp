@@ -20,6 +20,7 @@
 #include "base/result.h"
 #include "base/text.h"
 #include "bpf/objects.h"
+#include "kernel/bpf_handles.h"
 #include "kernel/libbpf_log.h"
 #include "kernel/misses.h"
 #include "wire/device_program.h"
@@ -27,15 +28,6 @@
 
 namespace tracepkt::kernel {
 namespace {
-
-struct CloseObject {
-  void operator()(bpf_object* object) const { bpf_object__close(object); }
-};
-struct DestroyLink {
-  void operator()(bpf_link* link) const { bpf_link__destroy(link); }
-};
-using Object = std::unique_ptr<bpf_object, CloseObject>;
-using Link = std::unique_ptr<bpf_link, DestroyLink>;
 
 // What the kernel side is shared with who follows packets.
 constexpr std::array<const char*, 7> kShared = {"events",       "losses",        "tracked_packets",

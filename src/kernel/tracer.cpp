@@ -20,6 +20,7 @@
 #include "bpf/objects.h"
 #include "filter/patch.h"
 #include "filter/protocols.h"
+#include "kernel/bpf_handles.h"
 #include "kernel/chain_hooks.h"
 #include "kernel/function_tracer.h"
 #include "kernel/kernel_btf.h"
@@ -31,16 +32,6 @@
 
 namespace tracepkt::kernel {
 namespace {
-
-struct CloseObject {
-  void operator()(bpf_object* object) const { bpf_object__close(object); }
-};
-using Object = std::unique_ptr<bpf_object, CloseObject>;
-
-struct DestroyLink {
-  void operator()(bpf_link* link) const { bpf_link__destroy(link); }
-};
-using Link = std::unique_ptr<bpf_link, DestroyLink>;
 
 template <typename T>
 T* variable_in(bpf_object* object, const char* section) {
