@@ -26,6 +26,8 @@ class Boxed {
   bool has_value() const { return value_ != nullptr; }
   explicit operator bool() const { return has_value(); }
 
+  T value_or(T other) const { return value_ ? *value_ : std::move(other); }
+
   T& operator*() { return *value_; }
   const T& operator*() const { return *value_; }
   T* operator->() { return value_.get(); }

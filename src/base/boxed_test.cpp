@@ -14,8 +14,10 @@ TEST(Boxed, NothingIsThereUntilItIsPut) {
   name = std::string("veth0");
   ASSERT_TRUE(name.has_value());
   EXPECT_EQ(*name, "veth0");
+  EXPECT_EQ(name.value_or("lo"), "veth0");
   name.reset();
   EXPECT_FALSE(name);
+  EXPECT_EQ(name.value_or("lo"), "lo");
 }
 
 TEST(Boxed, ACopyIsItsOwn) {

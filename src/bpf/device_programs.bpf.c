@@ -356,11 +356,12 @@ SEC("tp_btf/netif_receive_skb") int arrives_netif_receive_skb(__u64 *ctx)
 	if (!arrival)
 		return 0;
 	arrival->packet = 0;
-	arrival->head = (__u64)skb->head;
+	/* By calls: to verifiers since 6.18 a number that was such a pointer is none. */
+	arrival->head = number_at(&skb->head);
 	known = find_told(arrival->head);
 	if (!known)
 		return 0;
-	arrival->mac_len = (__u64)skb->data - (__u64)skb->head - skb->mac_header;
+	arrival->mac_len = number_at(&skb->data) - arrival->head - skb->mac_header;
 	arrival->packet = known->id;
 	return 0;
 }

@@ -121,8 +121,12 @@ static __always_inline void name_nft_chain(struct netfilter_section *netfilter,
 
 static __always_inline void emit_netfilter(struct netfilter_record *record)
 {
-	if (bpf_ringbuf_output(&events, record, sizeof(*record), BPF_RB_NO_WAKEUP))
-		count_loss(LOSS_ring_full);
+	struct netfilter_record *room = room_for(sizeof(*record));
+
+	if (!room)
+		return;
+	__builtin_memcpy(room, record, sizeof(*room));
+	submit(room);
 }
 
 /* Tells the verdict of the chain that the packet is in, if it is in one. */

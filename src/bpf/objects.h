@@ -17,12 +17,16 @@ extern const std::byte tracepkt_bpf_command_without_kfuncs_begin[];
 extern const std::byte tracepkt_bpf_command_without_kfuncs_end[];
 extern const std::byte tracepkt_bpf_functions_begin[];
 extern const std::byte tracepkt_bpf_functions_end[];
+extern const std::byte tracepkt_bpf_functions_kernel_ring_begin[];
+extern const std::byte tracepkt_bpf_functions_kernel_ring_end[];
 extern const std::byte tracepkt_bpf_functions_session_begin[];
 extern const std::byte tracepkt_bpf_functions_session_end[];
 extern const std::byte tracepkt_bpf_functions_session_context_begin[];
 extern const std::byte tracepkt_bpf_functions_session_context_end[];
 extern const std::byte tracepkt_bpf_device_programs_begin[];
 extern const std::byte tracepkt_bpf_device_programs_end[];
+extern const std::byte tracepkt_bpf_device_programs_kernel_ring_begin[];
+extern const std::byte tracepkt_bpf_device_programs_kernel_ring_end[];
 extern const std::byte tracepkt_bpf_trial_begin[];
 extern const std::byte tracepkt_bpf_trial_end[];
 }
@@ -60,9 +64,13 @@ inline std::span<const std::byte> command_without_kfuncs_object()
 }
 
 // The programs at kernel functions (functions.bpf.c), one for the call and one for the return.
-inline std::span<const std::byte> functions_object()
+// `kernel_ring`: their records' way is the one of the object for kernels before 6.2.
+inline std::span<const std::byte> functions_object(bool kernel_ring)
 {
-	return {tracepkt_bpf_functions_begin, tracepkt_bpf_functions_end};
+	return kernel_ring ? std::span<const std::byte>{tracepkt_bpf_functions_kernel_ring_begin,
+							tracepkt_bpf_functions_kernel_ring_end}
+			   : std::span<const std::byte>{tracepkt_bpf_functions_begin,
+							tracepkt_bpf_functions_end};
 }
 
 // The same as one program for both; `takes_context`: as its kfuncs are called since 7.0.
@@ -75,10 +83,14 @@ inline std::span<const std::byte> functions_session_object(bool takes_context)
 						tracepkt_bpf_functions_session_end};
 }
 
-// The programs at the BPF programs of interfaces (device_programs.bpf.c).
-inline std::span<const std::byte> device_programs_object()
+// The programs at the BPF programs of interfaces (device_programs.bpf.c). `kernel_ring`: as above.
+inline std::span<const std::byte> device_programs_object(bool kernel_ring)
 {
-	return {tracepkt_bpf_device_programs_begin, tracepkt_bpf_device_programs_end};
+	return kernel_ring
+		   ? std::span<const std::byte>{tracepkt_bpf_device_programs_kernel_ring_begin,
+						tracepkt_bpf_device_programs_kernel_ring_end}
+		   : std::span<const std::byte>{tracepkt_bpf_device_programs_begin,
+						tracepkt_bpf_device_programs_end};
 }
 
 // One empty program per kind of probe (trial.bpf.c), to see which kinds this kernel takes.

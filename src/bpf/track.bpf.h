@@ -271,9 +271,7 @@ static __always_inline struct sighting sight_again(struct sk_buff *skb, const st
  */
 static __always_inline bool is_too_fast(void)
 {
-	__u64 size = bpf_ringbuf_query(&events, BPF_RB_RING_SIZE);
-
-	if (bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) < size - size / 4)
+	if (!is_ring_filling())
 		return false;
 	count_loss(LOSS_not_followed);
 	return true;
@@ -286,7 +284,7 @@ static __always_inline struct sighting sight(struct sk_buff *skb, const struct p
 {
 	__u64 head = view->head;
 	struct sighting sighting = {};
-	struct tracked now;
+	struct tracked now = {};
 	struct tracked *known = find_tracked(head);
 	struct copied *copied = NULL;
 	enum asked asked;
@@ -315,7 +313,8 @@ static __always_inline struct sighting sight(struct sk_buff *skb, const struct p
 	asked = is_asked_for(skb, place, view, window, stage);
 	if (!asked)
 		return sighting;
-	now = sighted(skb, place, view, window, stage);
+	if (!now.seen_ns)
+		now = sighted(skb, place, view, window, stage);
 	sighting.now_ns = now.seen_ns;
 	if (asked == ASKED_FOR) {
 		now.id = new_id(now.seen_ns);

@@ -52,23 +52,23 @@ __attribute__((noinline)) __u32 index_of(__u64 head)
 }
 
 /*
- * Alone in the set? Another CPU is there for some ten nanoseconds; a program that ours interrupted
+ * Alone, in a set for one? Another CPU is there for some ten nanoseconds; a program that ours interrupted
  * stays. Atomic additions return something since 5.12 (5ca419f2864a); without, of two that come at
  * the same time both may be turned away.
  */
-static __always_inline bool is_alone(struct tracked_set *set)
+static __always_inline bool is_alone(__u32 *writers)
 {
 #ifndef WITHOUT_KFUNCS
-	return __sync_fetch_and_add(&set->writers, 1) == 0;
+	return __sync_fetch_and_add(writers, 1) == 0;
 #else
-	__sync_fetch_and_add(&set->writers, 1);
-	return *(volatile __u32 *)&set->writers == 1;
+	__sync_fetch_and_add(writers, 1);
+	return *(volatile __u32 *)writers == 1;
 #endif
 }
 
-static __always_inline void leave(struct tracked_set *set)
+static __always_inline void leave(__u32 *writers)
 {
-	__sync_fetch_and_add(&set->writers, -1);
+	__sync_fetch_and_add(writers, -1);
 }
 
 #define TRIES 4
@@ -83,19 +83,19 @@ __attribute__((noinline)) __u32 exchange_head(__u64 head, __u64 from, __u64 to)
 	if (!set)
 		return NOWHERE;
 	for (int i = 0; i < TRIES; i++) {
-		alone = is_alone(set);
+		alone = is_alone(&set->writers);
 		if (alone)
 			break;
-		leave(set);
+		leave(&set->writers);
 	}
 	for (int way = 0; alone && way < TRACKED_WAYS; way++)
 		if (set->heads[way] == from) {
 			set->heads[way] = to;
-			leave(set);
+			leave(&set->writers);
 			return TRACKED_INDEX(key, way);
 		}
 	if (alone)
-		leave(set);
+		leave(&set->writers);
 	return NOWHERE;
 }
 

@@ -106,7 +106,7 @@ struct Live::State {
   journey::Names& names;
   journey::Builder builder;
   OnEvent on_event;  // empty: the builder gets them
-  std::optional<ring::Ring> ring;
+  std::unique_ptr<ring::Ring> ring;
   std::size_t buffer_bytes;
   std::size_t bytes_this_time = 0;
   bool behind = false;
@@ -225,7 +225,7 @@ Result<std::unique_ptr<Live>> Live::start(const CommonOptions& options,
   if (raw->rule_tracing) {
     raw->rule_tracing->announce();
   }
-  auto ring = ring::Ring::open(raw->tracer.ring_fd(),
+  auto ring = ring::open(raw->tracer.ring_fd(), raw->tracer.ring_ends_fd(),
                                [raw](std::span<const std::byte> record) { raw->take(record); });
   if (!ring) {
     return std::unexpected(ring.error());

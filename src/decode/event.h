@@ -99,8 +99,8 @@ struct Event {
   std::uint32_t iif = 0;       // ifindex that it came in by last; 0: made here
   std::uint16_t end_port = 0;  // destination port of what has ports, at its end; 0: not known
   std::optional<Packet> packet = {};
-  std::optional<Drop> drop = {};
-  std::optional<Socket> socket = {};
+  Boxed<Drop> drop = {};
+  Boxed<Socket> socket = {};
   Boxed<Route> route = {};
   Boxed<Netfilter> netfilter = {};
   Note note = {};

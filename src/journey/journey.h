@@ -89,7 +89,7 @@ struct Hop {
   bool answered = false;  // delivered to the kernel itself, which answered
   std::optional<decode::Packet> packet = {};
   Boxed<DropInfo> drop = {};
-  std::optional<decode::Socket> socket = {};
+  Boxed<decode::Socket> socket = {};
   Boxed<decode::Route> route = {};
   Boxed<RoutingRule> routing_rule = {};  // of a route: that led there, or refused; if it is known
   Boxed<ChainWalk> chain = {};
@@ -115,7 +115,7 @@ struct Outcome {
   Boxed<ChainWalk> chain = {};    // dropped by a firewall: by this chain of it
   Boxed<Programs> programs = {};  // dropped by one of these
   std::string netns_file;         // dropped, not answered: see Names::netns_file()
-  std::optional<decode::Socket> socket =
+  Boxed<decode::Socket> socket =
       {};  // delivered to a process; without: to the kernel itself
   std::optional<ListenQueue> full_queue = {};  // consumed: a connection there was no room for
   bool seen = true;                            // false: concluded from silence, no end was seen

@@ -32,9 +32,9 @@ SocketPlace place_of(const Packet& packet, std::uint32_t netns) {
           .remote_port = packet.sport};
 }
 
-std::optional<decode::Socket> socket_at(const SocketPlace& place, const AssembleContext& context) {
+Boxed<decode::Socket> socket_at(const SocketPlace& place, const AssembleContext& context) {
   decode::Socket socket{.protocol = place.protocol, .inode = context.names.socket_at(place)};
-  return socket.inode != 0 ? std::optional(socket) : std::nullopt;
+  return socket.inode != 0 ? socket : Boxed<decode::Socket>();
 }
 
 }  // namespace
@@ -66,8 +66,8 @@ void find_taker(Journey& journey, const std::vector<Event>& events,
   if (ended != std::views::reverse(events).end() && ended->end_port != 0) {
     place.local_port = ended->end_port;
   }
-  std::optional<decode::Socket> socket =
-      sender != nullptr ? std::optional(*sender) : socket_at(place, context);
+  Boxed<decode::Socket> socket =
+      sender != nullptr ? Boxed(*sender) : socket_at(place, context);
   if (!socket) {
     return;
   }

@@ -300,9 +300,10 @@ Result<AttachedPrograms> ProgramFinder::find() {
 }
 
 bool ProgramFinder::should_look_again() {
-  constexpr int kLooks = 3;
-  looks_ = has_new_programs() ? kLooks : std::max(looks_ - 1, 0);
-  return looks_ > 0;
+  constexpr int kAtOnce = 3;
+  constexpr int kLater = 5;
+  asked_ = has_new_programs() ? 0 : asked_ + 1;
+  return any_ && (asked_ < kAtOnce || asked_ % kLater == 0);
 }
 
 const DevicePrograms& NamespacePrograms::find(std::uint32_t inode, const std::string& file,

@@ -57,7 +57,8 @@ class ProgramFinder {
   // Fails where we may not know.
   Result<AttachedPrograms> find();
 
-  // Have programs been loaded since? They may be attached a while later.
+  // To be asked each second. Programs that are loaded may be attached at any time, most are soon:
+  // true a few times after one was loaded, and of every five as long as there are any.
   bool should_look_again();
 
  private:
@@ -65,7 +66,7 @@ class ProgramFinder {
 
   std::uint32_t newest_ = 0;
   bool any_ = false;
-  int looks_ = 0;  // still to come
+  int asked_ = 0;  // times since a program was loaded
 };
 
 // The same as list_programs() for any namespace; asked again, though not too often.

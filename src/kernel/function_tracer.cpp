@@ -23,6 +23,7 @@
 #include "kernel/kernel_btf.h"
 #include "kernel/libbpf_log.h"
 #include "kernel/misses.h"
+#include "kernel/shared_maps.h"
 #include "kernel/skb_functions.h"
 
 namespace tracepkt::kernel {
@@ -35,10 +36,6 @@ constexpr auto kKprobeSession = static_cast<bpf_attach_type>(56);
 constexpr std::size_t kMostSingly = 64;
 
 enum class Way : std::uint8_t { kSession, kMulti, kSingly };
-
-// What the kernel side is shared with who follows packets.
-constexpr std::array<const char*, 5> kShared = {"events", "losses", "tracked_packets",
-                                                "tracked_sets", ".data.tracked"};
 
 Error unavailable(const std::string& why) {
   return {.what = "-vv and --functions cannot be had here: " + why,
@@ -95,18 +92,15 @@ Status FunctionTracer::State::load(bpf_object* followed, const KernelBtf& kernel
   const LibbpfLog log;
   const auto bytes = way == Way::kSession
                          ? bpf::functions_session_object(takes_context(kernel_btf.get()))
-                         : bpf::functions_object();
+                         : bpf::functions_object(has_kernel_ring(followed));
   LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = "tracepkt_calls");
   object.reset(bpf_object__open_mem(bytes.data(), bytes.size(), &options));
   if (!object) {
     return errno_failure(errno, "cannot open the BPF object", log.last_warning());
   }
-  for (const char* name : kShared) {
-    bpf_map* map = bpf_object__find_map_by_name(object.get(), name);
-    const int fd = bpf_object__find_map_fd_by_name(followed, name);
-    if (map == nullptr || fd < 0 || bpf_map__reuse_fd(map, fd) != 0) {
-      return failure(fmt::format("the BPF objects do not share {}", name), "rebuild tracepkt");
-    }
+  if (const Status shared = share_maps(object.get(), followed, {"losses", "tracked_packets", "tracked_sets", ".data.tracked"});
+      !shared) {
+    return shared;
   }
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, object.get()) {

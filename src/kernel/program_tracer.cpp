@@ -23,16 +23,12 @@
 #include "kernel/bpf_handles.h"
 #include "kernel/libbpf_log.h"
 #include "kernel/misses.h"
+#include "kernel/shared_maps.h"
 #include "wire/device_program.h"
 #include "wire/record.h"
 
 namespace tracepkt::kernel {
 namespace {
-
-// What the kernel side is shared with who follows packets.
-constexpr std::array<const char*, 7> kShared = {"events",       "losses",        "tracked_packets",
-                                                "tracked_sets", ".data.tracked", "copied_packet",
-                                                ".data.copied"};
 
 // Names in the line that says what is left out.
 constexpr std::size_t kMostNamed = 5;
@@ -139,18 +135,16 @@ struct ProgramTracer::State {
 
 Status ProgramTracer::State::load() {
   const LibbpfLog log;
-  const auto bytes = bpf::device_programs_object();
+  const auto bytes = bpf::device_programs_object(has_kernel_ring(followed));
   LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = "tracepkt_device");
   Object opened(bpf_object__open_mem(bytes.data(), bytes.size(), &options));
   if (!opened) {
     return errno_failure(errno, "cannot open the BPF object", log.last_warning());
   }
-  for (const char* name : kShared) {
-    bpf_map* map = bpf_object__find_map_by_name(opened.get(), name);
-    const int fd = bpf_object__find_map_fd_by_name(followed, name);
-    if (map == nullptr || fd < 0 || bpf_map__reuse_fd(map, fd) != 0) {
-      return failure(fmt::format("the BPF objects do not share {}", name), "rebuild tracepkt");
-    }
+  if (const Status shared = share_maps(opened.get(), followed, {"losses", "tracked_packets", "tracked_sets", ".data.tracked",
+                                    "copied_packet", ".data.copied"});
+      !shared) {
+    return shared;
   }
   if (const int error = bpf_object__load(opened.get()); error != 0) {
     return errno_failure(-error, "the kernel refuses the programs at programs", log.last_warning());

@@ -2,6 +2,7 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <bit>
 #include <fmt/format.h>
 #include <netinet/in.h>
 #include <sys/syscall.h>
@@ -29,6 +30,7 @@
 #include "kernel/program_tracer.h"
 #include "kernel/rights.h"
 #include "kernel/tracked_table.h"
+#include "wire/ring.h"
 
 namespace tracepkt::kernel {
 namespace {
@@ -43,6 +45,22 @@ T* variable_in(bpf_object* object, const char* section) {
           ? nullptr
           : const_cast<void*>(static_cast<const void*>(bpf_map__initial_value(map, &size)));
   return value != nullptr && size >= sizeof(T) ? static_cast<T*>(value) : nullptr;
+}
+
+// See bpf/ring.bpf.h.
+void set_ring_size(bpf_object* object, bpf_map* events, std::size_t bytes) {
+  auto* ends = variable_in<ring_ends>(object, ".data.ring");
+  if (ends == nullptr) {  // the kernel's ring
+    bpf_map__set_max_entries(events, static_cast<std::uint32_t>(bytes));
+    return;
+  }
+  // A program may be interrupted by another one, in three kinds of interrupts.
+  constexpr std::uint32_t kAtOnce = 4;
+  ends->margin = kAtOnce * static_cast<std::uint32_t>(std::max(libbpf_num_possible_cpus(), 1));
+  ends->slots = std::max(static_cast<std::uint32_t>(bytes / RING_SLOT_BYTES),
+                         std::bit_ceil(8 * ends->margin));
+  ends->slots_log2 = static_cast<std::uint32_t>(std::countr_zero(ends->slots));
+  bpf_map__set_max_entries(events, ends->slots);
 }
 
 // Of packets that can hold an ICMP message; in IPv6 behind the extensions that find_icmp() knows.
@@ -327,7 +345,7 @@ Status Tracer::State::load(std::span<const std::byte> bytes, const TraceRequest&
   config->echo = request.echo;
   config->command_token = request.command_token;
   config->protocols = protocols_of(request);
-  bpf_map__set_max_entries(events, static_cast<std::uint32_t>(request.ring_bytes));
+  set_ring_size(object.get(), events, request.ring_bytes);
 
   probes.clear();
   bpf_program* program = nullptr;
@@ -377,6 +395,10 @@ void Tracer::State::attach() {
 
 int Tracer::ring_fd() const {
   return bpf_object__find_map_fd_by_name(state_->object.get(), "events");
+}
+
+int Tracer::ring_ends_fd() const {
+  return bpf_object__find_map_fd_by_name(state_->object.get(), ".data.ring");
 }
 
 void Tracer::stop() {

@@ -68,8 +68,9 @@ class Tracer {
   Tracer& operator=(Tracer&&) noexcept;
   ~Tracer();
 
-  // The ring buffer's map; owned by the tracer.
+  // The ring's maps, for ring::open(); owned by the tracer.
   int ring_fd() const;
+  int ring_ends_fd() const;
 
   // Detaches: no event comes after this, those in the ring can still be read.
   void stop();

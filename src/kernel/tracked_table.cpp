@@ -1,41 +1,13 @@
 #include "kernel/tracked_table.h"
 
 #include <bpf/libbpf.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include <vector>
 
+#include "base/mapping.h"
+
 namespace tracepkt::kernel {
 namespace {
-
-// Pages that a map shares with us, until the last copy goes.
-class SharedPages {
- public:
-  void* map(const bpf_object* object, const char* name, std::size_t size) {
-    const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
-    size = (size + page - 1) / page * page;
-    void* start = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED,
-                       bpf_object__find_map_fd_by_name(object, name), 0);
-    if (start == MAP_FAILED) {
-      return nullptr;
-    }
-    pages_.emplace_back(static_cast<std::byte*>(start), size);
-    return start;
-  }
-
-  SharedPages() = default;
-  SharedPages(const SharedPages&) = delete;
-  SharedPages& operator=(const SharedPages&) = delete;
-  ~SharedPages() {
-    for (const auto& pages : pages_) {
-      munmap(pages.data(), pages.size());
-    }
-  }
-
- private:
-  std::vector<std::span<std::byte>> pages_;
-};
 
 bool is_entry(std::uint64_t head) { return head != 0 && head != TRACKED_CLAIMED; }
 
@@ -43,13 +15,17 @@ bool is_entry(std::uint64_t head) { return head != 0 && head != TRACKED_CLAIMED;
 
 std::optional<TrackedTable> TrackedTable::map(const bpf_object* object) {
   constexpr std::size_t kSets = std::size_t{1} << TRACKED_SETS_BITS;
-  const auto pages = std::make_shared<SharedPages>();
-  auto* sets =
-      static_cast<tracked_set*>(pages->map(object, "tracked_sets", kSets * sizeof(tracked_set)));
-  auto* packets = static_cast<const tracked*>(
-      pages->map(object, "tracked_packets", TRACKED_MAX * sizeof(tracked)));
-  auto* count =
-      static_cast<std::int64_t*>(pages->map(object, ".data.tracked", sizeof(std::int64_t)));
+  const auto pages = std::make_shared<std::vector<Mapping>>();
+  const auto map = [&](const char* name, std::size_t size) {
+    const std::size_t page = Mapping::page_size();
+    const int fd = bpf_object__find_map_fd_by_name(object, name);
+    const Mapping& mapping =
+        pages->emplace_back(fd, (size + page - 1) / page * page, PROT_READ | PROT_WRITE);
+    return mapping.valid() ? mapping.start() : nullptr;
+  };
+  auto* sets = static_cast<tracked_set*>(map("tracked_sets", kSets * sizeof(tracked_set)));
+  auto* packets = static_cast<const tracked*>(map("tracked_packets", TRACKED_MAX * sizeof(tracked)));
+  auto* count = static_cast<std::int64_t*>(map(".data.tracked", sizeof(std::int64_t)));
   if (sets == nullptr || packets == nullptr || count == nullptr) {
     return std::nullopt;
   }
