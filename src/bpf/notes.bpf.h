@@ -102,8 +102,8 @@ static __always_inline struct sock *whole_socket(struct sock *sk)
 }
 
 /*
- * The socket that this CPU told of last, whose process is known. To find all of that anew takes some
- * 200 ns.
+ * The socket that this CPU told of last, whose process is known. To find all of that anew takes
+ * some 200 ns.
  */
 struct told_socket {
 	__u64 sk; /* 0: none, or it is being written */

@@ -51,60 +51,62 @@ struct {
 	__type(value, struct ring_slot);
 } events SEC(".maps");
 
-struct ring_ends ring_ends SEC(".data.ring");
+struct ring ring SEC(".data.ring");
 
-static __always_inline __u64 slots_in_use(void)
+static __always_inline __u32 slots_in_use(void)
 {
-	return *(volatile __u64 *)&ring_ends.produced - *(volatile __u64 *)&ring_ends.consumed;
+	return ring_in_use(*(volatile __u64 *)&ring.ends);
 }
 
 static __always_inline void *claim(__u32 size)
 {
-	__u32 slots = ring_ends.slots;
+	__u32 slots = ring.slots;
 	struct ring_slot *slot;
 	__u64 position;
 	__u32 key;
 
-	if (slots_in_use() >= slots - ring_ends.margin)
+	if (slots_in_use() >= slots - ring.margin)
 		return NULL;
-	position = __sync_fetch_and_add(&ring_ends.produced, 1);
+	position = ring_produced(__sync_fetch_and_add(&ring.ends, 1ULL << RING_CONSUMED_BITS));
 	key = position & (slots - 1);
 	slot = bpf_map_lookup_elem(&events, &key);
 	if (!slot)
 		return NULL;
-	slot->next_lap = (position >> ring_ends.slots_log2) + 1;
-	slot->size = size;
+	slot->next_mark = ring_mark(position >> ring.slots_log2, size);
 	return slot->record;
 }
 
+static __always_inline struct ring_slot *slot_of(void *record)
+{
+	return record - __builtin_offsetof(struct ring_slot, record);
+}
+
 /*
- * The reader believes what stands before a record when its lap is right: x86 keeps the order of
- * stores. The lap is read back from a store that is still under way, which is quick; to add one to
- * the last one would wait for the line of the cache.
+ * The reader believes what a slot holds when its mark is right: x86 keeps the order of stores. The
+ * mark is read back from a store that is still under way, which is quick; to add to the one of the
+ * last lap would wait for the line of the cache.
  */
 static __always_inline void submit(void *record)
 {
-	struct ring_slot *slot = record - __builtin_offsetof(struct ring_slot, record);
+	struct ring_slot *slot = slot_of(record);
 
 	asm volatile("" : : : "memory");
-	*(volatile __u16 *)&slot->lap = *(volatile __u16 *)&slot->next_lap;
+	*(volatile __u32 *)&slot->mark = *(volatile __u32 *)&slot->next_mark;
 }
 
 static __always_inline void discard(void *record)
 {
-	struct ring_slot *slot = record - __builtin_offsetof(struct ring_slot, record);
-
-	slot->size = 0;
+	slot_of(record)->next_mark &= ~0xff;
 	submit(record);
 }
 
 static __always_inline bool is_ring_filling(void)
 {
-	return slots_in_use() >= ring_ends.slots - ring_ends.slots / 4;
+	return slots_in_use() >= ring.slots - ring.slots / 4;
 }
 #endif
 
-/* Room for a record; counts it where there is none. `size` is a constant. */
+/* Room for a record; counts it where there is none. `size` is a constant, a multiple of 8. */
 static __always_inline void *room_for(__u32 size)
 {
 	void *record = claim(size);

@@ -306,11 +306,12 @@ static __always_inline struct sighting sight(struct sk_buff *skb, const struct p
 			sighting = seen_again(&now, known->stage);
 			*known = now;
 			return sighting;
-		} else {
-			forget(head);
 		}
 	}
 	asked = is_asked_for(skb, place, view, window, stage);
+	/* What is known there was another packet, whose end was not seen. */
+	if (known && !(asked && keep))
+		forget(head);
 	if (!asked)
 		return sighting;
 	if (!now.seen_ns)
@@ -323,8 +324,12 @@ static __always_inline struct sighting sight(struct sk_buff *skb, const struct p
 		sighting.id = told_id(&now);
 		sighting.first = sighting.id;
 	}
+	if (!keep)
+		return sighting;
+	if (known)
+		*known = now;
 	/* Without room every hook would take it for a new one. */
-	if (keep && !follow(head, &now) && stage != STAGE_drop)
+	else if (!follow(head, &now) && stage != STAGE_drop)
 		sighting = (struct sighting){};
 	return sighting;
 }

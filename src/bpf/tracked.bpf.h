@@ -52,9 +52,9 @@ __attribute__((noinline)) __u32 index_of(__u64 head)
 }
 
 /*
- * Alone, in a set for one? Another CPU is there for some ten nanoseconds; a program that ours interrupted
- * stays. Atomic additions return something since 5.12 (5ca419f2864a); without, of two that come at
- * the same time both may be turned away.
+ * Alone, in a set for one? Another CPU is there for some ten nanoseconds; a program that ours
+ * interrupted stays. Atomic additions return something since 5.12 (5ca419f2864a); without, of two
+ * that come at the same time both may be turned away.
  */
 static __always_inline bool is_alone(__u32 *writers)
 {

@@ -225,8 +225,8 @@ Result<std::unique_ptr<Live>> Live::start(const CommonOptions& options,
   if (raw->rule_tracing) {
     raw->rule_tracing->announce();
   }
-  auto ring = ring::open(raw->tracer.ring_fd(), raw->tracer.ring_ends_fd(),
-                               [raw](std::span<const std::byte> record) { raw->take(record); });
+  auto ring = ring::open(raw->tracer.ring_fd(), raw->tracer.ring_state_fd(),
+                         [raw](std::span<const std::byte> record) { raw->take(record); });
   if (!ring) {
     return std::unexpected(ring.error());
   }

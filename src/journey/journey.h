@@ -109,14 +109,13 @@ enum class OutcomeKind : std::uint8_t { kDelivered, kDropped, kLeft, kConsumed, 
 
 struct Outcome {
   OutcomeKind kind = OutcomeKind::kLost;
-  Netns netns;                    // where it ended
-  decode::Device device;          // left: through which; dropped: on which
-  Boxed<DropInfo> drop = {};      // dropped
-  Boxed<ChainWalk> chain = {};    // dropped by a firewall: by this chain of it
-  Boxed<Programs> programs = {};  // dropped by one of these
-  std::string netns_file;         // dropped, not answered: see Names::netns_file()
-  Boxed<decode::Socket> socket =
-      {};  // delivered to a process; without: to the kernel itself
+  Netns netns;                        // where it ended
+  decode::Device device;              // left: through which; dropped: on which
+  Boxed<DropInfo> drop = {};          // dropped
+  Boxed<ChainWalk> chain = {};        // dropped by a firewall: by this chain of it
+  Boxed<Programs> programs = {};      // dropped by one of these
+  std::string netns_file;             // dropped, not answered: see Names::netns_file()
+  Boxed<decode::Socket> socket = {};  // delivered to a process; without: to the kernel itself
   std::optional<ListenQueue> full_queue = {};  // consumed: a connection there was no room for
   bool seen = true;                            // false: concluded from silence, no end was seen
   bool cut = false;                            // lost: where what is known of all packets ends

@@ -66,8 +66,7 @@ void find_taker(Journey& journey, const std::vector<Event>& events,
   if (ended != std::views::reverse(events).end() && ended->end_port != 0) {
     place.local_port = ended->end_port;
   }
-  Boxed<decode::Socket> socket =
-      sender != nullptr ? Boxed(*sender) : socket_at(place, context);
+  Boxed<decode::Socket> socket = sender != nullptr ? Boxed(*sender) : socket_at(place, context);
   if (!socket) {
     return;
   }

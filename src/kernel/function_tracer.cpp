@@ -98,7 +98,8 @@ Status FunctionTracer::State::load(bpf_object* followed, const KernelBtf& kernel
   if (!object) {
     return errno_failure(errno, "cannot open the BPF object", log.last_warning());
   }
-  if (const Status shared = share_maps(object.get(), followed, {"losses", "tracked_packets", "tracked_sets", ".data.tracked"});
+  if (const Status shared = share_maps(
+          object.get(), followed, {"losses", "tracked_packets", "tracked_sets", ".data.tracked"});
       !shared) {
     return shared;
   }

@@ -141,8 +141,9 @@ Status ProgramTracer::State::load() {
   if (!opened) {
     return errno_failure(errno, "cannot open the BPF object", log.last_warning());
   }
-  if (const Status shared = share_maps(opened.get(), followed, {"losses", "tracked_packets", "tracked_sets", ".data.tracked",
-                                    "copied_packet", ".data.copied"});
+  if (const Status shared = share_maps(opened.get(), followed,
+                                       {"losses", "tracked_packets", "tracked_sets",
+                                        ".data.tracked", "copied_packet", ".data.copied"});
       !shared) {
     return shared;
   }

@@ -2,11 +2,11 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
-#include <bit>
 #include <fmt/format.h>
 #include <netinet/in.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include <bit>
 
 #include <algorithm>
 #include <array>
@@ -49,18 +49,18 @@ T* variable_in(bpf_object* object, const char* section) {
 
 // See bpf/ring.bpf.h.
 void set_ring_size(bpf_object* object, bpf_map* events, std::size_t bytes) {
-  auto* ends = variable_in<ring_ends>(object, ".data.ring");
-  if (ends == nullptr) {  // the kernel's ring
+  auto* slots = variable_in<ring>(object, ".data.ring");
+  if (slots == nullptr) {  // the kernel's ring
     bpf_map__set_max_entries(events, static_cast<std::uint32_t>(bytes));
     return;
   }
   // A program may be interrupted by another one, in three kinds of interrupts.
   constexpr std::uint32_t kAtOnce = 4;
-  ends->margin = kAtOnce * static_cast<std::uint32_t>(std::max(libbpf_num_possible_cpus(), 1));
-  ends->slots = std::max(static_cast<std::uint32_t>(bytes / RING_SLOT_BYTES),
-                         std::bit_ceil(8 * ends->margin));
-  ends->slots_log2 = static_cast<std::uint32_t>(std::countr_zero(ends->slots));
-  bpf_map__set_max_entries(events, ends->slots);
+  slots->margin = kAtOnce * static_cast<std::uint32_t>(std::max(libbpf_num_possible_cpus(), 1));
+  slots->slots = std::max(static_cast<std::uint32_t>(bytes / RING_SLOT_BYTES),
+                          std::bit_ceil(8 * slots->margin));
+  slots->slots_log2 = static_cast<std::uint32_t>(std::countr_zero(slots->slots));
+  bpf_map__set_max_entries(events, slots->slots);
 }
 
 // Of packets that can hold an ICMP message; in IPv6 behind the extensions that find_icmp() knows.
@@ -397,7 +397,7 @@ int Tracer::ring_fd() const {
   return bpf_object__find_map_fd_by_name(state_->object.get(), "events");
 }
 
-int Tracer::ring_ends_fd() const {
+int Tracer::ring_state_fd() const {
   return bpf_object__find_map_fd_by_name(state_->object.get(), ".data.ring");
 }
 

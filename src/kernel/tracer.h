@@ -70,7 +70,7 @@ class Tracer {
 
   // The ring's maps, for ring::open(); owned by the tracer.
   int ring_fd() const;
-  int ring_ends_fd() const;
+  int ring_state_fd() const;
 
   // Detaches: no event comes after this, those in the ring can still be read.
   void stop();

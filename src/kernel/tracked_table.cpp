@@ -24,7 +24,8 @@ std::optional<TrackedTable> TrackedTable::map(const bpf_object* object) {
     return mapping.valid() ? mapping.start() : nullptr;
   };
   auto* sets = static_cast<tracked_set*>(map("tracked_sets", kSets * sizeof(tracked_set)));
-  auto* packets = static_cast<const tracked*>(map("tracked_packets", TRACKED_MAX * sizeof(tracked)));
+  auto* packets =
+      static_cast<const tracked*>(map("tracked_packets", TRACKED_MAX * sizeof(tracked)));
   auto* count = static_cast<std::int64_t*>(map(".data.tracked", sizeof(std::int64_t)));
   if (sets == nullptr || packets == nullptr || count == nullptr) {
     return std::nullopt;

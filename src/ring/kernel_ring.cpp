@@ -48,7 +48,7 @@ Result<KernelRing> KernelRing::open(int map_fd, Handler handler) {
 }
 
 std::span<const std::byte> KernelRing::whole(const std::byte* records, std::size_t at,
-                                       std::size_t bytes) {
+                                             std::size_t bytes) {
   const std::size_t first = std::min(bytes, size_ - at);
   if (first == bytes) {
     return {records + at, bytes};

@@ -18,9 +18,9 @@ Result<std::unique_ptr<Ring>> own(Result<Kind> ring) {
 
 }  // namespace
 
-Result<std::unique_ptr<Ring>> open(int records_fd, int ends_fd, Ring::Handler handler) {
-  return ends_fd < 0 ? own(KernelRing::open(records_fd, std::move(handler)))
-                     : own(SlotRing::open(records_fd, ends_fd, std::move(handler)));
+Result<std::unique_ptr<Ring>> open(int records_fd, int state_fd, Ring::Handler handler) {
+  return state_fd < 0 ? own(KernelRing::open(records_fd, std::move(handler)))
+                      : own(SlotRing::open(records_fd, state_fd, std::move(handler)));
 }
 
 }  // namespace tracepkt::ring

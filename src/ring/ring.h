@@ -36,8 +36,8 @@ class Ring {
   Ring& operator=(Ring&&) = default;
 };
 
-// The maps of a loaded object (bpf/ring.bpf.h), which need not stay open. `ends_fd`: -1 where
+// The maps of a loaded object (bpf/ring.bpf.h), which need not stay open. `state_fd`: -1 where
 // `records_fd` is the kernel's own ring buffer.
-Result<std::unique_ptr<Ring>> open(int records_fd, int ends_fd, Ring::Handler handler);
+Result<std::unique_ptr<Ring>> open(int records_fd, int state_fd, Ring::Handler handler);
 
 }  // namespace tracepkt::ring

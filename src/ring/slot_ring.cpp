@@ -8,45 +8,74 @@ namespace tracepkt::ring {
 namespace {
 
 // Room is given back after so many records, or a part of a small ring: where that is written, the
-// CPU that writes records reads.
+// CPU that writes records reads and writes.
 constexpr std::uint64_t kGiveBackSlots = 64;
+
+// A megabyte. A reader who keeps up needs no more of the ring, and that much stays in the
+// processor's cache: to write where nobody was for a while waits for memory.
+constexpr std::uint64_t kNearSlots = (1 << 20) / RING_SLOT_BYTES;
+
+__u64 load(const __u64& number) { return __atomic_load_n(&number, __ATOMIC_ACQUIRE); }
+
+// False: it was not `before`, which tells now what it was.
+bool exchange(__u64& number, __u64& before, __u64 after) {
+  return __atomic_compare_exchange_n(&number, &before, after, false, __ATOMIC_ACQ_REL,
+                                     __ATOMIC_ACQUIRE);
+}
 
 }  // namespace
 
-SlotRing::SlotRing(ring_ends& ends, const ring_slot* slots, Handler handler)
-    : handler_(std::move(handler)), ends_(&ends), slots_(slots), position_(ends.consumed) {}
+SlotRing::SlotRing(::ring& state, const ring_slot* slots, Handler handler)
+    : handler_(std::move(handler)),
+      state_(&state),
+      slots_(slots),
+      position_(ring_produced(state.ends) - ring_in_use(state.ends)) {}
 
-Result<SlotRing> SlotRing::open(int slots_fd, int ends_fd, Handler handler) {
-  Mapping ends_pages(ends_fd, Mapping::page_size(), PROT_READ | PROT_WRITE);
-  if (!ends_pages.valid()) {
-    return errno_failure(errno, "cannot map the ring buffer's ends");
+Result<SlotRing> SlotRing::open(int slots_fd, int state_fd, Handler handler) {
+  Mapping state_pages(state_fd, Mapping::page_size(), PROT_READ | PROT_WRITE);
+  if (!state_pages.valid()) {
+    return errno_failure(errno, "cannot map the state of the ring buffer");
   }
-  auto& ends = *static_cast<ring_ends*>(ends_pages.start());
-  Mapping slots_pages(slots_fd, ends.slots * sizeof(ring_slot), PROT_READ);
+  auto& state = *static_cast<::ring*>(state_pages.start());
+  Mapping slots_pages(slots_fd, state.slots * sizeof(ring_slot), PROT_READ);
   if (!slots_pages.valid()) {
     return errno_failure(errno, "cannot map the ring buffer");
   }
-  SlotRing ring(ends, static_cast<const ring_slot*>(slots_pages.start()), std::move(handler));
-  ring.ends_pages_ = std::move(ends_pages);
+  SlotRing ring(state, static_cast<const ring_slot*>(slots_pages.start()), std::move(handler));
+  ring.state_pages_ = std::move(state_pages);
   ring.slots_pages_ = std::move(slots_pages);
   return ring;
 }
 
-void SlotRing::give_back() { __atomic_store_n(&ends_->consumed, position_, __ATOMIC_RELEASE); }
+void SlotRing::give_back() {
+  __u64 ends = load(state_->ends);
+  while (!exchange(state_->ends, ends, ring_ends(ring_produced(ends), position_))) {
+  }
+}
+
+// Where all is read, the next record is the first of a lap: as if the rest of this one had been
+// written and read.
+void SlotRing::begin_anew() {
+  __u64 ends = load(state_->ends);
+  const std::uint64_t next = ((position_ >> state_->slots_log2) + 1) << state_->slots_log2;
+  if (ring_produced(ends) == position_ && exchange(state_->ends, ends, ring_ends(next, next))) {
+    position_ = next;
+  }
+}
 
 std::size_t SlotRing::read() {
-  const std::uint32_t slots = ends_->slots;
-  const std::uint64_t give_back_slots = std::min<std::uint64_t>(kGiveBackSlots, slots / 8);
+  const std::uint64_t slots = state_->slots;
+  const std::uint64_t give_back_slots = std::min(kGiveBackSlots, slots / 8);
   std::size_t count = 0;
   while (count < kMaxBatch) {
     const ring_slot& slot = slots_[position_ & (slots - 1)];
-    const auto lap = static_cast<std::uint16_t>((position_ >> ends_->slots_log2) + 1);
-    if (__atomic_load_n(&slot.lap, __ATOMIC_ACQUIRE) != lap) {
+    const std::uint32_t mark = __atomic_load_n(&slot.mark, __ATOMIC_ACQUIRE);
+    if (ring_is_of_lap(mark, position_ >> state_->slots_log2) == 0) {
       break;  // nothing more, or a CPU is still writing it
     }
-    if (slot.size != 0) {
-      const std::size_t size = std::min<std::size_t>(slot.size, sizeof(slot.record));
-      handler_({reinterpret_cast<const std::byte*>(slot.record), size});
+    if (const std::size_t bytes = ring_mark_bytes(mark); bytes != 0) {
+      handler_(
+          {reinterpret_cast<const std::byte*>(slot.record), std::min(bytes, sizeof(slot.record))});
       ++count;
     }
     ++position_;
@@ -55,11 +84,14 @@ std::size_t SlotRing::read() {
     }
   }
   give_back();
+  if ((position_ & (slots - 1)) >= std::min(kNearSlots, slots / 2)) {
+    begin_anew();
+  }
   return count;
 }
 
 std::size_t SlotRing::waiting() const {
-  return (__atomic_load_n(&ends_->produced, __ATOMIC_ACQUIRE) - position_) * sizeof(ring_slot);
+  return (ring_produced(load(state_->ends)) - position_) * sizeof(ring_slot);
 }
 
 }  // namespace tracepkt::ring

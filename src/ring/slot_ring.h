@@ -12,21 +12,22 @@ namespace tracepkt::ring {
 class SlotRing final : public Ring {
  public:
   // Memory of its own, which outlives the ring's use, or shared with the kernel side.
-  SlotRing(ring_ends& ends, const ring_slot* slots, Handler handler);
-  static Result<SlotRing> open(int slots_fd, int ends_fd, Handler handler);
+  SlotRing(::ring& state, const ring_slot* slots, Handler handler);
+  static Result<SlotRing> open(int slots_fd, int state_fd, Handler handler);
 
   std::size_t read() override;
   std::size_t waiting() const override;
 
  private:
   void give_back();
+  void begin_anew();
 
   Handler handler_;
-  Mapping ends_pages_;
+  Mapping state_pages_;
   Mapping slots_pages_;
-  ring_ends* ends_;
+  ::ring* state_;
   const ring_slot* slots_;
-  std::uint64_t position_;  // of the next record; ends_->consumed follows it
+  std::uint64_t position_;  // of the next record
 };
 
 }  // namespace tracepkt::ring

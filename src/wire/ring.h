@@ -9,23 +9,49 @@
 /* Four lines of the processor's cache: the longest record and what stands before it. */
 #define RING_SLOT_BYTES 256
 
-/* Position p of the ring is slot p % slots, in the lap p / slots + 1. */
+/* Position p of the ring is slot p % slots, in the lap p / slots. */
 struct ring_slot {
-  __u16 lap;      /* of the record that is whole in it; written last */
-  __u16 next_lap; /* of the record that is being written */
-  __u32 size;     /* bytes of the record; 0: it became none */
+  __u32 mark;      /* of the record that is whole in it; written last */
+  __u32 next_mark; /* of the record that is being written */
   __u8 record[RING_SLOT_BYTES - 8];
 };
 
-/* What each side writes is in a line of the processor's cache of its own. */
-struct ring_ends {
-  __u64 produced; /* position of the next record; by the kernel side */
-  __u8 pad[56];
-  __u64 consumed; /* position whose slot may not be used again yet; by the user side */
+/* A mark: whose lap's record it is, one more so that none has 0, and its bytes; without any, it
+ * became none. */
+static inline __u32 ring_mark(__u64 lap, __u32 bytes) {
+  __u32 number = (lap + 1) & 0xffffff;
+
+  return number << 8 | bytes >> 3;
+}
+
+static inline __u32 ring_mark_bytes(__u32 mark) { return (mark & 0xff) << 3; }
+
+static inline int ring_is_of_lap(__u32 mark, __u64 lap) {
+  return mark >> 8 == ring_mark(lap, 0) >> 8;
+}
+
+/*
+ * Both ends of the ring in one number, to be changed at once: the position of the next record, and
+ * below it the last bits of the position whose slot may not be used again yet.
+ */
+#define RING_CONSUMED_BITS 24
+#define RING_CONSUMED_MASK ((1U << RING_CONSUMED_BITS) - 1)
+
+static inline __u64 ring_ends(__u64 produced, __u64 consumed) {
+  return produced << RING_CONSUMED_BITS | (consumed & RING_CONSUMED_MASK);
+}
+
+static inline __u64 ring_produced(__u64 ends) { return ends >> RING_CONSUMED_BITS; }
+
+static inline __u32 ring_in_use(__u64 ends) {
+  return (ring_produced(ends) - ends) & RING_CONSUMED_MASK;
+}
+
+struct ring {
+  __u64 ends;
   /* Set before the programs are loaded. */
-  __u32 slots; /* a power of two */
+  __u32 slots; /* a power of two, 2^22 at most */
   __u32 slots_log2;
-  __u32 margin; /* slots kept free for who comes between another one's look at the room and its
-                   claim */
-  __u32 pad2;
+  __u32 margin; /* slots kept free for who comes between another one's look and its claim */
+  __u32 pad;
 };
