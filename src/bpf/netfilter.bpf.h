@@ -10,9 +10,11 @@
 
 #define NFPROTO_IPV4 2
 #define NFPROTO_ARP 3
+#define NFPROTO_NETDEV 5
 #define NFPROTO_BRIDGE 7
 #define NFPROTO_IPV6 10
 #define NF_INET_LOCAL_OUT 3
+#define NF_NETDEV_EGRESS 1
 #define NF_DROP 0
 #define NF_VERDICT_MASK 0xff
 #define NFCT_INFOMASK 7

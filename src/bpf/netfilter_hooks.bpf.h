@@ -9,7 +9,8 @@
 
 /*
  * The id of the packet that comes to a chain, 0 if it is none to follow. What is made here meets
- * the firewall before any interface: it is seen for the first time then.
+ * the firewall before any interface's hook: it is seen for the first time then. An interface's own
+ * chain on the way out (5.16, 42df6e1d221d) is before that, too.
  */
 static __always_inline __u64 id_at_chain(struct sk_buff *skb, const struct nf_hook_state *state,
 					 enum hook_id hook)
@@ -19,7 +20,9 @@ static __always_inline __u64 id_at_chain(struct sk_buff *skb, const struct nf_ho
 	__u64 address = (__u64)skb;
 	struct tracked *known;
 
-	if (ip && state->hook == NF_INET_LOCAL_OUT)
+	if (ip ? state->hook == NF_INET_LOCAL_OUT
+	       : state->pf == NFPROTO_NETDEV && state->hook == NF_NETDEV_EGRESS &&
+		     !find_tracked(head))
 		on_crossing(skb, hook, STAGE_out, VIEW_OUT);
 	if (!tracked_count)
 		return 0;

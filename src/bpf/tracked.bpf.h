@@ -109,12 +109,15 @@ static __always_inline struct tracked *find_tracked(__u64 head)
 	return bpf_map_lookup_elem(&tracked_packets, &index);
 }
 
+/* What the IP layer took in so long ago is gone. */
+#define GONE_AFTER_NS 100000000
+
 /*
  * Claims the place of the packet in the set that the IP layer took in longest ago: as like as not
- * it is gone. What a reader frees at once on another CPU than the sender's no hook sees (6.18,
+ * it is gone. Each that is looked at is another line of memory. What a reader frees at once on another CPU than the sender's no hook sees (6.18,
  * skb_attempt_defer_free()), and a flood of it fills the table in 0.2 s.
  */
-__attribute__((noinline)) __u32 replace_oldest(__u64 head)
+__attribute__((noinline)) __u32 replace_oldest(__u64 head, __u64 now_ns)
 {
 	__u32 key = set_of(head);
 	struct tracked_set *set = bpf_map_lookup_elem(&tracked_sets, &key);
@@ -129,6 +132,8 @@ __attribute__((noinline)) __u32 replace_oldest(__u64 head)
 		if (known && known->stage == STAGE_in && known->seen_ns < oldest_ns) {
 			oldest_ns = known->seen_ns;
 			replaced = set->heads[way];
+			if ((__s64)(now_ns - oldest_ns) > GONE_AFTER_NS)
+				break;
 		}
 	}
 	return replaced > TRACKED_CLAIMED ? exchange_head(head, replaced, TRACKED_CLAIMED)
@@ -145,7 +150,7 @@ static __always_inline bool keep_tracked(__u64 head, const struct tracked *now)
 	__u32 key;
 
 	if (!is_new)
-		index = replace_oldest(head);
+		index = replace_oldest(head, now->seen_ns);
 	room = bpf_map_lookup_elem(&tracked_packets, &index);
 	key = index >> 3;
 	set = bpf_map_lookup_elem(&tracked_sets, &key);

@@ -108,6 +108,41 @@ expect_json 'the rule' 'udp dport 9 drop' 'journeys[0].outcome.rule.text'
 check_json
 no_firewall left
 
+echo "== an interface's own chains"
+if at left nft -f - 2>"$work/nft" <<-END; then
+	table netdev own {
+		chain departs {
+			type filter hook egress device "eth0" priority 0; policy accept;
+			ip dscp cs7 drop
+		}
+		chain arrives {
+			type filter hook ingress device "eth0" priority 0; policy accept;
+		}
+	}
+END
+	tp_trace --rules --format json "udp and dst host $middle and port 9"
+	at left python3 -c "
+import socket
+sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+sender.sendto(b'goes', ('$middle', 9))
+sender.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, 0xe0)
+sender.sendto(b'stays', ('$middle', 9))
+"
+	wait_for_journeys 2
+	tp_end INT
+	expect_json 'what it lets pass' 'netdev egress own departs accept' "journeys[0] | $chain | $words | sub(\" departs departs\"; \" departs\")"
+	expect_json 'what it drops' 'netdev egress own departs drop' "journeys[1] | $chain | $words | sub(\" departs departs\"; \" departs\")"
+	expect_json 'the way of that' 'out netfilter drop' 'journeys[1].hops | map(.stage) | join(" ")'
+	expect_json 'by which rule' 'ip dscp cs7 drop' 'journeys[1].outcome.rule.text'
+	expect_json 'how to see it' 'ip netns exec left nft -a list chain netdev own departs' 'journeys[1].outcome.advice.check'
+	tp ping --netns left -c1 --rules --format json "$middle"
+	expect_json 'one on the way in' 'netdev ingress own arrives accept' "replies[0] | $chain | $words | sub(\" arrives arrives\"; \" arrives\")"
+	check_json
+	at left nft delete table netdev own
+else
+	without "an interface's own chains: $(head -1 "$work/nft")"
+fi
+
 echo '== conntrack and NAT'
 at router nft -f - <<-END
 	table ip translate {
