@@ -114,8 +114,9 @@ static __always_inline struct tracked *find_tracked(__u64 head)
 
 /*
  * Claims the place of the packet in the set that the IP layer took in longest ago: as like as not
- * it is gone. Each that is looked at is another line of memory. What a reader frees at once on another CPU than the sender's no hook sees (6.18,
- * skb_attempt_defer_free()), and a flood of it fills the table in 0.2 s.
+ * it is gone. Each that is looked at is another line of memory. What a reader frees at once on
+ * another CPU than the sender's no hook sees (6.18, skb_attempt_defer_free()), and a flood of it
+ * fills the table in 0.2 s.
  */
 __attribute__((noinline)) __u32 replace_oldest(__u64 head, __u64 now_ns)
 {
