@@ -11,6 +11,7 @@
 #include "journey/event_order.h"
 #include "journey/false_drops.h"
 #include "journey/hop_list.h"
+#include "journey/ingress.h"
 #include "journey/outcome.h"
 #include "journey/taker.h"
 #include "journey/tunnels.h"
@@ -297,6 +298,7 @@ void assemble(std::vector<Event>& events, const AssembleContext& context, Journe
       name_drop(*hop.drop, context.names);
     }
   }
+  settle_ingress(journey.hops);
   name_routing_rules(journey, context.names);
   if (journey.outcome.drop) {
     name_drop(*journey.outcome.drop, context.names);

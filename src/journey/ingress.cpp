@@ -1,0 +1,74 @@
+#include "journey/ingress.h"
+
+#include <linux/netfilter.h>
+
+#include <algorithm>
+#include <variant>
+
+#include "journey/programs.h"
+
+namespace tracepkt::journey {
+namespace {
+
+// NF_INET_INGRESS, newer than the headers that this may be built with.
+constexpr std::uint8_t kInetIngress = 5;
+
+bool is_ingress(const decode::Netfilter& netfilter) {
+  switch (netfilter.pf) {
+    case NFPROTO_NETDEV:
+      return netfilter.hook == NF_NETDEV_INGRESS;
+    case NFPROTO_BRIDGE:
+      return false;
+    default:
+      return netfilter.hook == kInetIngress;
+  }
+}
+
+bool is_asked_on_the_way_in(const Hop& hop) {
+  const auto* verdict = std::get_if<decode::ProgramVerdict>(&hop.note);
+  return verdict != nullptr ? place_of(*verdict) != ProgramPlace::kTcEgress
+                            : hop.chain && is_ingress(hop.chain->base);
+}
+
+bool lets_pass(const Hop& hop) {
+  const auto* verdict = std::get_if<decode::ProgramVerdict>(&hop.note);
+  return verdict != nullptr ? !verdict->is_drop() && !verdict->is_taken()
+                            : !hop.chain->base.is_drop();
+}
+
+bool is_dropped_on_the_way_in(const Hop& hop) {
+  const auto place = hop.drop ? program_place(*hop.drop) : std::nullopt;
+  return place && *place != ProgramPlace::kTcEgress;
+}
+
+}  // namespace
+
+void settle_ingress(std::vector<Hop>& hops) {
+  for (auto in = hops.begin(); in != hops.end();) {
+    const auto next = std::next(in);
+    if (in->stage != STAGE_in) {
+      in = next;
+      continue;
+    }
+    const auto is_same_place = [&](const Hop& hop) {
+      return hop.netns.inode == in->netns.inode && hop.device == in->device;
+    };
+    const auto end = std::find_if_not(next, hops.end(), [&](const Hop& hop) {
+      return is_asked_on_the_way_in(hop) && is_same_place(hop);
+    });
+    const bool passes =
+        std::all_of(next, end, lets_pass) &&
+        (end == hops.end() || !is_same_place(*end) || !is_dropped_on_the_way_in(*end));
+    if (!passes) {
+      in = hops.erase(in);
+    } else {
+      if (end != next) {
+        in->time_ns = std::prev(end)->time_ns;
+        std::rotate(in, next, end);
+      }
+      in = end;
+    }
+  }
+}
+
+}  // namespace tracepkt::journey

@@ -1,0 +1,92 @@
+#include "journey/ingress.h"
+
+#include <gtest/gtest.h>
+#include <linux/netfilter.h>
+#include <linux/pkt_cls.h>
+
+#include "journey/assemble.h"
+#include "journey/testing.h"
+
+namespace tracepkt::journey {
+namespace {
+
+using testing::echo;
+using testing::event;
+using Kind = decode::ProgramVerdict::Kind;
+
+constexpr std::uint32_t kXdpReason = 7;
+
+// "rx@1 tc@3 in@3"
+std::string way(const std::vector<decode::Event>& rest) {
+  const decode::Packet packet = echo(false, 1, 2, 7, 1);
+  std::vector<decode::Event> events = {event({.time_ns = 1, .stage = STAGE_rx}, packet),
+                                       event({.time_ns = 2, .stage = STAGE_in}, packet)};
+  events.insert(events.end(), rest.begin(), rest.end());
+  testing::FakeNames names;
+  names.reasons[kXdpReason] = "XDP";
+  Journey journey;
+  assemble(events, {.names = names, .ending = Ending::kSeen}, journey);
+  std::string text;
+  for (const Hop& hop : journey.hops) {
+    text += (text.empty() ? "" : " ") + std::string(decode::stage_name(hop.stage)) + '@' +
+            std::to_string(hop.time_ns);
+  }
+  return text;
+}
+
+decode::Event asked(std::uint64_t time_ns, Kind kind, std::int32_t verdict, bool egress = false) {
+  const bool is_xdp = kind == Kind::kXdpGeneric;
+  decode::Event asked = event({.time_ns = time_ns, .stage = is_xdp ? STAGE_xdp : STAGE_tc});
+  asked.note = decode::ProgramVerdict{.kind = kind, .egress = egress, .verdict = verdict, .id = 5};
+  return asked;
+}
+
+decode::Event chain(std::uint64_t time_ns, std::uint8_t pf, std::uint8_t hook,
+                    std::int32_t verdict) {
+  decode::Event chain = event({.time_ns = time_ns, .stage = STAGE_netfilter});
+  chain.netfilter = decode::Netfilter{
+      .family = pf, .pf = pf, .hook = hook, .verdict = verdict, .table = "t", .chain = "c"};
+  return chain;
+}
+
+decode::Event dropped(std::uint64_t time_ns, std::uint32_t reason) {
+  decode::Event drop = event({.time_ns = time_ns, .stage = STAGE_drop, .last = true});
+  drop.drop = decode::Drop{.reason = reason, .has_reason = true, .location = 1};
+  return drop;
+}
+
+constexpr int kXdpDrop = 1;
+constexpr int kXdpPass = 2;
+
+TEST(Ingress, IsBehindThoseThatLetThePacketPass) {
+  EXPECT_EQ(way({asked(3, Kind::kXdpGeneric, kXdpPass), asked(4, Kind::kClsBpf, TC_ACT_OK),
+                 chain(5, NFPROTO_NETDEV, NF_NETDEV_INGRESS, NF_ACCEPT)}),
+            "rx@1 xdp@3 tc@4 netfilter@5 in@5 deliver@5");
+  EXPECT_EQ(way({chain(3, NFPROTO_IPV4, 5, NF_ACCEPT),
+                 chain(4, NFPROTO_IPV4, NF_INET_PRE_ROUTING, NF_ACCEPT)}),
+            "rx@1 netfilter@3 in@3 netfilter@4 deliver@4");
+}
+
+TEST(Ingress, StaysWhereNothingIsAsked) {
+  EXPECT_EQ(way({chain(3, NFPROTO_IPV4, NF_INET_PRE_ROUTING, NF_DROP), dropped(4, 1)}),
+            "rx@1 in@2 netfilter@3 drop@4");
+  EXPECT_EQ(way({asked(3, Kind::kClsBpf, TC_ACT_SHOT, true), dropped(4, 1)}),
+            "rx@1 in@2 tc@3 drop@4");
+  EXPECT_EQ(way({dropped(3, 1)}), "rx@1 in@2 drop@3");
+}
+
+TEST(Ingress, WhatDoesNotPassDoesNotComeIn) {
+  EXPECT_EQ(way({asked(3, Kind::kXdpGeneric, kXdpDrop), dropped(4, kXdpReason)}),
+            "rx@1 xdp@3 drop@4");
+  EXPECT_EQ(way({asked(3, Kind::kClsBpf, TC_ACT_SHOT), dropped(4, 1)}), "rx@1 tc@3 drop@4");
+  EXPECT_EQ(way({asked(3, Kind::kClsBpf, TC_ACT_REDIRECT),
+                 event({.time_ns = 4, .ifindex = 2, .device = "eth1"})}),
+            "rx@1 tc@3 tx@4");
+  EXPECT_EQ(way({chain(3, NFPROTO_NETDEV, NF_NETDEV_INGRESS, NF_DROP), dropped(4, 1)}),
+            "rx@1 netfilter@3 drop@4");
+  // Where verdicts are not told, the reason tells.
+  EXPECT_EQ(way({dropped(3, kXdpReason)}), "rx@1 drop@3");
+}
+
+}  // namespace
+}  // namespace tracepkt::journey
