@@ -128,7 +128,7 @@ static __always_inline void follow_to(__u64 packet, __u64 before, __u64 head)
 	/* What is there is another packet's, whose end was not seen. */
 	if (find_tracked(head))
 		forget(head);
-	follow(head, known);
+	follow(head, known, false);
 	forget(before);
 }
 

@@ -6,7 +6,7 @@
  *
  * One program stands at all functions. Which of its arguments is the packet, `functions` tells it.
  */
-/* It is for kernels from 5.10 on. */
+/* It is for kernels from 5.10 on (before 6.2 with -DKERNEL_RING). */
 #define WITHOUT_KFUNCS
 #include "bpf/kernel_types.bpf.h"
 #include "bpf/maps.bpf.h"

@@ -7,6 +7,14 @@
 #include "bpf/netfilter.bpf.h"
 #include "bpf/shared_buffer.bpf.h"
 
+/* What is followed with these bytes, unless it was another packet, whose end was not seen. */
+static __always_inline bool is_followed(__u64 head, __u64 start)
+{
+	struct tracked *known = find_tracked(head);
+
+	return known && may_be_same(known->fingerprint, print_at(start));
+}
+
 /*
  * The id of the packet that comes to a chain, 0 if it is none to follow. What is made here meets
  * the firewall before any interface's hook: it is seen for the first time then. An interface's own
@@ -16,20 +24,21 @@ static __always_inline __u64 id_at_chain(struct sk_buff *skb, const struct nf_ho
 					 enum hook_id hook)
 {
 	bool ip = state->pf == NFPROTO_IPV4 || state->pf == NFPROTO_IPV6;
+	bool leaves = state->pf == NFPROTO_NETDEV && state->hook == NF_NETDEV_EGRESS;
 	__u64 head = head_of(skb);
+	__u64 start = head + skb->network_header;
 	__u64 address = (__u64)skb;
 	struct tracked *known;
 
 	if (ip ? state->hook == NF_INET_LOCAL_OUT
-	       : state->pf == NFPROTO_NETDEV && state->hook == NF_NETDEV_EGRESS &&
-		     !find_tracked(head))
+	       : leaves && !skb->skb_iif && !is_followed(head, start))
 		on_crossing(skb, hook, STAGE_out, VIEW_OUT);
 	if (!tracked_count)
 		return 0;
-	if (ip) {
-		return id_in_buffer(as_number(&address), head, head + skb->network_header);
-	}
 	known = find_told(head);
+	/* What a router had to copy is known by its skb. */
+	if (ip || (leaves && skb->skb_iif && !known))
+		return id_in_buffer(as_number(&address), head, start);
 	return known ? known->id : 0;
 }
 

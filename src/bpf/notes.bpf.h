@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include "bpf/alone.bpf.h"
 #include "bpf/emit.bpf.h"
 #include "bpf/note_header.bpf.h"
 
@@ -126,7 +127,8 @@ static __always_inline void copy_section(struct socket_section *to,
 		((__u64 *)to)[i] = ((volatile __u64 *)from)[i];
 }
 
-/* True: filled in. What interrupts this meanwhile may put another socket there. */
+/* False: there is another socket, or what interrupts this has put one there; it may be filled in.
+ */
 static __always_inline bool take_told(struct socket_section *section, struct told_socket *told,
 				      struct sock *sk, __u64 inode)
 {
@@ -169,6 +171,7 @@ static __always_inline bool fill_socket(struct socket_section *section, struct s
 	told = bpf_map_lookup_elem(&told_sockets, &key);
 	if (take_told(section, told, sk, inode))
 		return true;
+	__builtin_memset(section, 0, sizeof(*section));
 	section->section.id = SECTION_socket;
 	section->section.size = sizeof(*section);
 	section->family = READ(sk, __sk_common.skc_family);

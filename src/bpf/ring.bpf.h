@@ -51,7 +51,7 @@ struct {
 	__type(value, struct ring_slot);
 } events SEC(".maps");
 
-struct ring ring SEC(".data.ring");
+struct ring_state ring SEC(".data.ring");
 
 static __always_inline __u32 slots_in_use(void)
 {

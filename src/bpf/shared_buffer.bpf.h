@@ -60,7 +60,7 @@ __attribute__((noinline)) __u64 id_in_buffer(__u64 skb, __u64 head, __u64 start)
 	    !may_be_same(known->fingerprint, print))
 		return 0;
 	/* The buffer before is its sender's, and that he frees it says nothing of this packet. */
-	if (!follow(head, known))
+	if (!follow(head, known, false))
 		return 0;
 	forget(before);
 	known = find_told(head);

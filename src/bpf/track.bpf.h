@@ -169,10 +169,10 @@ static __always_inline bool is_another(struct sk_buff *skb, const struct tracked
 				 (now->seen_ns - known->seen_ns) << 1 | !!skb->skb_iif);
 }
 
-/* False, and counted, if there is no room. */
-static __always_inline bool follow(__u64 head, const struct tracked *now)
+/* In the place of another packet if `anew`. False, and counted, if there is no room. */
+static __always_inline bool follow(__u64 head, const struct tracked *now, bool anew)
 {
-	if (keep_tracked(head, now))
+	if (keep_tracked(head, now, anew))
 		return true;
 	count_loss(LOSS_table_full);
 	return false;
@@ -296,7 +296,7 @@ static __always_inline struct sighting sight(struct sk_buff *skb, const struct p
 		if (!known) {
 			if (take_copied(copied, place, window, &now)) {
 				if (keep)
-					follow(head, &now);
+					follow(head, &now, false);
 				return seen_again(&now, STAGE_tx);
 			}
 		} else if (!is_another(skb, known, &now)) {
@@ -324,12 +324,8 @@ static __always_inline struct sighting sight(struct sk_buff *skb, const struct p
 		sighting.id = told_id(&now);
 		sighting.first = sighting.id;
 	}
-	if (!keep)
-		return sighting;
-	if (known)
-		*known = now;
 	/* Without room every hook would take it for a new one. */
-	else if (!follow(head, &now) && stage != STAGE_drop)
+	if (keep && !follow(head, &now, known) && stage != STAGE_drop)
 		sighting = (struct sighting){};
 	return sighting;
 }

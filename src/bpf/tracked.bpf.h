@@ -7,7 +7,7 @@
  */
 #pragma once
 
-#include "bpf/kernel_types.bpf.h"
+#include "bpf/alone.bpf.h"
 #include "wire/record.h"
 #include "wire/tracked.h"
 
@@ -51,26 +51,6 @@ __attribute__((noinline)) __u32 index_of(__u64 head)
 	return NOWHERE;
 }
 
-/*
- * Alone, in a set for one? Another CPU is there for some ten nanoseconds; a program that ours
- * interrupted stays. Atomic additions return something since 5.12 (5ca419f2864a); without, of two
- * that come at the same time both may be turned away.
- */
-static __always_inline bool is_alone(__u32 *writers)
-{
-#ifndef WITHOUT_KFUNCS
-	return __sync_fetch_and_add(writers, 1) == 0;
-#else
-	__sync_fetch_and_add(writers, 1);
-	return *(volatile __u32 *)writers == 1;
-#endif
-}
-
-static __always_inline void leave(__u32 *writers)
-{
-	__sync_fetch_and_add(writers, -1);
-}
-
 #define TRIES 4
 
 /* Puts `to` where `from` is, in the set of the packet with this head. */
@@ -109,16 +89,16 @@ static __always_inline struct tracked *find_tracked(__u64 head)
 	return bpf_map_lookup_elem(&tracked_packets, &index);
 }
 
-/* What the IP layer took in so long ago is gone. */
+/* What the IP layer took in so long ago is gone, as like as not. */
 #define GONE_AFTER_NS 100000000
 
 /*
- * Claims the place of the packet in the set that the IP layer took in longest ago: as like as not
- * it is gone. Each that is looked at is another line of memory. What a reader frees at once on
- * another CPU than the sender's no hook sees (6.18, skb_attempt_defer_free()), and a flood of it
- * fills the table in 0.2 s.
+ * Claims in the set of a packet the place of one that the IP layer took in long ago, or else
+ * longest ago. What a reader frees at once on another CPU than the sender's no hook sees (6.18,
+ * skb_attempt_defer_free()), and a flood of it fills the table in 0.2 s. Each that is looked at is
+ * another line of memory.
  */
-__attribute__((noinline)) __u32 replace_oldest(__u64 head, __u64 now_ns)
+__attribute__((noinline)) __u32 replace_old(__u64 head, __u64 now_ns)
 {
 	__u32 key = set_of(head);
 	struct tracked_set *set = bpf_map_lookup_elem(&tracked_sets, &key);
@@ -141,17 +121,21 @@ __attribute__((noinline)) __u32 replace_oldest(__u64 head, __u64 now_ns)
 					  : NOWHERE;
 }
 
-/* False: there is no room. */
-static __always_inline bool keep_tracked(__u64 head, const struct tracked *now)
+/* `anew`: in the place of another one with this head, if that is still there. False: no room. */
+static __always_inline bool keep_tracked(__u64 head, const struct tracked *now, bool anew)
 {
-	__u32 index = exchange_head(head, 0, TRACKED_CLAIMED);
-	bool is_new = index != NOWHERE;
+	__u32 index = anew ? exchange_head(head, head, TRACKED_CLAIMED) : NOWHERE;
 	struct tracked_set *set;
 	struct tracked *room;
+	bool is_new = false;
 	__u32 key;
 
-	if (!is_new)
-		index = replace_oldest(head, now->seen_ns);
+	if (index == NOWHERE) {
+		index = exchange_head(head, 0, TRACKED_CLAIMED);
+		is_new = index != NOWHERE;
+	}
+	if (index == NOWHERE)
+		index = replace_old(head, now->seen_ns);
 	room = bpf_map_lookup_elem(&tracked_packets, &index);
 	key = index >> 3;
 	set = bpf_map_lookup_elem(&tracked_sets, &key);

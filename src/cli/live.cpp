@@ -86,8 +86,7 @@ struct Live::State {
         recorder(std::move(session_recorder)),
         names(recorder ? static_cast<journey::Names&>(*recorder) : *live_names),
         builder(names, std::move(on_journey), builder_options),
-        on_event(std::move(take_event)),
-        buffer_bytes(options.buffer_bytes) {}
+        on_event(std::move(take_event)) {}
 
   void take(std::span<const std::byte> record);
   void keep(const capture::Step& step);
@@ -107,7 +106,6 @@ struct Live::State {
   journey::Builder builder;
   OnEvent on_event;  // empty: the builder gets them
   std::unique_ptr<ring::Ring> ring;
-  std::size_t buffer_bytes;
   std::size_t bytes_this_time = 0;
   bool behind = false;
   bool failed = false;  // the recorder cannot write any more
@@ -119,10 +117,10 @@ struct Live::State {
 };
 
 void Live::State::take(std::span<const std::byte> record) {
-  bytes_this_time += record.size();
+  bytes_this_time += ring->room_of(record.size());
   // A quarter of the ring is full: the kernel is faster than we are. To ask disturbs its CPU.
   if (++counts.events % 64 == 0) {
-    behind = ring->waiting() > buffer_bytes / 4;
+    behind = ring->waiting() > ring->size() / 4;
   }
   if (auto event = decode::decode_record(record)) {
     // A namespace may be gone before its packet's journey ends: ask for its name while it is there.
@@ -273,10 +271,10 @@ bool Live::is_quiet() const { return state_->bytes_this_time == 0; }
 
 int Live::pause_ms() const {
   const std::size_t taken = state_->bytes_this_time;
-  if (taken > state_->buffer_bytes / 4) {
+  if (taken > state_->ring->size() / 4) {
     return 0;
   }
-  const auto room_ms = static_cast<int>(state_->buffer_bytes / 2 / kBytesPerMs);
+  const auto room_ms = static_cast<int>(state_->ring->size() / 2 / kBytesPerMs);
   return std::clamp(room_ms, 1, taken > kBusyBytes ? kBusyPauseMs : kPauseMs);
 }
 

@@ -287,6 +287,7 @@ Result<AttachedPrograms> ProgramFinder::find() {
   if (!any_) {
     return all;
   }
+  const auto began = std::chrono::steady_clock::now();
   add_all_here(all);
   NetnsPaths others = scan_all_netns("");
   others.erase(netns_inode_of_file("/proc/thread-self/ns/net"));
@@ -296,6 +297,9 @@ Result<AttachedPrograms> ProgramFinder::find() {
       return {};
     });
   }
+  // With many interfaces that takes a while: a hundredth of the time at most.
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
+  pause_s_ = static_cast<int>(100 * took.count());
   return all;
 }
 
@@ -303,7 +307,7 @@ bool ProgramFinder::should_look_again() {
   constexpr int kAtOnce = 3;
   constexpr int kLater = 5;
   asked_ = has_new_programs() ? 0 : asked_ + 1;
-  return any_ && (asked_ < kAtOnce || asked_ % kLater == 0);
+  return any_ && (asked_ < kAtOnce || asked_ % std::max(kLater, pause_s_) == 0);
 }
 
 const DevicePrograms& NamespacePrograms::find(std::uint32_t inode, const std::string& file,

@@ -58,7 +58,8 @@ class ProgramFinder {
   Result<AttachedPrograms> find();
 
   // To be asked each second. Programs that are loaded may be attached at any time, most are soon:
-  // true a few times after one was loaded, and of every five as long as there are any.
+  // true a few times after one was loaded, and of every five as long as there are any, or fewer
+  // where a look takes long.
   bool should_look_again();
 
  private:
@@ -66,7 +67,8 @@ class ProgramFinder {
 
   std::uint32_t newest_ = 0;
   bool any_ = false;
-  int asked_ = 0;  // times since a program was loaded
+  int asked_ = 0;    // times since a program was loaded
+  int pause_s_ = 0;  // after a look, for what it took
 };
 
 // The same as list_programs() for any namespace; asked again, though not too often.

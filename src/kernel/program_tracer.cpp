@@ -115,6 +115,7 @@ device_program described(const AttachedProgram& attached) {
 struct ProgramTracer::State {
   bpf_object* followed = nullptr;
   Object object;
+  std::optional<Status> load_status;  // none: not tried yet
   Link arrivals;
   struct Watched {
     std::uint32_t slot = 0;
@@ -260,7 +261,10 @@ void ProgramTracer::attach(const AttachedPrograms& programs) {
   if (programs.empty()) {
     return;
   }
-  const Status loaded = state.object ? Status() : state.load();
+  if (!state.load_status) {
+    state.load_status = state.load();
+  }
+  const Status& loaded = *state.load_status;
   for (const AttachedProgram& one : programs) {
     if (state.watched.contains(one.program.id)) {
       continue;

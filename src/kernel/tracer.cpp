@@ -49,18 +49,18 @@ T* variable_in(bpf_object* object, const char* section) {
 
 // See bpf/ring.bpf.h.
 void set_ring_size(bpf_object* object, bpf_map* events, std::size_t bytes) {
-  auto* slots = variable_in<ring>(object, ".data.ring");
-  if (slots == nullptr) {  // the kernel's ring
+  auto* ring = variable_in<ring_state>(object, ".data.ring");
+  if (ring == nullptr) {  // the kernel's own
     bpf_map__set_max_entries(events, static_cast<std::uint32_t>(bytes));
     return;
   }
   // A program may be interrupted by another one, in three kinds of interrupts.
   constexpr std::uint32_t kAtOnce = 4;
-  slots->margin = kAtOnce * static_cast<std::uint32_t>(std::max(libbpf_num_possible_cpus(), 1));
-  slots->slots = std::max(static_cast<std::uint32_t>(bytes / RING_SLOT_BYTES),
-                          std::bit_ceil(8 * slots->margin));
-  slots->slots_log2 = static_cast<std::uint32_t>(std::countr_zero(slots->slots));
-  bpf_map__set_max_entries(events, slots->slots);
+  ring->margin = kAtOnce * static_cast<std::uint32_t>(std::max(libbpf_num_possible_cpus(), 1));
+  ring->slots = std::max(static_cast<std::uint32_t>(bytes / RING_SLOT_BYTES),
+                         std::bit_ceil(8 * ring->margin));
+  ring->slots_log2 = static_cast<std::uint32_t>(std::countr_zero(ring->slots));
+  bpf_map__set_max_entries(events, ring->slots);
 }
 
 // Of packets that can hold an ICMP message; in IPv6 behind the extensions that find_icmp() knows.

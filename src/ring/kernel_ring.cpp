@@ -82,7 +82,7 @@ std::size_t KernelRing::read() {
       handler_(whole(records, (at + BPF_RINGBUF_HDR_SZ) & (size_ - 1), bytes));
       ++count;
     }
-    position_ += (bytes + BPF_RINGBUF_HDR_SZ + 7u) & ~7ul;
+    position_ += room_of(bytes);
     if (position_ - given_back >= give_back_bytes) {
       give_back();
       given_back = position_;
@@ -92,6 +92,10 @@ std::size_t KernelRing::read() {
     give_back();
   }
   return count;
+}
+
+std::size_t KernelRing::room_of(std::size_t bytes) const {
+  return (bytes + BPF_RINGBUF_HDR_SZ + 7u) & ~std::size_t{7};
 }
 
 std::size_t KernelRing::waiting() const { return load_acquire(produced_) - position_; }

@@ -17,6 +17,8 @@ class KernelRing final : public Ring {
 
   std::size_t read() override;
   std::size_t waiting() const override;
+  std::size_t size() const override { return size_; }
+  std::size_t room_of(std::size_t bytes) const override;
 
  private:
   KernelRing(Mapping consumed, Mapping produced, std::size_t size, Handler handler);

@@ -26,6 +26,10 @@ class Ring {
   // Bytes that wait to be read, those of the record that the handler has in hand included.
   virtual std::size_t waiting() const = 0;
 
+  // Of the buffer, in bytes: all of it, and what a record of so many bytes takes of it.
+  virtual std::size_t size() const = 0;
+  virtual std::size_t room_of(std::size_t bytes) const = 0;
+
   static constexpr std::size_t kMaxBatch = 32768;
 
  protected:

@@ -25,18 +25,19 @@ bool exchange(__u64& number, __u64& before, __u64 after) {
 
 }  // namespace
 
-SlotRing::SlotRing(::ring& state, const ring_slot* slots, Handler handler)
+SlotRing::SlotRing(ring_state& state, const ring_slot* slots, Handler handler)
     : handler_(std::move(handler)),
       state_(&state),
       slots_(slots),
-      position_(ring_produced(state.ends) - ring_in_use(state.ends)) {}
+      position_((ring_produced(state.ends) - ring_in_use(state.ends)) & RING_POSITION_MASK),
+      end_(position_) {}
 
 Result<SlotRing> SlotRing::open(int slots_fd, int state_fd, Handler handler) {
   Mapping state_pages(state_fd, Mapping::page_size(), PROT_READ | PROT_WRITE);
   if (!state_pages.valid()) {
     return errno_failure(errno, "cannot map the state of the ring buffer");
   }
-  auto& state = *static_cast<::ring*>(state_pages.start());
+  auto& state = *static_cast<ring_state*>(state_pages.start());
   Mapping slots_pages(slots_fd, state.slots * sizeof(ring_slot), PROT_READ);
   if (!slots_pages.valid()) {
     return errno_failure(errno, "cannot map the ring buffer");
@@ -57,9 +58,10 @@ void SlotRing::give_back() {
 // written and read.
 void SlotRing::begin_anew() {
   __u64 ends = load(state_->ends);
-  const std::uint64_t next = ((position_ >> state_->slots_log2) + 1) << state_->slots_log2;
+  const std::uint64_t next =
+      (((position_ >> state_->slots_log2) + 1) << state_->slots_log2) & RING_POSITION_MASK;
   if (ring_produced(ends) == position_ && exchange(state_->ends, ends, ring_ends(next, next))) {
-    position_ = next;
+    position_ = end_ = next;
   }
 }
 
@@ -68,17 +70,23 @@ std::size_t SlotRing::read() {
   const std::uint64_t give_back_slots = std::min(kGiveBackSlots, slots / 8);
   std::size_t count = 0;
   while (count < kMaxBatch) {
+    if (position_ == end_) {
+      end_ = ring_produced(load(state_->ends));
+    }
+    if (position_ == end_) {
+      break;
+    }
     const ring_slot& slot = slots_[position_ & (slots - 1)];
     const std::uint32_t mark = __atomic_load_n(&slot.mark, __ATOMIC_ACQUIRE);
     if (ring_is_of_lap(mark, position_ >> state_->slots_log2) == 0) {
-      break;  // nothing more, or a CPU is still writing it
+      break;  // a CPU is still writing it
     }
     if (const std::size_t bytes = ring_mark_bytes(mark); bytes != 0) {
       handler_(
           {reinterpret_cast<const std::byte*>(slot.record), std::min(bytes, sizeof(slot.record))});
       ++count;
     }
-    ++position_;
+    position_ = (position_ + 1) & RING_POSITION_MASK;
     if (position_ % give_back_slots == 0) {
       give_back();
     }
@@ -91,7 +99,11 @@ std::size_t SlotRing::read() {
 }
 
 std::size_t SlotRing::waiting() const {
-  return (ring_produced(load(state_->ends)) - position_) * sizeof(ring_slot);
+  return ((ring_produced(load(state_->ends)) - position_) & RING_POSITION_MASK) * sizeof(ring_slot);
 }
+
+std::size_t SlotRing::size() const { return state_->slots * sizeof(ring_slot); }
+
+std::size_t SlotRing::room_of(std::size_t /*bytes*/) const { return sizeof(ring_slot); }
 
 }  // namespace tracepkt::ring

@@ -16,7 +16,7 @@ constexpr std::uint32_t kSlots = 1 << kSlotsLog2;
 
 // The kernel side, as bpf/ring.bpf.h has it.
 struct Writer {
-  ::ring state = {.slots = kSlots, .slots_log2 = kSlotsLog2};
+  ring_state state = {.slots = kSlots, .slots_log2 = kSlotsLog2};
   std::vector<ring_slot> slots = std::vector<ring_slot>(kSlots);
 
   bool has_room() const {
@@ -141,14 +141,59 @@ TEST(SlotRing, GoesOnWhileSomebodyIsWriting) {
   EXPECT_EQ(reader.ring.read(), 1U);
 }
 
-TEST(SlotRing, GoesOnWhereTheLapBeginsAnew) {
-  Writer writer;
-  writer.state.ends = ring_ends((std::uint64_t{1} << 28) - 40, (std::uint64_t{1} << 28) - 40);
-  Reader reader(writer);
-  for (std::uint64_t i = 0; i < 100; ++i) {
-    writer.write(i);
-    ASSERT_EQ(reader.ring.read(), 1U);
+TEST(SlotRing, GoesOnWhereLapsAndPositionsBeginAnew) {
+  // Of laps 23 bits are in a mark, of positions 40.
+  for (const int bits : {23 + int{kSlotsLog2}, 40}) {
+    for (const std::uint64_t before : {16, 25, 32, 40}) {
+      Writer writer;
+      const std::uint64_t begin = (std::uint64_t{1} << bits) - before;
+      writer.state.ends = ring_ends(begin, begin);
+      Reader reader(writer);
+      for (std::uint64_t i = 0; i < 100; ++i) {
+        writer.write(i);
+        writer.write(i);
+        ASSERT_EQ(reader.ring.waiting(), 2U * RING_SLOT_BYTES);
+        ASSERT_EQ(reader.ring.read(), 2U);
+        ASSERT_EQ(ring_in_use(writer.state.ends), 0U);
+      }
+    }
   }
+}
+
+TEST(SlotRing, TakesNoRecordOfAnEarlierTimeForOneThatIsStillWritten) {
+  Writer writer;
+  Reader reader(writer);
+  writer.write(1);
+  reader.ring.read();
+  // As many laps later: the mark there is right.
+  writer.state.ends = ring_ends(std::uint64_t{1} << 27, std::uint64_t{1} << 27);
+  Reader later(writer);
+  EXPECT_EQ(later.ring.read(), 0U);
+}
+
+TEST(SlotRing, TakesWhatTwoThreadsWrite) {
+  Writer writer;
+  Reader reader(writer);
+  constexpr std::uint64_t kRecords = 5000;
+  const auto write_all = [&](std::uint64_t first) {
+    for (std::uint64_t i = 0; i < kRecords;) {
+      // Two between another one's look and its claim.
+      if (ring_in_use(__atomic_load_n(&writer.state.ends, __ATOMIC_ACQUIRE)) < kSlots - 2) {
+        writer.write(first + i++);
+      } else {
+        std::this_thread::yield();
+      }
+    }
+  };
+  std::jthread one([&] { write_all(0); });
+  std::jthread other([&] { write_all(kRecords); });
+  while (reader.numbers.size() < 2 * kRecords) {
+    if (reader.ring.read() == 0) {
+      std::this_thread::yield();
+    }
+  }
+  std::ranges::sort(reader.numbers);
+  EXPECT_TRUE(std::ranges::equal(reader.numbers, std::views::iota(std::uint64_t{0}, 2 * kRecords)));
 }
 
 TEST(SlotRing, KeepsTheOrderWhileAnotherThreadWrites) {

@@ -6,20 +6,19 @@
 
 #include <linux/types.h>
 
-/* Four lines of the processor's cache: the longest record and what stands before it. */
+/* Four lines of the processor's cache: the longest record and what stands before it fit in. */
 #define RING_SLOT_BYTES 256
 
-/* Position p of the ring is slot p % slots, in the lap p / slots. */
+/* Position p of the ring is slot p % slots, in the lap p / slots; after 2^40 they begin anew. */
 struct ring_slot {
   __u32 mark;      /* of the record that is whole in it; written last */
   __u32 next_mark; /* of the record that is being written */
   __u8 record[RING_SLOT_BYTES - 8];
 };
 
-/* A mark: whose lap's record it is, one more so that none has 0, and its bytes; without any, it
- * became none. */
+/* A mark: whose lap's record it is, and its bytes; without any, it became none. Never 0. */
 static inline __u32 ring_mark(__u64 lap, __u32 bytes) {
-  __u32 number = (lap + 1) & 0xffffff;
+  __u32 number = 0x800000 | (lap & 0x7fffff);
 
   return number << 8 | bytes >> 3;
 }
@@ -36,6 +35,7 @@ static inline int ring_is_of_lap(__u32 mark, __u64 lap) {
  */
 #define RING_CONSUMED_BITS 24
 #define RING_CONSUMED_MASK ((1U << RING_CONSUMED_BITS) - 1)
+#define RING_POSITION_MASK (~0ULL >> RING_CONSUMED_BITS)
 
 static inline __u64 ring_ends(__u64 produced, __u64 consumed) {
   return produced << RING_CONSUMED_BITS | (consumed & RING_CONSUMED_MASK);
@@ -47,7 +47,7 @@ static inline __u32 ring_in_use(__u64 ends) {
   return (ring_produced(ends) - ends) & RING_CONSUMED_MASK;
 }
 
-struct ring {
+struct ring_state {
   __u64 ends;
   /* Set before the programs are loaded. */
   __u32 slots; /* a power of two, 2^22 at most */
