@@ -28,17 +28,18 @@ static __always_inline __u64 id_at_chain(struct sk_buff *skb, const struct nf_ho
 	__u64 head = head_of(skb);
 	__u64 start = head + skb->network_header;
 	__u64 address = (__u64)skb;
+	bool is_new = leaves && !is_followed(head, start);
 	struct tracked *known;
 
-	if (ip ? state->hook == NF_INET_LOCAL_OUT
-	       : leaves && !skb->skb_iif && !is_followed(head, start))
+	if (ip ? state->hook == NF_INET_LOCAL_OUT : is_new && !skb->skb_iif)
 		on_crossing(skb, hook, STAGE_out, VIEW_OUT);
 	if (!tracked_count)
 		return 0;
-	known = find_told(head);
+	address = as_number(&address);
 	/* What a router had to copy is known by its skb. */
-	if (ip || (leaves && skb->skb_iif && !known))
-		return id_in_buffer(as_number(&address), head, start);
+	if (ip || (is_new && skb->skb_iif && had_other_buffer(address, head)))
+		return id_in_buffer(address, head, start);
+	known = find_told(head);
 	return known ? known->id : 0;
 }
 

@@ -36,6 +36,14 @@ SEC("tp_btf/netif_receive_skb") int keep_netif_receive_skb(__u64 *ctx)
 	return 0;
 }
 
+/* Had this skb another buffer when it came in? */
+static __always_inline bool had_other_buffer(__u64 skb, __u64 head)
+{
+	struct shared_buffer *shared = bpf_map_lookup_elem(&shared_buffers, &skb);
+
+	return shared && shared->head != head;
+}
+
 /*
  * The id of the packet with this skb, its buffer and its IP header there; 0 if it is not followed.
  * What another packet left at that address is forgotten.

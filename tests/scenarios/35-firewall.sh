@@ -138,7 +138,36 @@ sender.sendto(b'stays', ('$middle', 9))
 	tp ping --netns left -c1 --rules --format json "$middle"
 	expect_json 'one on the way in' 'netdev ingress own arrives accept' "replies[0] | $chain | $words | sub(\" arrives arrives\"; \" arrives\")"
 	check_json
+	echo '== there, a segment that is sent again'
+	at left nft add rule netdev own departs tcp dport 6009 drop
+	tp_trace --rules --format json "tcp dst port 6009 and dst host $middle"
+	at left python3 -c "
+import socket
+refused = socket.socket()
+refused.settimeout(2.5)
+try: refused.connect(('$middle', 6009))
+except OSError: pass"
+	wait_for_journeys 2
+	tp_end INT
+	expect_json 'each time dropped by that rule' '["out tcp dport 6009 drop"]' \
+		'journeys | map("\(.hops[0].stage) \(.outcome.rule.text)") | unique | tojson'
+	check_json
 	at left nft delete table netdev own
+	echo '== there, what a router copies'
+	at router nft 'add table netdev own; add chain netdev own departs { type filter hook egress device "eth1" priority 0; policy accept; }'
+	serve right tcp 6010 's.accept()[0].recv(9)'
+	tp_trace --rules --format json 'tcp dst port 6010'
+	at left python3 -c "
+import socket
+socket.create_connection(('$target', 6010)).send(b'x')"
+	wait "$server"
+	wait_for_journeys 3
+	tp_end INT
+	expect_json 'it stays one journey' '["left"]' 'journeys | map(.hops[0].netns.name) | unique | tojson'
+	expect_json 'with the chain' '[1]' \
+		"journeys | map([$chain | select(.netns.name == \"router\")] | length) | unique | tojson"
+	check_json
+	at router nft delete table netdev own
 else
 	without "an interface's own chains: $(head -1 "$work/nft")"
 fi
