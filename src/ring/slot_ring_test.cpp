@@ -144,19 +144,36 @@ TEST(SlotRing, GoesOnWhileSomebodyIsWriting) {
 TEST(SlotRing, GoesOnWhereLapsAndPositionsBeginAnew) {
   // Of laps 23 bits are in a mark, of positions 40.
   for (const int bits : {23 + int{kSlotsLog2}, 40}) {
-    for (const std::uint64_t before : {16, 25, 32, 40}) {
-      Writer writer;
-      const std::uint64_t begin = (std::uint64_t{1} << bits) - before;
-      writer.state.ends = ring_ends(begin, begin);
-      Reader reader(writer);
-      for (std::uint64_t i = 0; i < 100; ++i) {
-        writer.write(i);
-        writer.write(i);
-        ASSERT_EQ(reader.ring.waiting(), 2U * RING_SLOT_BYTES);
-        ASSERT_EQ(reader.ring.read(), 2U);
-        ASSERT_EQ(ring_in_use(writer.state.ends), 0U);
+    for (const std::uint64_t before : {5, 16, 25, 32, 40}) {
+      for (const std::uint64_t at_once : {2, 12}) {
+        Writer writer;
+        const std::uint64_t begin = (std::uint64_t{1} << bits) - before;
+        writer.state.ends = ring_ends(begin, begin);
+        Reader reader(writer);
+        for (int i = 0; i < 50; ++i) {
+          for (std::uint64_t k = 0; k < at_once; ++k) {
+            writer.write(k);
+          }
+          ASSERT_EQ(reader.ring.waiting(), at_once * RING_SLOT_BYTES);
+          ASSERT_EQ(reader.ring.read(), at_once);
+          ASSERT_EQ(ring_in_use(writer.state.ends), 0U);
+          ASSERT_LT(ring_produced(writer.state.ends) % kSlots, kSlots / 2);
+        }
       }
     }
+  }
+}
+
+TEST(SlotRing, WaitsInEveryLapForASlotThatNobodyHasWrittenToYet) {
+  for (const std::uint64_t lap : {0, (1 << 23) - 1, 1 << 23, (1 << 24) - 1, 1 << 24}) {
+    Writer writer;
+    writer.state.ends = ring_ends(lap << kSlotsLog2, lap << kSlotsLog2);
+    Reader reader(writer);
+    ring_slot& slot = writer.claim(8);
+    EXPECT_EQ(reader.ring.read(), 0U);
+    EXPECT_EQ(ring_in_use(writer.state.ends), 1U);
+    Writer::submit(slot);
+    EXPECT_EQ(reader.ring.read(), 1U);
   }
 }
 
