@@ -69,7 +69,7 @@ Status Drops::run(filter::Filter filter, Signals& signals) {
   auto live = Live::start(options_.common,
                           {.mode = MATCH_FILTER,
                            .filter = std::move(filter),
-                           .ring_bytes = options_.common.buffer_bytes,
+                           .ring_bytes = options_.common.ring_bytes(),
                            .drops_only = true},
                           Live::OnEvent([&](decode::Event&& event) { tally_->add(event); }));
   if (!live) {

@@ -24,13 +24,18 @@ struct CommonOptions {
   bool rules = false;                    // --rules
   std::optional<std::uint64_t> count;    // --count
   std::optional<double> duration_s;      // --duration
-  std::size_t buffer_bytes = 16u << 20;  // --buffer
+  std::size_t buffer_bytes = 0;          // --buffer; 0: not given
   std::string write_file;                // -w; "-": the standard output
   std::string output_file;               // -o; empty: the standard output
   std::uint64_t rotate_bytes = 0;        // --rotate; 0: never
   std::uint64_t files = 0;               // --files; 0: all
   std::size_t snaplen = WINDOW_BYTES;    // --snaplen
 
+  // What is written shall be all of it, and the reader has more to do.
+  std::size_t ring_bytes() const {
+    const std::size_t usual = (write_file.empty() ? 16u : 32u) << 20;
+    return buffer_bytes != 0 ? buffer_bytes : usual;
+  }
   // What of each journey is shown.
   sinks::Detail detail() const {
     return verbosity > 1            ? sinks::Detail::kFunctions

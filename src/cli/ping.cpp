@@ -80,7 +80,7 @@ kernel::TraceRequest PingSession::request() const {
   kernel::TraceRequest request{.mode = MATCH_ECHO,
                                .filter = {},
                                .echo = {},
-                               .ring_bytes = options_.common.buffer_bytes,
+                               .ring_bytes = options_.common.ring_bytes(),
                                .routes = true,
                                .chains = true,
                                .rules = options_.common.rules,

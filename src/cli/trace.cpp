@@ -116,7 +116,7 @@ Status TraceSession::prepare() {
                           {.mode = MATCH_FILTER,
                            .filter = *std::move(filter),
                            .echo = {},
-                           .ring_bytes = options_.common.buffer_bytes,
+                           .ring_bytes = options_.common.ring_bytes(),
                            .routes = options_.common.verbosity > 0,
                            .chains = true,
                            .rules = options_.common.rules,
