@@ -7,6 +7,11 @@ find_program(CLANG NAMES clang clang-19 clang-18 clang-17 clang-16 clang-15 clan
 find_program(LLVM_STRIP NAMES llvm-strip llvm-strip-19 llvm-strip-18 llvm-strip-17 llvm-strip-16 llvm-strip-15
                               llvm-strip-14 REQUIRED)
 
+# The BPF objects are built for x86, and the ring needs its order of stores (src/bpf/ring.bpf.h).
+if(NOT CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|amd64|AMD64)$")
+  message(FATAL_ERROR "tracepkt runs on x86-64 only so far; this is ${CMAKE_SYSTEM_PROCESSOR}")
+endif()
+
 function(bpf_object name source)
   set(object ${CMAKE_CURRENT_BINARY_DIR}/${name}.bpf.o)
   set(depfile ${CMAKE_CURRENT_BINARY_DIR}/${name}.bpf.d)

@@ -157,7 +157,7 @@ void add_duration_and_buffer(CLI::App& command, CommonOptions& common) {
   add_number(command, "--duration", common.duration_s, 1e-3, 1e9, "end after this many seconds",
              "S");
   add_value(command, "--buffer", common.buffer_bytes, parse_buffer,
-            "room for events between kernel and program (default 16M, with -w 32M)", "SIZE");
+            "room for events between kernel and program (default 16M; with -w or -vv 32M)", "SIZE");
 }
 
 void add_writing(CLI::App& command, CommonOptions& common) {

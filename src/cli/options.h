@@ -31,11 +31,6 @@ struct CommonOptions {
   std::uint64_t files = 0;               // --files; 0: all
   std::size_t snaplen = WINDOW_BYTES;    // --snaplen
 
-  // What is written shall be all of it, and the reader has more to do.
-  std::size_t ring_bytes() const {
-    const std::size_t usual = (write_file.empty() ? 16u : 32u) << 20;
-    return buffer_bytes != 0 ? buffer_bytes : usual;
-  }
   // What of each journey is shown.
   sinks::Detail detail() const {
     return verbosity > 1            ? sinks::Detail::kFunctions
@@ -45,6 +40,12 @@ struct CommonOptions {
   // The kernel functions that are asked for; empty: all of them.
   std::optional<std::string> wanted_functions() const {
     return functions || verbosity < 2 ? functions : std::optional(std::string());
+  }
+  // More where the reader has more to do, or each packet leaves many events.
+  std::size_t ring_bytes() const {
+    const bool much = !write_file.empty() || wanted_functions();
+    const std::size_t usual = (much ? 32u : 16u) << 20;
+    return buffer_bytes != 0 ? buffer_bytes : usual;
   }
 };
 
