@@ -12,24 +12,36 @@ struct crossing_record {
 	struct packet_section packet;
 };
 
+/* Received and taken in, in one. */
+struct taken_in_record {
+	struct record_header header;
+	struct before_section before;
+	struct packet_section packet;
+};
+
+/* With whose packet it is. */
+struct sent_record {
+	struct record_header header;
+	struct socket_section socket;
+	struct packet_section packet;
+};
+
 /*
  * Reads the packet's place and first bytes, and says which packet it is. Most packets are nobody's
  * concern, and nothing is read of those that does not tell it.
  */
-static __always_inline struct sighting look(struct sk_buff *skb, enum stage_id stage,
-					    enum view_kind kind, bool keep, struct place *place,
+static __always_inline struct sighting look(struct sk_buff *skb, struct tracked *found,
+					    enum stage_id stage, enum view_kind kind, bool keep,
+					    bool leave_untold, struct place *place,
 					    struct view *view, __u8 *window)
 {
-	view->len = 0;
-	view->linear = 0;
-	view->protocol = 0;
-	view->start = 0;
+	*view = (struct view){};
 	if (!find_packet(skb, kind, view)) {
 		view->head = head_of(skb);
 		*place = find_place(skb);
-		return sight_again(skb, place, view, NULL, stage);
+		return sight_again(skb, found, place, view, NULL, stage);
 	}
-	if (!may_match(view) && !find_tracked(head_of(skb)))
+	if (!found && !may_match(view) && !find_tracked(head_of(skb)))
 		return (struct sighting){};
 	view->head = head_of(skb);
 	view->linear = forgotten(view->linear);
@@ -38,23 +50,24 @@ static __always_inline struct sighting look(struct sk_buff *skb, enum stage_id s
 	if (!read_window(window, view->start, view->linear)) {
 		count_loss(LOSS_unreadable);
 		view->linear = 0;
-		return sight_again(skb, place, view, NULL, stage);
+		return sight_again(skb, found, place, view, NULL, stage);
 	}
-	return sight(skb, place, view, window, stage, keep);
+	return sight(skb, found, place, view, window, stage, keep, leave_untold);
 }
 
 /* The same where no packet is seen for the first time. */
-static __always_inline struct sighting look_again(struct sk_buff *skb, const struct place *place,
-						  enum stage_id stage, struct view *view)
+static __always_inline struct sighting look_again(struct sk_buff *skb, struct tracked *found,
+						  const struct place *place, enum stage_id stage,
+						  enum view_kind kind, struct view *view)
 {
 	__u8 window[FILTER_WINDOW] __attribute__((aligned(8)));
 
-	view->head = head_of(skb);
-	if (!find_packet(skb, VIEW_OUT, view) || !read_window(window, view->start, view->linear)) {
-		view->start = 0;
-		return sight_again(skb, place, view, NULL, stage);
+	*view = (struct view){.head = head_of(skb)};
+	if (!find_packet(skb, kind, view) || !read_window(window, view->start, view->linear)) {
+		*view = (struct view){.head = head_of(skb)};
+		return sight_again(skb, found, place, view, NULL, stage);
 	}
-	return sight_again(skb, place, view, window, stage);
+	return sight_again(skb, found, place, view, window, stage);
 }
 
 /* What the routing tables said of this packet before it came here, if they were asked. */
@@ -78,24 +91,117 @@ static __always_inline void tell_crossing(const struct record_header *header, st
 	submit(record);
 }
 
-/* A packet at an interface, or on its way from one to the IP layer. */
-static __always_inline int on_crossing(struct sk_buff *skb, enum hook_id hook, enum stage_id stage,
-				       enum view_kind kind)
+/* The same, of one whose sender is known: false if that must be told apart. */
+static __always_inline bool tell_sent(const struct record_header *header, struct sk_buff *skb,
+				      const struct view *view, const __u8 *window, __u64 socket,
+				      __u64 net)
 {
+	struct sock *sk = (struct sock *)socket;
+	struct told_socket *told = find_told_socket(sk, net);
+	struct sent_record *record;
+	bool is_told;
+
+	if (!told || sizeof(*record) > RING_RECORD_MAX) {
+		tell_crossing(header, skb, view, window);
+		return false;
+	}
+	record = room_for(sizeof(*record));
+	if (!record)
+		return true;
+	record->header = *header;
+	is_told = take_told(&record->socket, told, sk, inode_of(sk));
+	record->socket.section.id = SECTION_socket;
+	record->socket.section.size = sizeof(record->socket);
+	if (!is_told)
+		record->socket.inode = 0;
+	fill_packet(&record->packet, skb, view, window);
+	submit(record);
+	return is_told;
+}
+
+/* Tells that the packet is where the header says, and that it was received there before. */
+static __always_inline void tell_taken_in(const struct record_header *header,
+					  const struct sighting *sighting, struct sk_buff *skb,
+					  const struct view *view, const __u8 *window)
+{
+	struct taken_in_record *record = room_for(sizeof(*record));
+
+	if (!record)
+		return;
+	record->header = *header;
+	__builtin_memset(&record->before, 0, sizeof(record->before));
+	record->before.section.id = SECTION_before;
+	record->before.section.size = sizeof(record->before);
+	record->before.cpu = sighting->rx_cpu;
+	record->before.time_ns = sighting->rx_ns;
+	record->before.hook = HOOK_netif_rx;
+	record->before.stage = STAGE_rx;
+	fill_packet(&record->packet, skb, view, window);
+	submit(record);
+}
+
+/*
+ * Tells, where the packet ends or goes another way than to the IP layer, that it was received
+ * before: `header` is of the hook that sees it now.
+ */
+static __always_inline void tell_received(const struct record_header *header,
+					  const struct sighting *sighting, struct sk_buff *skb,
+					  const struct view *view)
+{
+	__u8 window[FILTER_WINDOW] __attribute__((aligned(8)));
+	struct record_header received = *header;
+
+	if (!sighting->rx_ns)
+		return;
+	received.hook = HOOK_netif_rx;
+	received.stage = STAGE_rx;
+	received.flags = 0;
+	received.cpu = sighting->rx_cpu;
+	received.time_ns = sighting->rx_ns;
+	received.ports = 0;
+	read_window(window, view->start, view->linear);
+	tell_crossing(&received, skb, view, window);
+}
+
+/*
+ * What netif_rx sees and the IP layer takes in gets there at once, as it is: one record is enough
+ * for both hooks. Not so if others hold the packet's bytes, who may be seen before that.
+ */
+static __always_inline bool may_leave_untold(struct sk_buff *skb, enum hook_id hook)
+{
+	return hook == HOOK_netif_rx && config.with_untold && !BPF_CORE_READ_BITFIELD(skb, cloned);
+}
+
+/* A packet at an interface, or on its way from one to the IP layer. */
+static __always_inline int on_crossing(struct sk_buff *skb, struct tracked *found,
+				       enum hook_id hook, enum stage_id stage, enum view_kind kind)
+{
+	bool is_sender_told = true;
 	__u8 window[FILTER_WINDOW] __attribute__((aligned(8)));
 	struct record_header header;
 	struct sighting sighting;
 	struct place place;
 	struct view view;
 
-	sighting = look(skb, stage, kind, true, &place, &view, window);
-	if (!sighting.id)
+	sighting =
+	    look(skb, found, stage, kind, true, may_leave_untold(skb, hook), &place, &view, window);
+	if (!sighting.id || sighting.untold)
 		return 0;
 	/* Who comes by several chains on the way out is told once. */
 	if (stage == STAGE_out && !sighting.first)
 		return 0;
 	fill_header(&header, skb, &place, hook, stage, &sighting);
-	tell_crossing(&header, skb, &view, window);
+	if (stage == STAGE_in && sighting.rx_ns) {
+		tell_taken_in(&header, &sighting, skb, &view, window);
+		return 0;
+	}
+	if (config.with_senders && (stage == STAGE_tx || stage == STAGE_out) && sighting.first &&
+	    !header.iif)
+		is_sender_told =
+		    tell_sent(&header, skb, &view, window, as_number((const __u64 *)&place.sk),
+			      as_number((const __u64 *)&place.net));
+	else
+		tell_crossing(&header, skb, &view, window);
 	if (stage != STAGE_tx && stage != STAGE_out)
 		return 0;
 	if (stage == STAGE_tx) {
@@ -106,7 +212,7 @@ static __always_inline int on_crossing(struct sk_buff *skb, enum hook_id hook, e
 		if (config.with_neighbours)
 			tell_found_neighbour(&header);
 	}
-	if (config.with_senders && sighting.first && !header.iif)
+	if (!is_sender_told)
 		tell_sender(sighting.id, as_number((const __u64 *)&place.sk), sighting.now_ns);
 	return 0;
 }

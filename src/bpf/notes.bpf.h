@@ -138,6 +138,23 @@ static __always_inline bool take_told(struct socket_section *section, struct tol
 	return section->inode == inode && *(volatile __u64 *)&told->sk == (__u64)sk;
 }
 
+/*
+ * Has this CPU told of this socket last, and is it whole and of this namespace? Then of whose it is
+ * can be told with the packet.
+ */
+static __always_inline struct told_socket *find_told_socket(struct sock *sk, __u64 net)
+{
+	struct told_socket *told;
+	__u32 key = 0;
+
+	told = bpf_map_lookup_elem(&told_sockets, &key);
+	if (!told || *(volatile __u64 *)&told->sk != (__u64)sk ||
+	    !is_whole_socket(READ(sk, __sk_common.skc_state)) ||
+	    (__u64)READ(sk, __sk_common.skc_net.net) != net)
+		return NULL;
+	return told;
+}
+
 static __always_inline void keep_told(struct told_socket *told, struct sock *sk,
 				      const struct socket_section *section)
 {

@@ -239,6 +239,23 @@ static __always_inline bool is_ip(__u16 protocol)
 	return protocol == ETH_P_IP || protocol == ETH_P_IPV6;
 }
 
+/*
+ * The IP layer's receive functions are called from here when the packet is IP's, is for this
+ * machine to look at, and the interface has no master (bridge, bond, ipvlan) that takes it first:
+ * __netif_receive_skb_core, the same from 5.10 to 7.2. A macvlan's parent keeps what is for its own
+ * address.
+ */
+static __always_inline bool has_master(struct net_device *dev)
+{
+	return dev->rx_handler && !(BPF_CORE_READ_BITFIELD(dev, priv_flags) & IFF_MACVLAN_PORT);
+}
+
+static __always_inline bool goes_to_ip(struct sk_buff *skb, const struct place *place)
+{
+	return is_ip(bpf_ntohs(skb->protocol)) && place->dev && !has_master(device_at(place)) &&
+	       BPF_CORE_READ_BITFIELD(skb, pkt_type) != PACKET_OTHERHOST;
+}
+
 /* Request and TIME_WAIT sockets are smaller: they have no more than what all have. */
 static __always_inline bool is_whole_socket(__u8 state)
 {

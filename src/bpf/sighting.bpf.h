@@ -11,6 +11,10 @@ struct sighting {
 	bool first;
 	bool silent; /* it is known, and not told */
 	__u8 before; /* the stage of the hook that saw it last, where it is told again */
+	bool untold; /* that it is here is for the next hook to tell */
+	__u32 rx_cpu;
+	__u64
+	    rx_ns; /* if not 0, where it was received and when is still to be told, by this hook */
 };
 
 static __always_inline __u32 netns_of(const struct place *place)

@@ -30,37 +30,45 @@ struct socket_record {
 #define HOOK(id, name, stage, view, says)                                                          \
 	SEC("tp_btf/" #name) int on_##name(__u64 *ctx)                                             \
 	{                                                                                          \
-		return on_crossing((struct sk_buff *)ctx[0], HOOK_##name, STAGE_##stage, view);    \
+		return on_crossing((struct sk_buff *)ctx[0], NULL, HOOK_##name, STAGE_##stage,     \
+				   view);                                                          \
 	}
 #include "wire/hooks.def"
 #undef HOOK
 
-/*
- * The IP layer's receive functions are called from here when the packet is IP's, is for this
- * machine to look at, and the interface has no master (bridge, bond, ipvlan) that takes it first:
- * __netif_receive_skb_core, the same from 5.10 to 7.2. A macvlan's parent keeps what is for its own
- * address.
- */
-static __always_inline bool has_master(struct net_device *dev)
+/* It looked as if the IP layer would take it in, and no longer does: nobody else will tell. */
+static __always_inline void on_turned_away(struct sk_buff *skb, struct tracked *known,
+					   const struct place *place)
 {
-	return dev->rx_handler && !(BPF_CORE_READ_BITFIELD(dev, priv_flags) & IFF_MACVLAN_PORT);
+	struct record_header header;
+	struct sighting sighting;
+	struct view view;
+
+	sighting = look_again(skb, known, place, STAGE_rx, VIEW_IN, &view);
+	if (!sighting.rx_ns)
+		return;
+	fill_header(&header, skb, place, HOOK_netif_rx, STAGE_rx, &sighting);
+	tell_received(&header, &sighting, skb, &view);
 }
 
 SEC("tp_btf/netif_receive_skb") int on_netif_receive_skb(__u64 *ctx)
 {
 	struct sk_buff *skb = (struct sk_buff *)ctx[0];
+	struct tracked *known = find_tracked(head_of(skb));
 	struct place place;
 
 	/* Whatever comes in was seen by an interface's hook before: no first sight here. */
-	if (!find_tracked(head_of(skb)) || !is_ip(bpf_ntohs(skb->protocol)))
+	if (!known)
 		return 0;
 	place = find_place(skb);
-	if (!place.dev || has_master(device_at(&place)) ||
-	    BPF_CORE_READ_BITFIELD(skb, pkt_type) == PACKET_OTHERHOST)
+	if (!goes_to_ip(skb, &place)) {
+		if (known->untold)
+			on_turned_away(skb, known, &place);
 		return 0;
+	}
 	if (config.with_senders)
 		keep_taken_in(head_of(skb));
-	return on_crossing(skb, HOOK_netif_receive_skb, STAGE_in, VIEW_IN);
+	return on_crossing(skb, known, HOOK_netif_receive_skb, STAGE_in, VIEW_IN);
 }
 
 static __always_inline __u64 socket_inode(const struct place *place)
@@ -88,7 +96,7 @@ SEC("tp_btf/skb_copy_datagram_iovec") int on_skb_copy_datagram_iovec(__u64 *ctx)
 	/* Who captures packets only looks on. */
 	if (place.sk && sk->__sk_common.skc_family == AF_PACKET)
 		return 0;
-	sighting = look_again(skb, &place, STAGE_deliver, &view);
+	sighting = look_again(skb, NULL, &place, STAGE_deliver, VIEW_OUT, &view);
 	if (!sighting.id)
 		return 0;
 	fill_header(&header, skb, &place, HOOK_skb_copy_datagram_iovec, STAGE_deliver, &sighting);
@@ -127,8 +135,8 @@ SEC("tp_btf/kfree_skb") int on_kfree_skb(__u64 *ctx)
 	struct place place;
 	struct view view;
 
-	sighting =
-	    look(skb, STAGE_drop, VIEW_OUT, !last && !config.drops_only, &place, &view, window);
+	sighting = look(skb, NULL, STAGE_drop, VIEW_OUT, !last && !config.drops_only, false, &place,
+			&view, window);
 	if (!sighting.id) {
 		if (sighting.silent && last)
 			forget(view.head);
@@ -139,6 +147,7 @@ SEC("tp_btf/kfree_skb") int on_kfree_skb(__u64 *ctx)
 	fill_header(&header, skb, &place, HOOK_kfree_skb, STAGE_drop, &sighting);
 	if (last)
 		header.flags |= RECORD_LAST;
+	tell_received(&header, &sighting, skb, &view);
 	tell_way(&header, &view);
 	if (config.with_neighbours)
 		tell_lost_neighbour(sighting.id, as_number(ctx), view.start);
@@ -197,7 +206,7 @@ SEC("tp_btf/consume_skb") int on_consume_skb(__u64 *ctx)
 	}
 	if (!last)
 		return 0;
-	sighting = look_again(skb, &place, STAGE_end, &view);
+	sighting = look_again(skb, known, &place, STAGE_end, VIEW_OUT, &view);
 	if (sighting.id || sighting.silent)
 		forget(head);
 	if (!sighting.id)
@@ -207,6 +216,7 @@ SEC("tp_btf/consume_skb") int on_consume_skb(__u64 *ctx)
 	if (skb->transport_header != 0xffff)
 		header.ports = number_at((void *)(head + skb->transport_header));
 	header.flags |= RECORD_LAST;
+	tell_received(&header, &sighting, skb, &view);
 	tell_way(&header, &view);
 	tell(&header);
 	return 0;

@@ -235,16 +235,26 @@ static __always_inline void keep_flow(const struct tracked *known, struct tracke
 #endif
 }
 
+/* What no hook has told yet of a packet that is told, is this one's to tell. */
+static __always_inline void take_untold(const struct tracked *known, struct sighting *sighting)
+{
+	if (known->untold && sighting->id) {
+		sighting->rx_ns = known->seen_ns;
+		sighting->rx_cpu = known->rx_cpu;
+	}
+}
+
 /*
  * The packet's id, if it is followed already. For where none begins, or where its bytes cannot be
- * read (`window` is null then).
+ * read (`window` is null then). `found`: what is known of it, or NULL where nobody has looked yet.
  */
-static __always_inline struct sighting sight_again(struct sk_buff *skb, const struct place *place,
+static __always_inline struct sighting sight_again(struct sk_buff *skb, struct tracked *found,
+						   const struct place *place,
 						   const struct view *view, const __u8 *window,
 						   enum stage_id stage)
 {
 	__u64 head = view->head;
-	struct tracked *known = find_tracked(head);
+	struct tracked *known = found ? found : find_tracked(head);
 	struct sighting sighting = {};
 	struct tracked now;
 
@@ -262,6 +272,8 @@ static __always_inline struct sighting sight_again(struct sk_buff *skb, const st
 	}
 	sighting.id = told_id(known);
 	sighting.silent = !sighting.id;
+	take_untold(known, &sighting);
+	known->untold = 0;
 	return sighting;
 }
 
@@ -277,15 +289,19 @@ static __always_inline bool is_too_fast(void)
 	return true;
 }
 
-/* The packet's id; a new one for the first sight of a packet that matches. `keep`: follow it. */
-static __always_inline struct sighting sight(struct sk_buff *skb, const struct place *place,
-					     const struct view *view, const __u8 *window,
-					     enum stage_id stage, bool keep)
+/*
+ * The packet's id; a new one for the first sight of a packet that matches. `keep`: follow it;
+ * `leave_untold`: if it is followed already, the next hook will tell of this one.
+ */
+static __always_inline struct sighting sight(struct sk_buff *skb, struct tracked *found,
+					     const struct place *place, const struct view *view,
+					     const __u8 *window, enum stage_id stage, bool keep,
+					     bool leave_untold)
 {
 	__u64 head = view->head;
 	struct sighting sighting = {};
 	struct tracked now = {};
-	struct tracked *known = find_tracked(head);
+	struct tracked *known = found ? found : find_tracked(head);
 	struct copied *copied = NULL;
 	enum asked asked;
 
@@ -304,6 +320,13 @@ static __always_inline struct sighting sight(struct sk_buff *skb, const struct p
 			now.id = known->id;
 			keep_flow(known, &now, view);
 			sighting = seen_again(&now, known->stage);
+			take_untold(known, &sighting);
+			sighting.untold = leave_untold && sighting.id && !sighting.rx_ns &&
+					  goes_to_ip(skb, place);
+			if (sighting.untold) {
+				now.untold = 1;
+				now.rx_cpu = bpf_get_smp_processor_id();
+			}
 			*known = now;
 			return sighting;
 		}

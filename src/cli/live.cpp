@@ -19,6 +19,7 @@
 #include "cli/rule_tracing.h"
 #include "cli/standard_files.h"
 #include "decode/event.h"
+#include "decode/split.h"
 #include "kernel/rights.h"
 #include "ring/ring.h"
 
@@ -32,7 +33,7 @@ constexpr std::uint64_t kLookForProgramsEveryNs = 1'000'000'000;
 constexpr std::uint64_t kExpireEveryNs = 100'000'000;
 // How long a record may wait for company; and in a busy time, when some hundred came at once.
 constexpr int kPauseMs = 20;
-constexpr int kBusyPauseMs = 2;
+constexpr int kBusyPauseMs = 1;
 constexpr std::size_t kBusyBytes = 64 << 10;
 // The most that was ever seen to come is a quarter of this.
 constexpr std::size_t kBytesPerMs = 1 << 20;
@@ -88,6 +89,7 @@ struct Live::State {
         builder(names, std::move(on_journey), builder_options),
         on_event(std::move(take_event)) {}
 
+  void read_from_ring(std::span<const std::byte> record);
   void take(std::span<const std::byte> record);
   void keep(const capture::Step& step);
   sinks::Summary summary() const;
@@ -105,6 +107,7 @@ struct Live::State {
   journey::Names& names;
   journey::Builder builder;
   OnEvent on_event;  // empty: the builder gets them
+  decode::TakeRecord take_one = [this](std::span<const std::byte> record) { take(record); };
   std::unique_ptr<ring::Ring> ring;
   std::size_t bytes_this_time = 0;
   bool behind = false;
@@ -116,8 +119,12 @@ struct Live::State {
   sinks::Summary counts;
 };
 
-void Live::State::take(std::span<const std::byte> record) {
+void Live::State::read_from_ring(std::span<const std::byte> record) {
   bytes_this_time += ring->room_of(record.size());
+  decode::split_record(record, take_one);
+}
+
+void Live::State::take(std::span<const std::byte> record) {
   // A quarter of the ring is full: the kernel is faster than we are. To ask disturbs its CPU.
   if (++counts.events % 64 == 0) {
     behind = ring->waiting() > ring->size() / 4;
@@ -224,7 +231,7 @@ Result<std::unique_ptr<Live>> Live::start(const CommonOptions& options,
     raw->rule_tracing->announce();
   }
   auto ring = ring::open(raw->tracer.ring_fd(), raw->tracer.ring_state_fd(),
-                         [raw](std::span<const std::byte> record) { raw->take(record); });
+                         [raw](std::span<const std::byte> record) { raw->read_from_ring(record); });
   if (!ring) {
     return std::unexpected(ring.error());
   }

@@ -228,6 +228,8 @@ bool decode_section(std::uint16_t id, std::span<const std::byte> bytes, Event& e
       return decode_program(bytes, event);
     case SECTION_function:
       return decode_note<function_section>(bytes, event);
+    case SECTION_before:
+      return false;  // see split_record()
     default:
       return true;
   }

@@ -342,6 +342,8 @@ Status Tracer::State::load(std::span<const std::byte> bytes, const TraceRequest&
       parse_version(kernel_release()).value_or(kXtablesTableFirst) < kXtablesTableFirst;
   config->with_senders = request.sockets;
   config->with_neighbours = !request.drops_only;
+  // The kernel functions between the two hooks are told of by themselves.
+  config->with_untold = !request.drops_only && !request.functions;
   config->echo = request.echo;
   config->command_token = request.command_token;
   config->protocols = protocols_of(request);

@@ -97,6 +97,7 @@ enum section_id {
   SECTION_refusal = 20,
   SECTION_program = 21,
   SECTION_function = 32,
+  SECTION_before = 33, /* in the ring alone */
 };
 
 struct section_header {
@@ -112,6 +113,19 @@ struct packet_section {
   __u16 captured; /* bytes of `bytes` that are the packet's */
   __u32 mark;
   __u8 bytes[WINDOW_BYTES];
+};
+
+/*
+ * What the hook before saw of the same packet, at the same interface: all that differs from the
+ * record which this is in. Of two hooks one record, and what the reader makes two of.
+ */
+struct before_section {
+  struct section_header section;
+  __u32 cpu;
+  __u64 time_ns;
+  __u16 hook; /* enum hook_id */
+  __u8 stage; /* enum stage_id */
+  __u8 pad[5];
 };
 
 struct drop_section {
@@ -299,6 +313,7 @@ struct probe_config {
   __u32 xtables_table_last;       /* its functions take (skb, state, table): before 5.16 */
   __u32 with_senders;             /* tell whose socket a packet that is made here comes from */
   __u32 with_neighbours;          /* the programs that see neighbours looked for are loaded */
+  __u32 with_untold;              /* what netif_rx sees may be told by the next hook */
   struct protocol_sets protocols; /* of bare IP packets that can be asked for */
   struct echo_identity echo;
   __u64 command_token; /* what the command's first process tells itself by (bpf/command.bpf.h) */

@@ -8,12 +8,13 @@
 
 /* Four lines of the processor's cache: the longest record and what stands before it fit in. */
 #define RING_SLOT_BYTES 256
+#define RING_RECORD_MAX (RING_SLOT_BYTES - 8)
 
 /* Position p of the ring is slot p % slots, in the lap p / slots; after 2^40 they begin anew. */
 struct ring_slot {
   __u32 mark;      /* of the record that is whole in it; written last */
   __u32 next_mark; /* of the record that is being written */
-  __u8 record[RING_SLOT_BYTES - 8];
+  __u8 record[RING_RECORD_MAX];
 };
 
 /* A mark: whose lap's record it is, and its bytes; without any, it became none. Never 0. */

@@ -20,7 +20,7 @@
 struct tracked_set {
   __u64 heads[TRACKED_WAYS]; /* 0: free */
   __u32 writers;             /* who gets this from 0 to 1 may change the set; see tracked.bpf.h */
-  __u32 pad;
+  __u32 hand;                /* where a packet was replaced last */
 };
 
 /* Where an address of `way` in `set` has its entry. */
@@ -36,4 +36,6 @@ struct tracked {
   __u16 offset; /* of its IP header from the start of the buffer */
   __u8 stage;   /* enum stage_id */
   __u8 tunnels; /* headers in front of what was there at first sight */
+  __u32 rx_cpu; /* where it was received, if that is untold */
+  __u32 untold; /* it was received at `seen_ns`, and whoever sees it next tells that too */
 };

@@ -250,6 +250,29 @@ dropped 'off at eth0' router IP_INADDRERRORS forwarding_off input_refused
 check_json
 at router sysctl -qw net.ipv4.conf.eth0.forwarding=1
 
+# What netif_rx saw is told by whoever sees the packet next: here not the IP layer. The limit is the machine's.
+echo '== a CPU that has too many packets waiting'
+machine() { nsenter --net=/proc/1/ns/net "$@"; }
+if machine true 2>"$work/machine"; then
+	old=$(machine sysctl -n net.core.netdev_max_backlog)
+	at_exit "machine sysctl -qw net.core.netdev_max_backlog=$old"
+	at left ip link set dev eth0 mtu 9000
+	at router ip link set dev eth0 mtu 9000
+	tp_trace --format json "udp and net $base.0.0/16 or ip[6:2] & 0x1fff != 0"
+	machine sysctl -qw net.core.netdev_max_backlog=0
+	# The router makes fragments of it, which come to the next interface together.
+	datagrams left "$target" 6002 8000 1 0
+	machine sysctl -qw "net.core.netdev_max_backlog=$old"
+	wait_for_journeys 1 '.outcome.kind == "dropped" and .outcome.netns.name == "right"'
+	tp_end INT
+	late='(journeys | map(select(.outcome.kind == "dropped" and .outcome.netns.name == "right")) | .[0])'
+	dropped 'no room' right CPU_BACKLOG cpu_backlog_full cpu_backlog_full "$late"
+	expect_json 'no room: it was received before' 'tx rx drop' "$late | [.hops[] | select(.stage | IN(\"tx\", \"rx\", \"in\", \"drop\")).stage] | join(\" \")"
+	check_json
+else
+	without "a CPU that has too many packets waiting: $(tail -1 "$work/machine")"
+fi
+
 echo '== a queue that is emptied because its interface is taken down'
 if tc -n right qdisc add dev eth0 root tbf rate 4kbit burst 1600 limit 90000 2>"$work/tc"; then
 	tp_trace --format json "udp dst port 6010"
