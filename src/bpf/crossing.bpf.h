@@ -30,18 +30,17 @@ struct sent_record {
  * Reads the packet's place and first bytes, and says which packet it is. Most packets are nobody's
  * concern, and nothing is read of those that does not tell it.
  */
-static __always_inline struct sighting look(struct sk_buff *skb, struct tracked *found,
-					    enum stage_id stage, enum view_kind kind, bool keep,
-					    bool leave_untold, struct place *place,
-					    struct view *view, __u8 *window)
+static __always_inline struct sighting look(struct sk_buff *skb, enum stage_id stage,
+					    enum view_kind kind, bool keep, bool leave_untold,
+					    struct place *place, struct view *view, __u8 *window)
 {
 	*view = (struct view){};
 	if (!find_packet(skb, kind, view)) {
 		view->head = head_of(skb);
 		*place = find_place(skb);
-		return sight_again(skb, found, place, view, NULL, stage);
+		return sight_again(skb, place, view, NULL, stage);
 	}
-	if (!found && !may_match(view) && !find_tracked(head_of(skb)))
+	if (!may_match(view) && !find_tracked(head_of(skb)))
 		return (struct sighting){};
 	view->head = head_of(skb);
 	view->linear = forgotten(view->linear);
@@ -50,24 +49,24 @@ static __always_inline struct sighting look(struct sk_buff *skb, struct tracked 
 	if (!read_window(window, view->start, view->linear)) {
 		count_loss(LOSS_unreadable);
 		view->linear = 0;
-		return sight_again(skb, found, place, view, NULL, stage);
+		return sight_again(skb, place, view, NULL, stage);
 	}
-	return sight(skb, found, place, view, window, stage, keep, leave_untold);
+	return sight(skb, place, view, window, stage, keep, leave_untold);
 }
 
 /* The same where no packet is seen for the first time. */
-static __always_inline struct sighting look_again(struct sk_buff *skb, struct tracked *found,
-						  const struct place *place, enum stage_id stage,
-						  enum view_kind kind, struct view *view)
+static __always_inline struct sighting look_again(struct sk_buff *skb, const struct place *place,
+						  enum stage_id stage, enum view_kind kind,
+						  struct view *view)
 {
 	__u8 window[FILTER_WINDOW] __attribute__((aligned(8)));
 
 	*view = (struct view){.head = head_of(skb)};
 	if (!find_packet(skb, kind, view) || !read_window(window, view->start, view->linear)) {
 		*view = (struct view){.head = head_of(skb)};
-		return sight_again(skb, found, place, view, NULL, stage);
+		return sight_again(skb, place, view, NULL, stage);
 	}
-	return sight_again(skb, found, place, view, window, stage);
+	return sight_again(skb, place, view, window, stage);
 }
 
 /* What the routing tables said of this packet before it came here, if they were asked. */
@@ -142,25 +141,26 @@ static __always_inline void tell_taken_in(const struct record_header *header,
 
 /*
  * Tells, where the packet ends or goes another way than to the IP layer, that it was received
- * before: `header` is of the hook that sees it now.
+ * before: `header` is of the hook that sees it now, and has more to say of it.
  */
 static __always_inline void tell_received(const struct record_header *header,
-					  const struct sighting *sighting, struct sk_buff *skb,
-					  const struct view *view)
+					  const struct sighting *sighting)
 {
-	__u8 window[FILTER_WINDOW] __attribute__((aligned(8)));
-	struct record_header received = *header;
+	struct record_header *record;
 
 	if (!sighting->rx_ns)
 		return;
-	received.hook = HOOK_netif_rx;
-	received.stage = STAGE_rx;
-	received.flags = 0;
-	received.cpu = sighting->rx_cpu;
-	received.time_ns = sighting->rx_ns;
-	received.ports = 0;
-	read_window(window, view->start, view->linear);
-	tell_crossing(&received, skb, view, window);
+	record = room_for(sizeof(*record));
+	if (!record)
+		return;
+	*record = *header;
+	record->hook = HOOK_netif_rx;
+	record->stage = STAGE_rx;
+	record->flags = 0;
+	record->cpu = sighting->rx_cpu;
+	record->time_ns = sighting->rx_ns;
+	record->ports = 0;
+	submit(record);
 }
 
 /*
@@ -173,8 +173,8 @@ static __always_inline bool may_leave_untold(struct sk_buff *skb, enum hook_id h
 }
 
 /* A packet at an interface, or on its way from one to the IP layer. */
-static __always_inline int on_crossing(struct sk_buff *skb, struct tracked *found,
-				       enum hook_id hook, enum stage_id stage, enum view_kind kind)
+static __always_inline int on_crossing(struct sk_buff *skb, enum hook_id hook, enum stage_id stage,
+				       enum view_kind kind)
 {
 	bool is_sender_told = true;
 	__u8 window[FILTER_WINDOW] __attribute__((aligned(8)));
@@ -183,8 +183,7 @@ static __always_inline int on_crossing(struct sk_buff *skb, struct tracked *foun
 	struct place place;
 	struct view view;
 
-	sighting =
-	    look(skb, found, stage, kind, true, may_leave_untold(skb, hook), &place, &view, window);
+	sighting = look(skb, stage, kind, true, may_leave_untold(skb, hook), &place, &view, window);
 	if (!sighting.id || sighting.untold)
 		return 0;
 	/* Who comes by several chains on the way out is told once. */

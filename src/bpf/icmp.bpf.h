@@ -24,7 +24,7 @@ static __always_inline int tell_icmp(const __u64 *ctx, struct sk_buff *skb, enum
 	if (!tracked_count)
 		return 0;
 	place = find_place(skb);
-	sighting = look_again(skb, NULL, &place, STAGE_icmp, VIEW_OUT, &view);
+	sighting = look_again(skb, &place, STAGE_icmp, VIEW_OUT, &view);
 	if (!sighting.id)
 		return 0;
 	note = room_for(sizeof(*note));

@@ -32,7 +32,7 @@ static __always_inline __u64 id_at_chain(struct sk_buff *skb, const struct nf_ho
 	struct tracked *known;
 
 	if (ip ? state->hook == NF_INET_LOCAL_OUT : is_new && !skb->skb_iif)
-		on_crossing(skb, NULL, hook, STAGE_out, VIEW_OUT);
+		on_crossing(skb, hook, STAGE_out, VIEW_OUT);
 	if (!tracked_count)
 		return 0;
 	address = as_number(&address);
@@ -183,12 +183,12 @@ SEC("tp_btf/kfree_skb") int in_chain_kfree_skb(__u64 *ctx)
  */
 SEC("fentry/__ip_local_out") int on_ip_local_out(__u64 *ctx)
 {
-	return on_crossing((struct sk_buff *)ctx[2], NULL, HOOK_ip_local_out, STAGE_out, VIEW_OUT);
+	return on_crossing((struct sk_buff *)ctx[2], HOOK_ip_local_out, STAGE_out, VIEW_OUT);
 }
 
 SEC("fentry/__ip6_local_out") int on_ip6_local_out(__u64 *ctx)
 {
-	return on_crossing((struct sk_buff *)ctx[2], NULL, HOOK_ip6_local_out, STAGE_out, VIEW_OUT);
+	return on_crossing((struct sk_buff *)ctx[2], HOOK_ip6_local_out, STAGE_out, VIEW_OUT);
 }
 
 /* `rule` is a number: the verifier would follow a pointer from rule to rule. */

@@ -30,25 +30,23 @@ struct socket_record {
 #define HOOK(id, name, stage, view, says)                                                          \
 	SEC("tp_btf/" #name) int on_##name(__u64 *ctx)                                             \
 	{                                                                                          \
-		return on_crossing((struct sk_buff *)ctx[0], NULL, HOOK_##name, STAGE_##stage,     \
-				   view);                                                          \
+		return on_crossing((struct sk_buff *)ctx[0], HOOK_##name, STAGE_##stage, view);    \
 	}
 #include "wire/hooks.def"
 #undef HOOK
 
 /* It looked as if the IP layer would take it in, and no longer does: nobody else will tell. */
-static __always_inline void on_turned_away(struct sk_buff *skb, struct tracked *known,
-					   const struct place *place)
+static __always_inline void on_turned_away(struct sk_buff *skb, const struct place *place)
 {
 	struct record_header header;
 	struct sighting sighting;
 	struct view view;
 
-	sighting = look_again(skb, known, place, STAGE_rx, VIEW_IN, &view);
+	sighting = look_again(skb, place, STAGE_rx, VIEW_IN, &view);
 	if (!sighting.rx_ns)
 		return;
 	fill_header(&header, skb, place, HOOK_netif_rx, STAGE_rx, &sighting);
-	tell_received(&header, &sighting, skb, &view);
+	tell_received(&header, &sighting);
 }
 
 SEC("tp_btf/netif_receive_skb") int on_netif_receive_skb(__u64 *ctx)
@@ -62,13 +60,13 @@ SEC("tp_btf/netif_receive_skb") int on_netif_receive_skb(__u64 *ctx)
 		return 0;
 	place = find_place(skb);
 	if (!goes_to_ip(skb, &place)) {
-		if (known->untold)
-			on_turned_away(skb, known, &place);
+		if (known->rx_ns)
+			on_turned_away(skb, &place);
 		return 0;
 	}
 	if (config.with_senders)
 		keep_taken_in(head_of(skb));
-	return on_crossing(skb, known, HOOK_netif_receive_skb, STAGE_in, VIEW_IN);
+	return on_crossing(skb, HOOK_netif_receive_skb, STAGE_in, VIEW_IN);
 }
 
 static __always_inline __u64 socket_inode(const struct place *place)
@@ -96,7 +94,7 @@ SEC("tp_btf/skb_copy_datagram_iovec") int on_skb_copy_datagram_iovec(__u64 *ctx)
 	/* Who captures packets only looks on. */
 	if (place.sk && sk->__sk_common.skc_family == AF_PACKET)
 		return 0;
-	sighting = look_again(skb, NULL, &place, STAGE_deliver, VIEW_OUT, &view);
+	sighting = look_again(skb, &place, STAGE_deliver, VIEW_OUT, &view);
 	if (!sighting.id)
 		return 0;
 	fill_header(&header, skb, &place, HOOK_skb_copy_datagram_iovec, STAGE_deliver, &sighting);
@@ -135,7 +133,7 @@ SEC("tp_btf/kfree_skb") int on_kfree_skb(__u64 *ctx)
 	struct place place;
 	struct view view;
 
-	sighting = look(skb, NULL, STAGE_drop, VIEW_OUT, !last && !config.drops_only, false, &place,
+	sighting = look(skb, STAGE_drop, VIEW_OUT, !last && !config.drops_only, false, &place,
 			&view, window);
 	if (!sighting.id) {
 		if (sighting.silent && last)
@@ -147,7 +145,7 @@ SEC("tp_btf/kfree_skb") int on_kfree_skb(__u64 *ctx)
 	fill_header(&header, skb, &place, HOOK_kfree_skb, STAGE_drop, &sighting);
 	if (last)
 		header.flags |= RECORD_LAST;
-	tell_received(&header, &sighting, skb, &view);
+	tell_received(&header, &sighting);
 	tell_way(&header, &view);
 	if (config.with_neighbours)
 		tell_lost_neighbour(sighting.id, as_number(ctx), view.start);
@@ -206,7 +204,7 @@ SEC("tp_btf/consume_skb") int on_consume_skb(__u64 *ctx)
 	}
 	if (!last)
 		return 0;
-	sighting = look_again(skb, known, &place, STAGE_end, VIEW_OUT, &view);
+	sighting = look_again(skb, &place, STAGE_end, VIEW_OUT, &view);
 	if (sighting.id || sighting.silent)
 		forget(head);
 	if (!sighting.id)
@@ -216,7 +214,7 @@ SEC("tp_btf/consume_skb") int on_consume_skb(__u64 *ctx)
 	if (skb->transport_header != 0xffff)
 		header.ports = number_at((void *)(head + skb->transport_header));
 	header.flags |= RECORD_LAST;
-	tell_received(&header, &sighting, skb, &view);
+	tell_received(&header, &sighting);
 	tell_way(&header, &view);
 	tell(&header);
 	return 0;

@@ -235,26 +235,16 @@ static __always_inline void keep_flow(const struct tracked *known, struct tracke
 #endif
 }
 
-/* What no hook has told yet of a packet that is told, is this one's to tell. */
-static __always_inline void take_untold(const struct tracked *known, struct sighting *sighting)
-{
-	if (known->untold && sighting->id) {
-		sighting->rx_ns = known->seen_ns;
-		sighting->rx_cpu = known->rx_cpu;
-	}
-}
-
 /*
  * The packet's id, if it is followed already. For where none begins, or where its bytes cannot be
- * read (`window` is null then). `found`: what is known of it, or NULL where nobody has looked yet.
+ * read (`window` is null then).
  */
-static __always_inline struct sighting sight_again(struct sk_buff *skb, struct tracked *found,
-						   const struct place *place,
+static __always_inline struct sighting sight_again(struct sk_buff *skb, const struct place *place,
 						   const struct view *view, const __u8 *window,
 						   enum stage_id stage)
 {
 	__u64 head = view->head;
-	struct tracked *known = found ? found : find_tracked(head);
+	struct tracked *known = find_tracked(head);
 	struct sighting sighting = {};
 	struct tracked now;
 
@@ -272,8 +262,9 @@ static __always_inline struct sighting sight_again(struct sk_buff *skb, struct t
 	}
 	sighting.id = told_id(known);
 	sighting.silent = !sighting.id;
-	take_untold(known, &sighting);
-	known->untold = 0;
+	sighting.rx_ns = known->rx_ns;
+	sighting.rx_cpu = known->rx_cpu;
+	known->rx_ns = 0;
 	return sighting;
 }
 
@@ -293,15 +284,14 @@ static __always_inline bool is_too_fast(void)
  * The packet's id; a new one for the first sight of a packet that matches. `keep`: follow it;
  * `leave_untold`: if it is followed already, the next hook will tell of this one.
  */
-static __always_inline struct sighting sight(struct sk_buff *skb, struct tracked *found,
-					     const struct place *place, const struct view *view,
-					     const __u8 *window, enum stage_id stage, bool keep,
-					     bool leave_untold)
+static __always_inline struct sighting sight(struct sk_buff *skb, const struct place *place,
+					     const struct view *view, const __u8 *window,
+					     enum stage_id stage, bool keep, bool leave_untold)
 {
 	__u64 head = view->head;
 	struct sighting sighting = {};
 	struct tracked now = {};
-	struct tracked *known = found ? found : find_tracked(head);
+	struct tracked *known = find_tracked(head);
 	struct copied *copied = NULL;
 	enum asked asked;
 
@@ -320,11 +310,11 @@ static __always_inline struct sighting sight(struct sk_buff *skb, struct tracked
 			now.id = known->id;
 			keep_flow(known, &now, view);
 			sighting = seen_again(&now, known->stage);
-			take_untold(known, &sighting);
-			sighting.untold = leave_untold && sighting.id && !sighting.rx_ns &&
-					  goes_to_ip(skb, place);
+			sighting.rx_ns = known->rx_ns;
+			sighting.rx_cpu = known->rx_cpu;
+			sighting.untold = leave_untold && sighting.id && goes_to_ip(skb, place);
 			if (sighting.untold) {
-				now.untold = 1;
+				now.rx_ns = now.seen_ns;
 				now.rx_cpu = bpf_get_smp_processor_id();
 			}
 			*known = now;

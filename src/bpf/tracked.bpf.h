@@ -92,39 +92,60 @@ static __always_inline struct tracked *find_tracked(__u64 head)
 /* What the IP layer took in so long ago is gone, as like as not. */
 #define GONE_AFTER_NS 100000000
 
+/* Did the IP layer take in long ago what is in this place? */
+static __always_inline bool is_gone(__u32 key, __u32 way, __u64 now_ns)
+{
+	__u32 index = TRACKED_INDEX(key, way);
+	const struct tracked *known = bpf_map_lookup_elem(&tracked_packets, &index);
+
+	return known && known->stage == STAGE_in &&
+	       (__s64)(now_ns - known->seen_ns) > GONE_AFTER_NS;
+}
+
+/* The packet in a set that the IP layer took in longest ago; 0: none. */
+__attribute__((noinline)) __u64 oldest_in(__u32 key)
+{
+	const struct tracked_set *set = bpf_map_lookup_elem(&tracked_sets, &key);
+	__u64 oldest_ns = ~0ULL, oldest = 0;
+
+	for (int way = 0; set && way < TRACKED_WAYS; way++) {
+		__u32 index = TRACKED_INDEX(key, way);
+		const struct tracked *known = bpf_map_lookup_elem(&tracked_packets, &index);
+
+		if (known && known->stage == STAGE_in && known->seen_ns < oldest_ns) {
+			oldest_ns = known->seen_ns;
+			oldest = set->heads[way];
+		}
+	}
+	return oldest;
+}
+
 /*
  * Claims in the set of a packet the place of one that the IP layer took in long ago, or else
  * longest ago. What a reader frees at once on another CPU than the sender's no hook sees (6.18,
  * skb_attempt_defer_free()), and a flood of it fills the table in 0.2 s. Each that is looked at is
- * another line of memory, and the first is behind the one that was replaced last: as like as not it
- * is the oldest.
+ * another line of memory, so the one behind that which was replaced last comes first: as like as
+ * not it is the oldest.
  */
 __attribute__((noinline)) __u32 replace_old(__u64 head, __u64 now_ns)
 {
 	__u32 key = set_of(head);
 	struct tracked_set *set = bpf_map_lookup_elem(&tracked_sets, &key);
-	__u64 oldest_ns = ~0ULL, replaced = 0;
-	__u32 way, hand = 0;
+	__u64 replaced;
+	__u32 hand;
 
 	if (!set)
 		return NOWHERE;
-	way = set->hand;
-	for (int i = 0; i < TRACKED_WAYS; i++) {
-		struct tracked *known;
-		__u32 index;
-
-		way = way + 1 < TRACKED_WAYS ? way + 1 : 0;
-		index = TRACKED_INDEX(key, way);
-		known = bpf_map_lookup_elem(&tracked_packets, &index);
-		if (known && known->stage == STAGE_in && known->seen_ns < oldest_ns) {
-			oldest_ns = known->seen_ns;
-			replaced = set->heads[way];
-			hand = way;
-			if ((__s64)(now_ns - oldest_ns) > GONE_AFTER_NS)
-				break;
-		}
-	}
+	hand = set->hand + 1;
+	if (hand >= TRACKED_WAYS)
+		hand = 0;
 	set->hand = hand;
+	if (is_gone(key, hand, now_ns)) {
+		replaced = set->heads[hand];
+		return replaced > TRACKED_CLAIMED ? exchange_head(head, replaced, TRACKED_CLAIMED)
+						  : NOWHERE;
+	}
+	replaced = oldest_in(key);
 	return replaced > TRACKED_CLAIMED ? exchange_head(head, replaced, TRACKED_CLAIMED)
 					  : NOWHERE;
 }

@@ -16,7 +16,7 @@ static __always_inline void on_waiting(struct sk_buff *skb, __u64 neighbour)
 	struct place place;
 	struct view view;
 
-	sighting = look(skb, NULL, STAGE_out, VIEW_OUT, true, false, &place, &view, window);
+	sighting = look(skb, STAGE_out, VIEW_OUT, true, false, &place, &view, window);
 	if (!sighting.id)
 		return;
 	if (sighting.first) {

@@ -36,6 +36,7 @@ struct tracked {
   __u16 offset; /* of its IP header from the start of the buffer */
   __u8 stage;   /* enum stage_id */
   __u8 tunnels; /* headers in front of what was there at first sight */
-  __u32 rx_cpu; /* where it was received, if that is untold */
-  __u32 untold; /* it was received at `seen_ns`, and whoever sees it next tells that too */
+  __u64 rx_ns;  /* when it was received, for whoever sees it next to tell; 0: told already */
+  __u32 rx_cpu; /* and where */
+  __u32 pad;
 };
