@@ -42,7 +42,7 @@ static __always_inline int tell_icmp(const __u64 *ctx, struct sk_buff *skb, enum
 	return 0;
 }
 
-SEC("tp_btf/icmp_send") int on_icmp_send(__u64 *ctx)
+SEC("hook/icmp_send") int on_icmp_send(__u64 *ctx)
 {
 	return tell_icmp(ctx, (struct sk_buff *)ctx[0], HOOK_icmp_send, IPPROTO_ICMP);
 }

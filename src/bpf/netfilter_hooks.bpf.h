@@ -170,7 +170,7 @@ XTABLES(ebt_do_table, NFPROTO_BRIDGE, ebt_table)
  * order in which they are attached): that one has no room left on its stack, and no use for this
  * where chains are not seen.
  */
-SEC("tp_btf/kfree_skb") int in_chain_kfree_skb(__u64 *ctx)
+SEC("hook/kfree_skb") int in_chain_kfree_skb(__u64 *ctx)
 {
 	if (tracked_count)
 		leave_chain(ctx[0], NF_DROP);

@@ -280,7 +280,7 @@ static __always_inline __u64 last_taken_in(void)
 }
 
 /* A segment at the socket of an established connection. */
-SEC("tp_btf/tcp_probe") int on_tcp_probe(__u64 *ctx)
+SEC("hook/tcp_probe") int on_tcp_probe(__u64 *ctx)
 {
 	__u64 skb = argument(ctx, 1);
 	struct tracked *known = find_noted(skb);
@@ -294,7 +294,7 @@ SEC("tp_btf/tcp_probe") int on_tcp_probe(__u64 *ctx)
 	return tell_tcp(known, &tcp, HOOK_tcp_probe, argument(ctx, 0), (struct sk_buff *)skb);
 }
 
-SEC("tp_btf/tcp_send_reset") int on_tcp_send_reset(__u64 *ctx)
+SEC("hook/tcp_send_reset") int on_tcp_send_reset(__u64 *ctx)
 {
 	__u64 skb = argument(ctx, 1);
 	struct tracked *known = find_noted(skb);
@@ -330,7 +330,7 @@ static __always_inline bool is_reset_for(__u64 header, struct sock *sk, bool v4)
  * that came in last on this CPU. One that had to wait for its socket, because a process was at it,
  * is not told.
  */
-SEC("tp_btf/tcp_receive_reset") int on_tcp_receive_reset(__u64 *ctx)
+SEC("hook/tcp_receive_reset") int on_tcp_receive_reset(__u64 *ctx)
 {
 	struct sock *sk = (struct sock *)argument(ctx, 0);
 	__u64 head = last_taken_in();
@@ -348,7 +348,7 @@ SEC("tp_btf/tcp_receive_reset") int on_tcp_receive_reset(__u64 *ctx)
 }
 
 /* Called when the segment's clone has been handed to the device. */
-SEC("tp_btf/tcp_retransmit_skb") int on_tcp_retransmit_skb(__u64 *ctx)
+SEC("hook/tcp_retransmit_skb") int on_tcp_retransmit_skb(__u64 *ctx)
 {
 	__u64 skb = argument(ctx, 1);
 	struct tracked *known = find_noted(skb);
@@ -367,7 +367,7 @@ SEC("tp_btf/tcp_retransmit_skb") int on_tcp_retransmit_skb(__u64 *ctx)
 /* What leaves a queue together is a list. */
 #define DEQUEUED_MAX 8
 
-SEC("tp_btf/qdisc_dequeue") int on_qdisc_dequeue(__u64 *ctx)
+SEC("hook/qdisc_dequeue") int on_qdisc_dequeue(__u64 *ctx)
 {
 	struct Qdisc *qdisc = (struct Qdisc *)argument(ctx, 0);
 	__u64 skb = argument(ctx, 3);
@@ -400,7 +400,7 @@ SEC("tp_btf/qdisc_dequeue") int on_qdisc_dequeue(__u64 *ctx)
  */
 #define NETDEV_TX_BUSY 0x10
 
-SEC("tp_btf/net_dev_xmit") int on_net_dev_xmit(__u64 *ctx)
+SEC("hook/net_dev_xmit") int on_net_dev_xmit(__u64 *ctx)
 {
 	struct refusal_note *note;
 	struct tracked *known;

@@ -115,7 +115,7 @@ static __always_inline void keep_answer(const struct route_key *key, struct rout
 	bpf_map_update_elem(&route_answers, key, answer, BPF_ANY);
 }
 
-SEC("tp_btf/fib_table_lookup") int on_fib_table_lookup(__u64 *ctx)
+SEC("hook/fib_table_lookup") int on_fib_table_lookup(__u64 *ctx)
 {
 	const struct flowi4 *flow = (const struct flowi4 *)ctx[1];
 	struct route_answer answer = {};
@@ -134,7 +134,7 @@ SEC("tp_btf/fib_table_lookup") int on_fib_table_lookup(__u64 *ctx)
 	return 0;
 }
 
-SEC("tp_btf/fib6_table_lookup") int on_fib6_table_lookup(__u64 *ctx)
+SEC("hook/fib6_table_lookup") int on_fib6_table_lookup(__u64 *ctx)
 {
 	const struct net *net = (const struct net *)ctx[0];
 	const struct fib6_result *result = (const struct fib6_result *)ctx[1];

@@ -22,7 +22,7 @@ struct {
 
 /* A program of its own, for where chains are seen; whether it comes to the IP layer is seen then.
  */
-SEC("tp_btf/netif_receive_skb") int keep_netif_receive_skb(__u64 *ctx)
+SEC("hook/netif_receive_skb") int keep_netif_receive_skb(__u64 *ctx)
 {
 	struct sk_buff *skb = (struct sk_buff *)ctx[0];
 	struct shared_buffer buffer = {.head = head_of(skb)};

@@ -28,7 +28,7 @@ struct socket_record {
 };
 
 #define HOOK(id, name, stage, view, says)                                                          \
-	SEC("tp_btf/" #name) int on_##name(__u64 *ctx)                                             \
+	SEC("hook/" #name) int on_##name(__u64 *ctx)                                               \
 	{                                                                                          \
 		return on_crossing((struct sk_buff *)ctx[0], HOOK_##name, STAGE_##stage, view);    \
 	}
@@ -49,7 +49,7 @@ static __always_inline void on_turned_away(struct sk_buff *skb, const struct pla
 	tell_received(&header, &sighting);
 }
 
-SEC("tp_btf/netif_receive_skb") int on_netif_receive_skb(__u64 *ctx)
+SEC("hook/netif_receive_skb") int on_netif_receive_skb(__u64 *ctx)
 {
 	struct sk_buff *skb = (struct sk_buff *)ctx[0];
 	struct tracked *known = find_tracked(head_of(skb));
@@ -77,7 +77,7 @@ static __always_inline __u64 socket_inode(const struct place *place)
 }
 
 /* A reader copies the packet out of its socket. */
-SEC("tp_btf/skb_copy_datagram_iovec") int on_skb_copy_datagram_iovec(__u64 *ctx)
+SEC("hook/skb_copy_datagram_iovec") int on_skb_copy_datagram_iovec(__u64 *ctx)
 {
 	struct sk_buff *skb = (struct sk_buff *)ctx[0];
 	struct record_header header;
@@ -122,7 +122,7 @@ SEC("tp_btf/skb_copy_datagram_iovec") int on_skb_copy_datagram_iovec(__u64 *ctx)
  * Dropped. A packet that no interface has seen yet, such as one that a firewall kept from leaving,
  * is matched here.
  */
-SEC("tp_btf/kfree_skb") int on_kfree_skb(__u64 *ctx)
+SEC("hook/kfree_skb") int on_kfree_skb(__u64 *ctx)
 {
 	__u8 window[FILTER_WINDOW] __attribute__((aligned(8)));
 	struct sk_buff *skb = (struct sk_buff *)ctx[0];
@@ -173,7 +173,7 @@ SEC("tp_btf/kfree_skb") int on_kfree_skb(__u64 *ctx)
 }
 
 /* Freed without complaint. Only the last holder's going is an end. */
-SEC("tp_btf/consume_skb") int on_consume_skb(__u64 *ctx)
+SEC("hook/consume_skb") int on_consume_skb(__u64 *ctx)
 {
 	struct sk_buff *skb = (struct sk_buff *)ctx[0];
 	__u64 head = head_of(skb);

@@ -16,8 +16,7 @@ thread_local std::string last_warning_text;
 
 __attribute__((format(printf, 2, 0))) int keep(libbpf_print_level level, const char* format,
                                                va_list arguments) {
-  // For developers: all that libbpf and the verifier have to say.
-  if (std::getenv("TRACEPKT_LIBBPF_LOG") != nullptr) {
+  if (LibbpfLog::is_wanted_whole()) {
     return std::vfprintf(stderr, format, arguments);
   }
   if (level != LIBBPF_WARN) {
@@ -45,6 +44,8 @@ LibbpfLog::LibbpfLog() {
 }
 
 LibbpfLog::~LibbpfLog() { libbpf_set_print(nullptr); }
+
+bool LibbpfLog::is_wanted_whole() { return std::getenv("TRACEPKT_LIBBPF_LOG") != nullptr; }
 
 std::string LibbpfLog::last_warning() const {
   return last_warning_text.empty() ? "" : "libbpf: " + last_warning_text;

@@ -24,6 +24,7 @@
 #include "kernel/bpf_handles.h"
 #include "kernel/chain_hooks.h"
 #include "kernel/function_tracer.h"
+#include "kernel/hook_programs.h"
 #include "kernel/kernel_btf.h"
 #include "kernel/libbpf_log.h"
 #include "kernel/misses.h"
@@ -74,13 +75,14 @@ protocol_sets icmp_protocols() {
   return sets;
 }
 
-// Where a program is to be attached: "tp_btf/net_dev_queue" in its section's name.
+// Where a program is to be attached: "hook/net_dev_queue" or "fentry/nft_do_chain" in its section's
+// name.
 struct Target {
   std::string kind;
   std::string function;
 
-  std::string probe() const { return kind + ':' + function; }
-  bool is_tracepoint() const { return kind == "tp_btf"; }
+  std::string probe() const { return (is_tracepoint() ? "tp_btf" : kind) + ':' + function; }
+  bool is_tracepoint() const { return kind == kHookSection; }
 };
 
 Target target_of(const bpf_program* program) {
@@ -177,6 +179,7 @@ constexpr KernelVersion kXtablesTableFirst = {.major = 5, .minor = 16};
 
 struct Tracer::State {
   Object object;
+  HookPrograms hooks;
   std::vector<Link> links;
   std::vector<Probe> probes;
   std::optional<FunctionTracer> functions;
@@ -184,7 +187,6 @@ struct Tracer::State {
   std::optional<ProgramTracer> programs;
   bool has_egress_programs = false;
   std::size_t own_probes = 0;  // of `probes`; behind them are those of `programs`
-  std::uint64_t busy = 0;      // counted when the programs are taken down
   // Without it packets whose end was not seen only stay longer in the kernel's table.
   std::optional<TrackedTable> tracked;
 
@@ -325,6 +327,7 @@ Status Tracer::State::load(std::span<const std::byte> bytes, const TraceRequest&
                            const ChainHooks& chains, const KernelBtf* kernel_btf) {
   const LibbpfLog log;
   LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = "tracepkt");
+  HookPrograms::announce();
   object.reset(bpf_object__open_mem(bytes.data(), bytes.size(), &options));
   if (!object) {
     return errno_failure(errno, "cannot open the BPF object", log.last_warning());
@@ -370,7 +373,7 @@ Status Tracer::State::load(std::span<const std::byte> bytes, const TraceRequest&
                                                         : "this kernel has no such function"});
     }
   }
-  if (const int error = bpf_object__load(object.get()); error != 0) {
+  if (const int error = hooks.load(object.get()); error != 0) {
     return errno_failure(-error, "the kernel refuses the tracing programs", log.last_warning());
   }
   return {};
@@ -385,13 +388,16 @@ void Tracer::State::attach() {
       continue;
     }
     Probe& probe = *probe_it;
-    Link link(bpf_program__attach(program));
-    if (!link) {
-      probe.why = fmt::format("refused: {}", std::strerror(errno));
-      continue;
+    if (hooks.has(program)) {
+      probe.attached = hooks.attach(program);
+    } else {
+      Link link(bpf_program__attach(program));
+      probe.attached = link != nullptr;
+      links.push_back(std::move(link));
     }
-    probe.attached = true;
-    links.push_back(std::move(link));
+    if (!probe.attached) {
+      probe.why = fmt::format("refused: {}", std::strerror(errno));
+    }
   }
 }
 
@@ -410,8 +416,8 @@ void Tracer::stop() {
   if (state_->programs) {
     state_->programs->stop();
   }
+  state_->hooks.detach();
   state_->links.clear();
-  state_->busy = recursion_misses(state_->object.get());
 }
 
 const std::vector<Probe>& Tracer::probes() const { return state_->probes; }
@@ -438,12 +444,11 @@ std::vector<Loss> Tracer::losses() const {
                       .says = std::string(kCauses[id].second),
                       .count = sum});
   }
-  losses.push_back(
-      {.name = "program_busy",
-       .says = "events that came while the same program ran on that CPU, which the "
-               "kernel does not run twice at once",
-       .count = (state_->links.empty() ? state_->busy : recursion_misses(state_->object.get())) +
-                (state_->programs ? state_->programs->missed() : 0)});
+  losses.push_back({.name = "program_busy",
+                    .says = "events that came while the same program ran on that CPU, which the "
+                            "kernel does not run twice at once",
+                    .count = state_->hooks.misses() + recursion_misses(state_->object.get()) +
+                             (state_->programs ? state_->programs->missed() : 0)});
   if (state_->functions) {
     losses.push_back({.name = "functions_busy",
                       .says = "calls of kernel functions that came while another was told of on "

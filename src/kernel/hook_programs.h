@@ -1,0 +1,42 @@
+// The programs at BTF tracepoints, in sections "hook/TRACEPOINT" of the BPF object: loaded on
+// several CPUs at once. The kernel's verifier takes some ten milliseconds for each of the large
+// ones, and libbpf loads one after the other.
+#pragma once
+
+#include <bpf/libbpf.h>
+
+#include <cstdint>
+#include <map>
+#include <string_view>
+
+#include "base/fd.h"
+#include "base/result.h"
+
+namespace tracepkt::kernel {
+
+// Of a section's name.
+constexpr std::string_view kHookSection = "hook";
+
+class HookPrograms {
+ public:
+  // For libbpf to know such sections, before an object with some is opened.
+  static void announce();
+
+  // As bpf_object__load(). Programs whose autoload is off are left out. The error is libbpf's, a
+  // negative errno.
+  int load(bpf_object* object);
+
+  // False: refused, errno says why; or it is no program of these.
+  bool attach(const bpf_program* program);
+  void detach() { links_.clear(); }
+  bool has(const bpf_program* program) const { return programs_.contains(program); }
+
+  // Runs that the kernel left out because the same program was running on that CPU.
+  std::uint64_t misses() const;
+
+ private:
+  std::map<const bpf_program*, Fd> programs_;
+  std::map<const bpf_program*, Fd> links_;
+};
+
+}  // namespace tracepkt::kernel
