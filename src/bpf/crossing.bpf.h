@@ -105,8 +105,10 @@ static __always_inline bool tell_sent(const struct record_header *header, struct
 		return false;
 	}
 	record = room_for(sizeof(*record));
-	if (!record)
+	if (!record) {
+		count_loss(LOSS_ring_full); /* the sender's, too */
 		return true;
+	}
 	record->header = *header;
 	is_told = take_told(&record->socket, told, sk, inode_of(sk));
 	record->socket.section.id = SECTION_socket;
@@ -125,8 +127,10 @@ static __always_inline void tell_taken_in(const struct record_header *header,
 {
 	struct taken_in_record *record = room_for(sizeof(*record));
 
-	if (!record)
+	if (!record) {
+		count_loss(LOSS_ring_full); /* two events are */
 		return;
+	}
 	record->header = *header;
 	__builtin_memset(&record->before, 0, sizeof(record->before));
 	record->before.section.id = SECTION_before;
@@ -194,6 +198,9 @@ static __always_inline int on_crossing(struct sk_buff *skb, enum hook_id hook, e
 		tell_taken_in(&header, &sighting, skb, &view, window);
 		return 0;
 	}
+	/* Twice: a CPU was taken down, and what waited for it goes to another (dev_cpu_dead). */
+	if (hook == HOOK_netif_rx)
+		tell_received(&header, &sighting);
 	if (config.with_senders && (stage == STAGE_tx || stage == STAGE_out) && sighting.first &&
 	    !header.iif)
 		is_sender_told =

@@ -5,8 +5,9 @@
  *
  * A ring of our own (wire/ring.h). The kernel's takes a lock for the room, and a locked instruction
  * at the end of each record waits until all of it has arrived in memory. That is some 40 ns more
- * for a record, of which a packet leaves five. Ours needs atomic additions that return something
- * (5.12, 5ca419f2864a), so that the objects for old kernels have the kernel's (KERNEL_RING).
+ * for a record, of which a packet leaves three or four. Ours needs atomic additions that return
+ * something (5.12, 5ca419f2864a), so that the objects for old kernels have the kernel's
+ * (KERNEL_RING).
  */
 #pragma once
 

@@ -312,7 +312,8 @@ static __always_inline struct sighting sight(struct sk_buff *skb, const struct p
 			sighting = seen_again(&now, known->stage);
 			sighting.rx_ns = known->rx_ns;
 			sighting.rx_cpu = known->rx_cpu;
-			sighting.untold = leave_untold && sighting.id && goes_to_ip(skb, place);
+			sighting.untold = leave_untold && sighting.id && !sighting.rx_ns &&
+					  goes_to_ip(skb, place);
 			if (sighting.untold) {
 				now.rx_ns = now.seen_ns;
 				now.rx_cpu = bpf_get_smp_processor_id();

@@ -124,8 +124,8 @@ __attribute__((noinline)) __u64 oldest_in(__u32 key)
  * Claims in the set of a packet the place of one that the IP layer took in long ago, or else
  * longest ago. What a reader frees at once on another CPU than the sender's no hook sees (6.18,
  * skb_attempt_defer_free()), and a flood of it fills the table in 0.2 s. Each that is looked at is
- * another line of memory, so the one behind that which was replaced last comes first: as like as
- * not it is the oldest.
+ * another line of memory, so one comes first, a place further each time: where places are filled
+ * one after the other it is the oldest.
  */
 __attribute__((noinline)) __u32 replace_old(__u64 head, __u64 now_ns)
 {

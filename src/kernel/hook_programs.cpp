@@ -1,15 +1,17 @@
 #include "kernel/hook_programs.h"
 
 #include <bpf/bpf.h>
+#include <fcntl.h>
 #include <linux/bpf.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstddef>
 #include <cstdio>
+#include <cstring>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -34,8 +36,12 @@ struct Prepared {
   int error = 0;
 };
 
-// Those of the object that is being loaded: libbpf's callback has no context for them.
-thread_local std::vector<Prepared>* prepared_now = nullptr;
+// The object that is being loaded: libbpf's callback has no context.
+struct Loading {
+  std::vector<Prepared> programs;
+  int error = 0;  // it will not do; libbpf is to clean up after itself
+};
+thread_local Loading* loading_now = nullptr;
 
 std::vector<std::byte> copy(const void* data, std::size_t size) {
   const auto* bytes = static_cast<const std::byte*>(data);
@@ -45,15 +51,21 @@ std::vector<std::byte> copy(const void* data, std::size_t size) {
 // Called by libbpf when a program is ready for the kernel. It is kept, and libbpf loads in its
 // place one that does nothing.
 int prepare(bpf_program* program, bpf_prog_load_opts* options, long /*cookie*/) {
-  if (prepared_now == nullptr) {
-    return -EINVAL;
+  if (loading_now == nullptr || loading_now->error != 0) {
+    return loading_now == nullptr ? -EINVAL : loading_now->error;
   }
-  Prepared prepared{.program = program, .options = *options};
+  Prepared prepared{.program = program};
+  // Another version of libbpf than this was built with has fewer or more.
+  std::memcpy(&prepared.options, options, std::min(options->sz, sizeof(prepared.options)));
   prepared.options.sz = sizeof(prepared.options);
   // Only for kfuncs of modules, which these programs do not call; gone when they are loaded.
   prepared.options.fd_array = nullptr;
   if (options->attach_btf_obj_fd != 0) {
-    prepared.attach_btf = Fd(dup(static_cast<int>(options->attach_btf_obj_fd)));
+    prepared.attach_btf =
+        Fd(fcntl(static_cast<int>(options->attach_btf_obj_fd), F_DUPFD_CLOEXEC, 0));
+    if (!prepared.attach_btf.valid()) {
+      return -errno;
+    }
     prepared.options.attach_btf_obj_fd = static_cast<__u32>(prepared.attach_btf.get());
   }
   const bpf_insn* instructions = bpf_program__insns(program);
@@ -62,7 +74,7 @@ int prepare(bpf_program* program, bpf_prog_load_opts* options, long /*cookie*/) 
       copy(options->func_info, std::size_t{options->func_info_cnt} * options->func_info_rec_size);
   prepared.line_info =
       copy(options->line_info, std::size_t{options->line_info_cnt} * options->line_info_rec_size);
-  prepared_now->push_back(std::move(prepared));
+  loading_now->programs.push_back(std::move(prepared));
 
   bpf_insn nothing[] = {{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0},
                         {.code = BPF_JMP | BPF_EXIT}};
@@ -85,7 +97,7 @@ void load(Prepared& prepared) {
   prepared.error = prepared.fd < 0 ? prepared.fd : 0;
 }
 
-// On all CPUs that this process may use, the longest first.
+// On several CPUs, the longest first; until one is refused.
 void load_all(std::vector<Prepared>& programs) {
   std::ranges::sort(programs, std::ranges::greater(),
                     [](const Prepared& one) { return one.instructions.size(); });
@@ -93,12 +105,19 @@ void load_all(std::vector<Prepared>& programs) {
   const auto work = [&] {
     for (std::size_t i = next++; i < programs.size(); i = next++) {
       load(programs[i]);
+      if (programs[i].error != 0) {
+        next = programs.size();
+      }
     }
   };
   const std::size_t count = std::min<std::size_t>(std::thread::hardware_concurrency(), 8);
   std::vector<std::jthread> others;
-  for (std::size_t i = 1; i < count; ++i) {
-    others.emplace_back(work);
+  try {
+    for (std::size_t i = 1; i < count; ++i) {
+      others.emplace_back(work);
+    }
+  } catch (const std::system_error&) {
+    // No more threads for this process: those that are there do it.
   }
   work();
 }
@@ -131,34 +150,35 @@ void HookPrograms::announce() {
 }
 
 int HookPrograms::load(bpf_object* object) {
-  std::vector<Prepared> programs;
+  programs_.clear();
+  refused_.clear();
+  Loading loading;
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, object) {
-    if (!is_hook(program) || !bpf_program__autoload(program)) {
-      continue;
-    }
-    const char* tracepoint = bpf_program__section_name(program) + kHookSection.size() + 1;
-    if (const int error = bpf_program__set_attach_target(program, 0, tracepoint); error != 0) {
-      return error;
+    if (is_hook(program) && bpf_program__autoload(program) && loading.error == 0) {
+      const char* tracepoint = bpf_program__section_name(program) + kHookSection.size() + 1;
+      loading.error = bpf_program__set_attach_target(program, 0, tracepoint);
     }
   }
-  prepared_now = &programs;
+  loading_now = &loading;
   const int error = bpf_object__load(object);
-  prepared_now = nullptr;
+  loading_now = nullptr;
   if (error != 0) {
     return error;
   }
-  load_all(programs);
-  programs_.clear();
-  for (const Prepared& one : programs) {
+  load_all(loading.programs);
+  std::map<const bpf_program*, Fd> loaded;
+  Prepared* refused = nullptr;
+  for (Prepared& one : loading.programs) {
     bpf_program__unload(one.program);  // the one that does nothing
-    programs_.emplace(one.program, Fd(one.fd));
+    loaded.emplace(one.program, Fd(one.fd));
+    refused = one.error != 0 ? &one : refused;
   }
-  const auto refused =
-      std::ranges::find_if(programs, [](const Prepared& one) { return one.fd < 0; });
-  if (refused == programs.end()) {
+  if (refused == nullptr) {
+    programs_ = std::move(loaded);
     return 0;
   }
+  refused_ = bpf_program__name(refused->program);
   if (LibbpfLog::is_wanted_whole()) {
     print_log(*refused);
   }
@@ -175,8 +195,15 @@ bool HookPrograms::attach(const bpf_program* program) {
   if (!link.valid()) {
     return false;
   }
-  links_.insert_or_assign(program, std::move(link));
+  links_.push_back(std::move(link));
   return true;
+}
+
+// The last one first: what netif_rx leaves untold there is still somebody to tell of.
+void HookPrograms::detach() {
+  while (!links_.empty()) {
+    links_.pop_back();
+  }
 }
 
 std::uint64_t HookPrograms::misses() const {

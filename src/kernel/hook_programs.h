@@ -7,7 +7,9 @@
 
 #include <cstdint>
 #include <map>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/fd.h"
 #include "base/result.h"
@@ -22,13 +24,14 @@ class HookPrograms {
   // For libbpf to know such sections, before an object with some is opened.
   static void announce();
 
-  // As bpf_object__load(). Programs whose autoload is off are left out. The error is libbpf's, a
-  // negative errno.
+  // As bpf_object__load(). Programs whose autoload is off are left out. The error is a negative
+  // errno; where the kernel refused one of these programs, refused() is its name.
   int load(bpf_object* object);
+  const std::string& refused() const { return refused_; }
 
   // False: refused, errno says why; or it is no program of these.
   bool attach(const bpf_program* program);
-  void detach() { links_.clear(); }
+  void detach();
   bool has(const bpf_program* program) const { return programs_.contains(program); }
 
   // Runs that the kernel left out because the same program was running on that CPU.
@@ -36,7 +39,8 @@ class HookPrograms {
 
  private:
   std::map<const bpf_program*, Fd> programs_;
-  std::map<const bpf_program*, Fd> links_;
+  std::vector<Fd> links_;
+  std::string refused_;
 };
 
 }  // namespace tracepkt::kernel

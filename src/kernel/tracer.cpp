@@ -193,6 +193,7 @@ struct Tracer::State {
   Status load(std::span<const std::byte> bytes, const TraceRequest& request,
               const ChainHooks& chains, const KernelBtf* kernel_btf);
   void attach();
+  bool attach(const bpf_program* program);  // false: errno says why
   Status start_functions(const std::string& glob);
   void start_programs(const Result<AttachedPrograms>& found, bool takes_fentry);
   void watch_programs(const AttachedPrograms& found);
@@ -374,9 +375,22 @@ Status Tracer::State::load(std::span<const std::byte> bytes, const TraceRequest&
     }
   }
   if (const int error = hooks.load(object.get()); error != 0) {
-    return errno_failure(-error, "the kernel refuses the tracing programs", log.last_warning());
+    return errno_failure(-error, "the kernel refuses the tracing programs",
+                         hooks.refused().empty() ? log.last_warning() : hooks.refused());
   }
   return {};
+}
+
+bool Tracer::State::attach(const bpf_program* program) {
+  if (hooks.has(program)) {
+    return hooks.attach(program);
+  }
+  Link link(bpf_program__attach(program));
+  if (!link) {
+    return false;
+  }
+  links.push_back(std::move(link));
+  return true;
 }
 
 void Tracer::State::attach() {
@@ -388,16 +402,11 @@ void Tracer::State::attach() {
       continue;
     }
     Probe& probe = *probe_it;
-    if (hooks.has(program)) {
-      probe.attached = hooks.attach(program);
-    } else {
-      Link link(bpf_program__attach(program));
-      probe.attached = link != nullptr;
-      links.push_back(std::move(link));
-    }
-    if (!probe.attached) {
+    if (!attach(program)) {
       probe.why = fmt::format("refused: {}", std::strerror(errno));
+      continue;
     }
+    probe.attached = true;
   }
 }
 
@@ -477,7 +486,7 @@ std::vector<HookName> hook_names() {
 #undef HOOK
       {.name = "netif_receive_skb",
        .stage = STAGE_in,
-       .needed = false,
+       .needed = true,
        .says = "taken in by the IP layer"},
       {.name = "skb_copy_datagram_iovec",
        .stage = STAGE_deliver,

@@ -11,8 +11,8 @@ namespace {
 // CPU that writes records reads and writes.
 constexpr std::uint64_t kGiveBackSlots = 64;
 
-// A megabyte. A reader who keeps up needs no more of the ring, and that much stays in the
-// processor's cache: to write where nobody was for a while waits for memory.
+// A quarter of a megabyte. A reader who keeps up needs no more of the ring, and that much stays in
+// the processor's cache: to write where nobody was for a while waits for memory.
 constexpr std::uint64_t kNearSlots = (256 << 10) / RING_SLOT_BYTES;
 
 __u64 load(const __u64& number) { return __atomic_load_n(&number, __ATOMIC_ACQUIRE); }

@@ -20,7 +20,7 @@
 struct tracked_set {
   __u64 heads[TRACKED_WAYS]; /* 0: free */
   __u32 writers;             /* who gets this from 0 to 1 may change the set; see tracked.bpf.h */
-  __u32 hand;                /* where a packet was replaced last */
+  __u32 hand;                /* the place that was looked at last for one to replace */
 };
 
 /* Where an address of `way` in `set` has its entry. */

@@ -253,8 +253,8 @@ at router sysctl -qw net.ipv4.conf.eth0.forwarding=1
 # What netif_rx saw is told by whoever sees the packet next: here not the IP layer. The limit is the machine's.
 echo '== a CPU that has too many packets waiting'
 machine() { nsenter --net=/proc/1/ns/net "$@"; }
-if machine true 2>"$work/machine"; then
-	old=$(machine sysctl -n net.core.netdev_max_backlog)
+old=$(machine sysctl -n net.core.netdev_max_backlog 2>"$work/machine") || true
+if [ -n "$old" ] && machine sysctl -qw "net.core.netdev_max_backlog=$old" 2>"$work/machine"; then
 	at_exit "machine sysctl -qw net.core.netdev_max_backlog=$old"
 	at left ip link set dev eth0 mtu 9000
 	at router ip link set dev eth0 mtu 9000
@@ -268,6 +268,8 @@ if machine true 2>"$work/machine"; then
 	late='(journeys | map(select(.outcome.kind == "dropped" and .outcome.netns.name == "right")) | .[0])'
 	dropped 'no room' right CPU_BACKLOG cpu_backlog_full cpu_backlog_full "$late"
 	expect_json 'no room: it was received before' 'tx rx drop' "$late | [.hops[] | select(.stage | IN(\"tx\", \"rx\", \"in\", \"drop\")).stage] | join(\" \")"
+	expect_json 'no room: where it was received, and when' 'right/eth0 true' \
+		"$late.hops | (map(select(.stage == \"rx\"))[0]) as \$rx | \"\\(\$rx.netns.name)/\\(\$rx.dev.name) \\(\$rx.offset_ns < .[-1].offset_ns)\""
 	check_json
 else
 	without "a CPU that has too many packets waiting: $(tail -1 "$work/machine")"
