@@ -112,12 +112,12 @@ void load_all(std::vector<Prepared>& programs) {
   };
   const std::size_t count = std::min<std::size_t>(std::thread::hardware_concurrency(), 8);
   std::vector<std::jthread> others;
-  try {
-    for (std::size_t i = 1; i < count; ++i) {
+  for (std::size_t i = 1; i < count; ++i) {
+    try {
       others.emplace_back(work);
+    } catch (const std::system_error&) {
+      break;  // no more threads for this process: those that are there do it
     }
-  } catch (const std::system_error&) {
-    // No more threads for this process: those that are there do it.
   }
   work();
 }
@@ -141,7 +141,7 @@ bool is_hook(const bpf_program* program) {
 }  // namespace
 
 void HookPrograms::announce() {
-  [[maybe_unused]] static const int registered = [] {
+  [[maybe_unused]] static const int kRegistered = [] {
     LIBBPF_OPTS(libbpf_prog_handler_opts, options);
     options.prog_prepare_load_fn = prepare;
     return libbpf_register_prog_handler((std::string(kHookSection) + "+").c_str(),

@@ -18,10 +18,12 @@
 #include "kernel/bpf_handles.h"
 #include "kernel/libbpf_log.h"
 
+// NOLINTBEGIN(readability-identifier-naming): what bpf_object() calls them
 extern "C" {
 extern const std::byte tracepkt_bpf_hook_trial_begin[];
 extern const std::byte tracepkt_bpf_hook_trial_end[];
 }
+// NOLINTEND(readability-identifier-naming)
 
 namespace tracepkt::kernel {
 namespace {
