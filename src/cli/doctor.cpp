@@ -22,6 +22,7 @@
 #include "filter/filter.h"
 #include "kernel/chain_hooks.h"
 #include "kernel/device_programs.h"
+#include "kernel/hook_names.h"
 #include "kernel/kernel_btf.h"
 #include "kernel/netns_names.h"
 #include "kernel/netns_open.h"

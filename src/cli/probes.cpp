@@ -13,6 +13,7 @@
 #include "cli/standard_files.h"
 #include "decode/event.h"
 #include "kernel/chain_hooks.h"
+#include "kernel/hook_names.h"
 #include "kernel/kernel_btf.h"
 #include "kernel/rights.h"
 #include "kernel/tracer.h"

@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdio>
 #include <cstring>
+#include <span>
 #include <string>
 #include <system_error>
 #include <thread>
@@ -24,6 +25,8 @@ namespace {
 // As the objects say of themselves: libbpf does not hand it out.
 constexpr const char* kLicense = "Dual MIT/GPL";
 
+constexpr int kNotTried = -ECANCELED;
+
 // A program as libbpf would give it to the kernel.
 struct Prepared {
   bpf_program* program = nullptr;
@@ -32,8 +35,7 @@ struct Prepared {
   std::vector<std::byte> line_info;
   Fd attach_btf;  // of a module; libbpf closes its own
   bpf_prog_load_opts options = {};
-  int fd = -1;
-  int error = 0;
+  int fd = kNotTried;  // or, when it was refused, a negative errno
 };
 
 // The object that is being loaded: libbpf's callback has no context.
@@ -85,16 +87,17 @@ int prepare(bpf_program* program, bpf_prog_load_opts* options, long /*cookie*/) 
   return bpf_program__set_insns(program, nothing, std::size(nothing));
 }
 
-void load(Prepared& prepared) {
-  bpf_prog_load_opts& options = prepared.options;
+// The program's fd, or a negative errno. What the verifier says of it goes to `log`, if that has
+// room.
+int give_to_kernel(const Prepared& prepared, std::span<char> log) {
+  bpf_prog_load_opts options = prepared.options;
   options.func_info = prepared.func_info.data();
   options.line_info = prepared.line_info.data();
-  options.log_level = 0;
-  options.log_buf = nullptr;
-  options.log_size = 0;
-  prepared.fd = bpf_prog_load(BPF_PROG_TYPE_TRACING, bpf_program__name(prepared.program), kLicense,
-                              prepared.instructions.data(), prepared.instructions.size(), &options);
-  prepared.error = prepared.fd < 0 ? prepared.fd : 0;
+  options.log_level = log.empty() ? 0 : 1;
+  options.log_buf = log.empty() ? nullptr : log.data();
+  options.log_size = static_cast<__u32>(log.size());
+  return bpf_prog_load(BPF_PROG_TYPE_TRACING, bpf_program__name(prepared.program), kLicense,
+                       prepared.instructions.data(), prepared.instructions.size(), &options);
 }
 
 // On several CPUs, the longest first; until one is refused.
@@ -104,8 +107,8 @@ void load_all(std::vector<Prepared>& programs) {
   std::atomic<std::size_t> next = 0;
   const auto work = [&] {
     for (std::size_t i = next++; i < programs.size(); i = next++) {
-      load(programs[i]);
-      if (programs[i].error != 0) {
+      programs[i].fd = give_to_kernel(programs[i], {});
+      if (programs[i].fd < 0) {
         next = programs.size();
       }
     }
@@ -123,14 +126,9 @@ void load_all(std::vector<Prepared>& programs) {
 }
 
 // For developers: what the verifier has to say.
-void print_log(Prepared& refused) {
+void print_log(const Prepared& refused) {
   std::vector<char> log(std::size_t{16} << 20);
-  refused.options.log_level = 1;
-  refused.options.log_buf = log.data();
-  refused.options.log_size = static_cast<__u32>(log.size());
-  const Fd accepted(bpf_prog_load(BPF_PROG_TYPE_TRACING, bpf_program__name(refused.program),
-                                  kLicense, refused.instructions.data(),
-                                  refused.instructions.size(), &refused.options));
+  const Fd accepted(give_to_kernel(refused, log));
   std::fprintf(stderr, "%s:\n%s\n", bpf_program__name(refused.program), log.data());
 }
 
@@ -168,11 +166,11 @@ int HookPrograms::load(bpf_object* object) {
   }
   load_all(loading.programs);
   std::map<const bpf_program*, Fd> loaded;
-  Prepared* refused = nullptr;
-  for (Prepared& one : loading.programs) {
+  const Prepared* refused = nullptr;
+  for (const Prepared& one : loading.programs) {
     bpf_program__unload(one.program);  // the one that does nothing
     loaded.emplace(one.program, Fd(one.fd));
-    refused = one.error != 0 ? &one : refused;
+    refused = one.fd < 0 && one.fd != kNotTried ? &one : refused;
   }
   if (refused == nullptr) {
     programs_ = std::move(loaded);
@@ -182,7 +180,7 @@ int HookPrograms::load(bpf_object* object) {
   if (LibbpfLog::is_wanted_whole()) {
     print_log(*refused);
   }
-  return refused->error;
+  return refused->fd;
 }
 
 bool HookPrograms::attach(const bpf_program* program) {

@@ -36,7 +36,7 @@ class HookProgramsTest : public testing::Test {
  protected:
   void SetUp() override {
     if (geteuid() != 0) {
-      GTEST_SKIP() << "needs root, to load programs";
+      GTEST_SKIP() << "NOT TESTED: loading on several CPUs. Only root can load BPF programs.";
     }
     HookPrograms::announce();
   }

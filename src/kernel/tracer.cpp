@@ -24,6 +24,7 @@
 #include "kernel/bpf_handles.h"
 #include "kernel/chain_hooks.h"
 #include "kernel/function_tracer.h"
+#include "kernel/hook_names.h"
 #include "kernel/hook_programs.h"
 #include "kernel/kernel_btf.h"
 #include "kernel/libbpf_log.h"
@@ -376,7 +377,9 @@ Status Tracer::State::load(std::span<const std::byte> bytes, const TraceRequest&
   }
   if (const int error = hooks.load(object.get()); error != 0) {
     return errno_failure(-error, "the kernel refuses the tracing programs",
-                         hooks.refused().empty() ? log.last_warning() : hooks.refused());
+                         hooks.refused().empty()
+                             ? log.last_warning()
+                             : hooks.refused() + "; what this kernel offers: tracepkt doctor");
   }
   return {};
 }
@@ -476,131 +479,6 @@ void Tracer::forget_packets(std::uint64_t before_ns) {
 void mark_as_command(std::uint64_t token) {
   // See on_sys_exit() in bpf/command_process.bpf.h.
   syscall(SYS_bind, -1, token, 0);
-}
-
-std::vector<HookName> hook_names() {
-  return {
-#define HOOK(id, hook, stage_of, view, words) \
-  {.name = #hook, .stage = STAGE_##stage_of, .needed = (id) == 1 || (id) == 3, .says = (words)},
-#include "wire/hooks.def"
-#undef HOOK
-      {.name = "netif_receive_skb",
-       .stage = STAGE_in,
-       .needed = true,
-       .says = "taken in by the IP layer"},
-      {.name = "skb_copy_datagram_iovec",
-       .stage = STAGE_deliver,
-       .needed = false,
-       .says = "read from a socket by a process"},
-      {.name = "kfree_skb",
-       .stage = STAGE_drop,
-       .needed = true,
-       .says = "dropped, with the kernel's reason"},
-      {.name = "consume_skb", .stage = STAGE_end, .needed = true, .says = "freed after use"},
-      {.name = "fib_table_lookup",
-       .stage = STAGE_route,
-       .needed = false,
-       .says = "a route looked up (IPv4)"},
-      {.name = "fib6_table_lookup",
-       .stage = STAGE_route,
-       .needed = false,
-       .says = "a route looked up (IPv6)"},
-      {.kind = "fentry",
-       .name = "nft_do_chain",
-       .stage = STAGE_netfilter,
-       .says = "a chain of nftables or iptables-nft passed, with its verdict"},
-      {.kind = "fentry",
-       .name = "__nft_trace_packet",
-       .stage = STAGE_netfilter,
-       .says = "a rule of nftables or iptables-nft that matched (--rules)"},
-      {.kind = "kprobe",
-       .name = "nf_log_trace",
-       .stage = STAGE_netfilter,
-       .says = "a rule of legacy iptables or ip6tables that matched (--rules)"},
-      {.kind = "fentry",
-       .name = "ipt_do_table",
-       .stage = STAGE_netfilter,
-       .says = "a table of legacy iptables passed, with its verdict"},
-      {.kind = "fentry",
-       .name = "ip6t_do_table",
-       .stage = STAGE_netfilter,
-       .says = "a table of legacy ip6tables passed, with its verdict"},
-      {.kind = "fentry",
-       .name = "arpt_do_table",
-       .stage = STAGE_netfilter,
-       .says = "a table of legacy arptables passed, with its verdict"},
-      {.kind = "fentry",
-       .name = "ebt_do_table",
-       .stage = STAGE_netfilter,
-       .says = "a table of legacy ebtables passed, with its verdict"},
-      {.kind = "fentry",
-       .name = "__ip_local_out",
-       .stage = STAGE_out,
-       .says = "a packet that is made here begins its way (IPv4; -vv, or where tc has programs on "
-               "the way out)",
-       .of_kernel = true},
-      {.kind = "fentry",
-       .name = "__ip6_local_out",
-       .stage = STAGE_out,
-       .says = "the same (IPv6)",
-       .of_kernel = true},
-      {.kind = "fexit",
-       .name = "XDP programs",
-       .stage = STAGE_xdp,
-       .says = "an XDP program passed, with its name and verdict",
-       .of_kernel = true},
-      {.kind = "fexit",
-       .name = "tc programs",
-       .stage = STAGE_tc,
-       .says = "a BPF program of tc's passed (direct-action, tcx), with its name and verdict",
-       .of_kernel = true},
-      {.kind = "kprobe",
-       .name = "functions",
-       .stage = STAGE_function,
-       .says = "every kernel function that takes a packet, with what it returns; or a choice of "
-               "them, where each is a kprobe of its own (-vv, --functions)"},
-      {.name = "sys_exit", .says = "a socket made, or bound to a port (trace -- COMMAND)"},
-      {.name = "sched_process_fork", .says = "a process begun (trace -- COMMAND)"},
-      {.name = "sched_process_exit", .says = "a process ended (trace -- COMMAND)"},
-      {.name = "neigh_create",
-       .stage = STAGE_neigh,
-       .says = "a next hop that was not known before"},
-      {.name = "neigh_event_send_done",
-       .stage = STAGE_neigh,
-       .says = "the link address of a next hop is looked for"},
-      {.name = "neigh_update",
-       .stage = STAGE_neigh,
-       .says = "the link address of a next hop is found, and what waits for it is sent"},
-      {.name = "neigh_update_done", .stage = STAGE_neigh, .says = "all that waited is sent"},
-      {.name = "neigh_timer_handler",
-       .stage = STAGE_neigh,
-       .says = "a next hop that does not answer is given up"},
-      {.name = "icmp_send", .stage = STAGE_icmp, .says = "an ICMP error about a packet (IPv4)"},
-      {.kind = "fentry",
-       .name = "__icmp_send",
-       .stage = STAGE_icmp,
-       .says = "the same, where there is no such tracepoint",
-       .of_kernel = true},
-      {.kind = "fentry",
-       .name = "icmp6_send",
-       .stage = STAGE_icmp,
-       .says = "an ICMP error about a packet (IPv6)",
-       .of_kernel = true},
-      {.name = "tcp_probe",
-       .stage = STAGE_tcp,
-       .says = "a segment at the socket of its connection"},
-      {.name = "tcp_send_reset", .stage = STAGE_tcp, .says = "a segment answered with a reset"},
-      {.name = "tcp_receive_reset",
-       .stage = STAGE_tcp,
-       .says = "a segment that is a reset, and ends its connection"},
-      {.name = "tcp_retransmit_skb", .stage = STAGE_tcp, .says = "a segment sent again"},
-      {.name = "qdisc_dequeue",
-       .stage = STAGE_qdisc,
-       .says = "taken out of the queue of an interface"},
-      {.name = "net_dev_xmit",
-       .stage = STAGE_driver,
-       .says = "refused by the driver of an interface, which is busy"},
-  };
 }
 
 }  // namespace tracepkt::kernel

@@ -98,17 +98,4 @@ class Tracer {
 // child between fork() and exec(): only system calls, no memory. Without a tracer, nothing happens.
 void mark_as_command(std::uint64_t token);
 
-// The catalogue: the tracepoints without which a ping cannot be followed, and all others.
-struct HookName {
-  std::string kind = "tp_btf";  // or "fentry", "kprobe"
-  std::string name;
-  std::optional<stage_id> stage;  // of the hops that it tells, if it tells any
-  bool needed = false;
-  std::string says;
-  bool of_kernel = false;  // fentry: a function that is in no module
-
-  std::string probe() const { return kind + ':' + name; }
-};
-std::vector<HookName> hook_names();
-
 }  // namespace tracepkt::kernel
