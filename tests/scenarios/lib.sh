@@ -13,6 +13,9 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # takes a minute for some.
 patience=${TRACEPKT_BRIEF:+300}
 patience=${patience:-60}
+# Before what else this machine does: compilers at the lowest priority have as much of a processor as a scenario, which is
+# a session of its own, where the kernel shares it out by sessions.
+echo -10 2>/dev/null >/proc/self/autogroup || true
 work=$(mktemp -d "$TRACEPKT_SCRATCH/XXXXXX")
 chmod 755 "$work"
 out=$work/out err=$work/err status='' tp_pid=''
@@ -125,7 +128,9 @@ count_lines() { # regex file
 ### Waiting
 
 exec {idle}<> <(:)
-pause() { read -rt 0.05 -u "$idle" || true; }
+# Looking costs an emulated machine some of the time of what is waited for.
+moment=${TRACEPKT_BRIEF:+0.2}
+pause() { read -rt "${moment:-0.05}" -u "$idle" || true; }
 
 wait_for() { # what command...
 	local what=$1 deadline=$((SECONDS + patience))
@@ -154,9 +159,10 @@ has() { # text file
 json_kept=${TRACEPKT_JSON:-} json_outputs=0
 keep_json() {
 	[[ "$tp_command " =~ \ --format(=|\ )json\  && "$tp_command " != *' -w - '* && "$tp_command " != *' -- '* && -s $out ]] || return 0
+	local folder=${json_kept:-$work/json} name=${0##*/}
 	json_outputs=$((json_outputs + 1))
-	mkdir -p "${json_kept:-$work/json}"
-	cp "$out" "${json_kept:-$work/json}/$(basename "$0" .sh).$json_outputs"
+	[ -d "$folder" ] || mkdir -p "$folder"
+	cp "$out" "$folder/${name%.sh}.$json_outputs"
 }
 validate_json() {
 	if [ "$json_outputs" = 0 ] || [ -n "$json_kept" ]; then return 0; fi
