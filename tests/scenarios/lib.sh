@@ -13,9 +13,6 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # takes a minute for some.
 patience=${TRACEPKT_BRIEF:+300}
 patience=${patience:-60}
-# Before what else this machine does: compilers at the lowest priority have as much of a processor as a scenario, which is
-# a session of its own, where the kernel shares it out by sessions.
-echo -10 2>/dev/null >/proc/self/autogroup || true
 work=$(mktemp -d "$TRACEPKT_SCRATCH/XXXXXX")
 chmod 755 "$work"
 out=$work/out err=$work/err status='' tp_pid=''
