@@ -126,8 +126,8 @@ count_lines() { # regex file
 
 exec {idle}<> <(:)
 # Looking costs an emulated machine some of the time of what is waited for.
-moment=${TRACEPKT_BRIEF:+0.2}
-pause() { read -rt "${moment:-0.05}" -u "$idle" || true; }
+between_looks=${TRACEPKT_BRIEF:+0.2}
+pause() { read -rt "${between_looks:-0.05}" -u "$idle" || true; }
 
 wait_for() { # what command...
 	local what=$1 deadline=$((SECONDS + patience))
