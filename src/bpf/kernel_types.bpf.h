@@ -195,7 +195,8 @@ struct sk_buff {
 	__u16 transport_header;
 	__u16 network_header;
 	__u16 mac_header;
-	unsigned int end; /* an offset from head on 64-bit kernels */
+	unsigned int tail; /* this and the next: offsets from head, on 64-bit kernels */
+	unsigned int end;
 	unsigned char *head;
 	unsigned char *data;
 };

@@ -91,8 +91,11 @@ static __always_inline bool may_be_same(__u64 a, __u64 b)
 	return is_same_print(a, b) || ((a & 0xff) == IPPROTO_UDP && (__u32)(a ^ b) << 8 == 0);
 }
 
-/* What turns a packet into another one, a tunnel, does so at once. */
-#define TRANSFORM_NS 5000000
+/* What turns a packet into another one does so at once; an emulated machine is slower. */
+#define TRANSFORM_NS 20000000
+
+/* The headers that a tunnel puts before a packet. */
+#define OUTER_HEADERS_MAX 160
 
 /* Where a packet is seen, in one number. */
 static __always_inline __u64 spot(const struct tracked *seen)
@@ -113,22 +116,28 @@ static __always_inline __u16 spot_stage(__u64 spot)
 	return spot;
 }
 
+/* What is_another_packet() is told beside the age. */
+#define SEEN_CAME_IN 1	/* it flows on from an interface */
+#define SEEN_AROUND 2	/* it begins some headers before the known packet, and reaches over it */
+#define SEEN_CARRYING 4 /* the known packet is still in it */
+#define SEEN_BITS 3
+
 /*
- * Is what is seen now another packet than the one that was seen at this address before, `age_ns`
- * ago and flowing on from an interface if `came_in`, whose end no hook saw? Where the kernel takes
- * a packet in, many ends are silent, and so are those of what TCP has sent and keeps until it is
- * acknowledged. The buffer is used again soon.
+ * Is what is seen now another packet than the one that was seen at this address before, `age`
+ * ns ago, whose end no hook saw? Where the kernel takes a packet in, many ends are silent, and so
+ * are those of what TCP has sent and keeps until it is acknowledged. The buffer is used again soon.
  */
 __attribute__((noinline)) int is_another_packet(__u64 known_print, __u64 known_spot,
-						__u64 now_print, __u64 now_spot,
-						__u64 age_ns_and_came_in)
+						__u64 now_print, __u64 now_spot, __u64 age_and_seen)
 {
-	bool came_in = age_ns_and_came_in & 1;
+	bool came_in = age_and_seen & SEEN_CAME_IN;
 	bool same = is_same_print(known_print, now_print);
 	bool same_netns = spot_netns(known_spot) == spot_netns(now_spot);
-	bool at_once = age_ns_and_came_in >> 1 < TRANSFORM_NS;
+	bool at_once = age_and_seen >> SEEN_BITS < TRANSFORM_NS;
+	bool carrying = age_and_seen & SEEN_CARRYING;
 	/* No header that a tunnel puts before a packet is TCP's. */
-	bool may_be_outer = at_once && (now_print & 0xff) != IPPROTO_TCP;
+	bool may_be_outer = (at_once || carrying) && (now_print & 0xff) != IPPROTO_TCP;
+	bool is_around = carrying || age_and_seen & SEEN_AROUND;
 	bool is_further_in = spot_offset(now_spot) > spot_offset(known_spot);
 	__u16 before = spot_stage(known_spot);
 	__u16 now = spot_stage(now_spot);
@@ -152,21 +161,48 @@ __attribute__((noinline)) int is_another_packet(__u64 known_print, __u64 known_s
 	}
 	if (same)
 		return false;
-	if (!at_once || before == STAGE_drop || before == STAGE_deliver)
+	if (before == STAGE_drop || before == STAGE_deliver || now == STAGE_rx)
 		return true;
-	if (now == STAGE_rx)
-		return true;
+	/*
+	 * What was handed to an interface changes no more but for a checksum, or goes into a
+	 * tunnel: at once, or when it has waited in the queue of one.
+	 */
+	if (before == STAGE_tx)
+		return !(may_be_outer && is_around) && (now == STAGE_tx || now == STAGE_out ||
+							!may_be_same(known_print, now_print));
 	if (now == STAGE_tx || now == STAGE_out)
-		return !may_be_outer ||
-		       (before == STAGE_tx && spot_offset(now_spot) >= spot_offset(known_spot));
-	return false;
+		return !may_be_outer;
+	return !at_once;
+}
+
+/*
+ * Does the packet that begins at offset `now` and ends at `tail` have the known one, which began at
+ * `known`, within it?
+ */
+__attribute__((noinline)) __u64 look_within(__u64 head, __u32 known, __u32 now, __u32 tail,
+					    __u64 known_print)
+{
+	__u64 seen = 0;
+
+	if (now >= known || known >= tail)
+		return 0;
+	if (known - now <= OUTER_HEADERS_MAX)
+		seen |= SEEN_AROUND;
+	if (is_same_print(print_at(head + known), known_print))
+		seen |= SEEN_CARRYING;
+	return seen;
 }
 
 static __always_inline bool is_another(struct sk_buff *skb, const struct tracked *known,
 				       const struct tracked *now)
 {
+	__u64 seen = skb->skb_iif ? SEEN_CAME_IN : 0;
+
+	if (now->offset < known->offset)
+		seen |= look_within(head_of(skb), known->offset, now->offset, skb->tail,
+				    known->fingerprint);
 	return is_another_packet(known->fingerprint, spot(known), now->fingerprint, spot(now),
-				 (now->seen_ns - known->seen_ns) << 1 | !!skb->skb_iif);
+				 (now->seen_ns - known->seen_ns) << SEEN_BITS | seen);
 }
 
 /* In the place of another packet if `anew`. False, and counted, if there is no room. */

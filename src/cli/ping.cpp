@@ -85,6 +85,7 @@ kernel::TraceRequest PingSession::request() const {
                                .chains = true,
                                .rules = options_.common.rules,
                                .programs = true,
+                               .queues = options_.common.verbosity > 0,
                                .functions = options_.common.wanted_functions()};
   const ping::Identity& identity = socket_.identity();
   std::memcpy(&request.echo.cookie, identity.cookie.data(), sizeof(request.echo.cookie));

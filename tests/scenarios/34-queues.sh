@@ -39,6 +39,15 @@ tp_end INT
 expect_json 'none' 0 "$queued | length"
 expect_json 'the hook is not attached' false 'summary.probes.attached | any(contains("qdisc"))'
 
+echo '== of a ping'
+tp ping -v -c2 -i 0.002 -s 1400 --netns left --format json "$net4.2"
+expect_status 0
+expect_json 'one waited' 'left eth0 tbf 7:' \
+	'requests | map(.hops[] | select(.stage == "qdisc")) | max_by(.queued_ns) | "\(.netns.name) \(.dev.name) \(.qdisc) \(.handle)"'
+tp ping -c1 --netns left --format json "$net4.2"
+expect_json 'without -v' 0 'requests | map(.hops[] | select(.stage == "qdisc")) | length'
+check_json
+
 # A veth whose other end has a ring, for GRO, that is full: its driver says so since 6.16.
 echo '== a driver that is busy'
 napi_threads() { ps -e -o pid=,comm= | awk '$2 ~ "^napi/eth0-" { print $1 }' | sort; }

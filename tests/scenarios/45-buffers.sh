@@ -1,0 +1,82 @@
+# shellcheck shell=bash
+# Packets are known by where their bytes are. Where the kernel uses that memory again, it is another packet; where a tunnel puts
+# a header before it, however late, it is the same one.
+. "$(dirname "$0")/lib.sh"
+
+cable_network 25
+wait_for 'IPv4 to be open' at left ping -c1 -W2 "$net4.2"
+base=${net4%.*}
+
+echo '== the buffer of what TCP gave up, used again for UDP'
+# Nobody sees TCP free what it has sent: the kernel's free list hands the memory to the next that is made.
+modprobe -q tun 2>/dev/null || true
+mkfifo "$work/go"
+at left python3 -c "
+import fcntl, os, select, socket, struct, subprocess, sys
+nic = os.open('/dev/net/tun', os.O_RDWR)
+fcntl.ioctl(nic, 0x400454ca, struct.pack('16sH22x', b'nic0', 0x1001))
+subprocess.check_call('ip addr add $base.240.1/24 dev nic0 && ip link set nic0 up', shell=True)
+def taken(what):
+    while True:
+        select.select([nic], [], [], 10)
+        packet = os.read(nic, 4000)
+        if packet[0] >> 4 == 4 and packet[9] == what: return
+print('up', flush=True)
+sys.stdin.readline()
+os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for i in range(20):
+    tcp = socket.socket()
+    tcp.setblocking(False)
+    try: tcp.connect(('$base.240.2', 80))
+    except BlockingIOError: pass
+    taken(6)
+    tcp.close()
+    for size in 30, 400:
+        udp.sendto(b'x' * size, ('$base.240.2', 53))
+        taken(17)
+print('done', flush=True)
+sys.stdin.readline()" <"$work/go" >"$work/sender" 2>"$work/sender.err" &
+sender=$!
+exec {go}>"$work/go"
+is_up_or_gone() { has up "$work/sender" || is_gone "$sender"; }
+wait_for 'the tun device' is_up_or_gone
+if has up "$work/sender"; then
+	tp_trace --format json "net $base.240.0/24"
+	echo >&"$go"
+	wait_for 'the packets' has 'done' "$work/sender"
+	wait_for_journeys 60
+	tp_end INT
+	expect_status 0
+	expect_json 'each is one' '20 tcp 60, 20 udp 58, 20 udp 428' \
+		'journeys | group_by([.packet.proto, .packet.len]) | map("\(length) \(.[0].packet.proto) \(.[0].packet.len)") | join(", ")'
+	expect_json 'and went the same way' 'out tx deliver' 'journeys | map([.hops[].stage] | join(" ")) | unique | join(", ")'
+	check_json
+	echo >&"$go"
+else
+	without "a tun device: $(tail -1 "$work/sender.err")"
+fi
+exec {go}>&-
+
+echo '== a tunnel with a queue'
+modprobe -qa vxlan sch_tbf 2>/dev/null || true
+if ! ip -n left link add tun type vxlan id 7 dstport 4789 dev eth0 local "$net4.1" remote "$net4.2" 2>"$work/ip"; then
+	without "a tunnel: $(cat "$work/ip")"
+elif ! tc -n left qdisc add dev tun root tbf rate 200kbit burst 2kb limit 20kb 2>"$work/ip"; then
+	without "a queue: $(cat "$work/ip")"
+else
+	ip -n right link add tun type vxlan id 7 dstport 4789 dev eth0 local "$net4.2" remote "$net4.1"
+	for name in left right; do ip -n $name link set tun up; done
+	address left tun "$base.250.1/24"
+	address right tun "$base.250.2/24"
+	wait_for 'the tunnel to be open' at left ping -c1 -W2 "$base.250.2"
+	tp_trace -v --format json "icmp and src host $base.250.1"
+	at left ping -q -c6 -i 0.002 -s 1000 "$base.250.2" >/dev/null
+	wait_for_journeys 6
+	tp_end INT
+	expect_status 0
+	expect_json 'some waited' true '[journeys[].hops[] | select(.stage == "qdisc") | .queued_ns] | max > 25000000'
+	expect_json 'each is one journey, and its tunnel is told' "6 encap $net4.1 decap $net4.1" \
+		'journeys | "\(length) \(map([.hops[] | select(.stage == "tunnel") | "\(.action) \(.outer.src)"] | join(" ")) | unique | join(", "))"'
+	expect_json 'in order' true 'journeys | map(ordered) | all'
+fi
