@@ -94,8 +94,12 @@ static __always_inline bool may_be_same(__u64 a, __u64 b)
 /* What turns a packet into another one does so at once; an emulated machine is slower. */
 #define TRANSFORM_NS 20000000
 
-/* The headers that a tunnel puts before a packet. */
-#define OUTER_HEADERS_MAX 160
+/*
+ * The headers that a tunnel puts before a packet, and what it may put behind it (padding, and what
+ * authenticates it). What is sent by TCP begins 110 bytes further in its buffer than what is not.
+ */
+#define OUTER_HEADERS_MAX 96
+#define OUTER_TRAILER_MAX 64
 
 /* Where a packet is seen, in one number. */
 static __always_inline __u64 spot(const struct tracked *seen)
@@ -120,7 +124,8 @@ static __always_inline __u16 spot_stage(__u64 spot)
 #define SEEN_CAME_IN 1	/* it flows on from an interface */
 #define SEEN_AROUND 2	/* it begins some headers before the known packet, and reaches over it */
 #define SEEN_CARRYING 4 /* the known packet is still in it */
-#define SEEN_BITS 3
+#define SEEN_INSIDE 8	/* it begins behind headers of the known packet, which are still there */
+#define SEEN_BITS 4
 
 /*
  * Is what is seen now another packet than the one that was seen at this address before, `age`
@@ -138,7 +143,6 @@ __attribute__((noinline)) int is_another_packet(__u64 known_print, __u64 known_s
 	/* No header that a tunnel puts before a packet is TCP's. */
 	bool may_be_outer = (at_once || carrying) && (now_print & 0xff) != IPPROTO_TCP;
 	bool is_around = carrying || age_and_seen & SEEN_AROUND;
-	bool is_further_in = spot_offset(now_spot) > spot_offset(known_spot);
 	__u16 before = spot_stage(known_spot);
 	__u16 now = spot_stage(now_spot);
 
@@ -156,7 +160,7 @@ __attribute__((noinline)) int is_another_packet(__u64 known_print, __u64 known_s
 		 * a macvlan hands copies of what it took to its children.
 		 */
 		if (now == STAGE_rx)
-			return !at_once || (same ? same_netns : !is_further_in);
+			return !at_once || (same ? same_netns : !(age_and_seen & SEEN_INSIDE));
 		return !same;
 	}
 	if (same)
@@ -170,27 +174,48 @@ __attribute__((noinline)) int is_another_packet(__u64 known_print, __u64 known_s
 	if (before == STAGE_tx)
 		return !(may_be_outer && is_around) && (now == STAGE_tx || now == STAGE_out ||
 							!may_be_same(known_print, now_print));
+	/* GRO frees unseen what it has made a part of another: what is made here has its memory. */
+	if (before == STAGE_rx && !came_in)
+		return true;
 	if (now == STAGE_tx || now == STAGE_out)
 		return !may_be_outer;
 	return !at_once;
 }
 
+/* Of an IP packet, by its header; 0: it is none. */
+static __always_inline __u32 ip_length(__u64 start)
+{
+	__u64 first = number_at((void *)start);
+	const __u8 *bytes = (const __u8 *)&first;
+
+	if (bytes[0] >> 4 == 4)
+		return bpf_ntohs(*(const __u16 *)(bytes + 2));
+	if (bytes[0] >> 4 == 6)
+		return bpf_ntohs(*(const __u16 *)(bytes + 4)) + IPV6_HEADER_BYTES;
+	return 0;
+}
+
 /*
- * Does the packet that begins at offset `now` and ends at `tail` have the known one, which began at
- * `known`, within it?
+ * Is the packet that begins at offset `now`, and ends at `tail`, in a tunnel's header around the
+ * known one, which began at `known`; or is it what was inside that?
  */
-__attribute__((noinline)) __u64 look_within(__u64 head, __u32 known, __u32 now, __u32 tail,
+__attribute__((noinline)) __u64 look_around(__u64 head, __u32 known, __u32 now, __u32 tail,
 					    __u64 known_print)
 {
-	__u64 seen = 0;
+	bool is_near = (now < known ? known - now : now - known) <= OUTER_HEADERS_MAX;
+	bool is_there = is_same_print(print_at(head + known), known_print);
+	__u32 known_end, length;
 
-	if (now >= known || known >= tail)
+	if (now < known) {
+		if (known >= tail)
+			return 0;
+		return (is_near ? SEEN_AROUND : 0) | (is_there ? SEEN_CARRYING : 0);
+	}
+	known_end = known + ip_length(head + known);
+	length = ip_length(head + now);
+	if (!is_near || !is_there || now + length > known_end)
 		return 0;
-	if (known - now <= OUTER_HEADERS_MAX)
-		seen |= SEEN_AROUND;
-	if (is_same_print(print_at(head + known), known_print))
-		seen |= SEEN_CARRYING;
-	return seen;
+	return !length || known_end - now - length <= OUTER_TRAILER_MAX ? SEEN_INSIDE : 0;
 }
 
 static __always_inline bool is_another(struct sk_buff *skb, const struct tracked *known,
@@ -198,8 +223,8 @@ static __always_inline bool is_another(struct sk_buff *skb, const struct tracked
 {
 	__u64 seen = skb->skb_iif ? SEEN_CAME_IN : 0;
 
-	if (now->offset < known->offset)
-		seen |= look_within(head_of(skb), known->offset, now->offset, skb->tail,
+	if (now->offset != known->offset)
+		seen |= look_around(head_of(skb), known->offset, now->offset, skb->tail,
 				    known->fingerprint);
 	return is_another_packet(known->fingerprint, spot(known), now->fingerprint, spot(now),
 				 (now->seen_ns - known->seen_ns) << SEEN_BITS | seen);

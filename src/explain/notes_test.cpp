@@ -1,5 +1,6 @@
 #include "explain/notes.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 
@@ -23,6 +24,16 @@ decode::Socket socket_of(const char* name, std::uint32_t pid) {
   decode::Socket socket{.pid = pid};
   std::strncpy(socket.comm.bytes.data(), name, 15);
   return socket;
+}
+
+TEST(NoteWords, WhatGroMergedIsToldOfTheFirst) {
+  journey::Journey journey;
+  journey.outcome = {.kind = journey::OutcomeKind::kConsumed,
+                     .netns = {.inode = 7, .name = "web"},
+                     .merged = true,
+                     .seen = false};
+  EXPECT_EQ(outcome_words(journey), "merged in web");
+  EXPECT_THAT(cause_words(journey), ::testing::HasSubstr("GRO has made it a part"));
 }
 
 TEST(NoteWords, NobodyReadsAReset) {

@@ -164,7 +164,10 @@ std::string outcome_words(const journey::Journey& journey) {
     case OutcomeKind::kLeft:
       return fmt::format("left through {}", printable(outcome.device.name.view()));
     case OutcomeKind::kConsumed:
-      return (outcome.full_queue ? "IGNORED in " : "consumed in ") + where;
+      return (outcome.full_queue ? "IGNORED in "
+              : outcome.merged   ? "merged in "
+                                 : "consumed in ") +
+             where;
     case OutcomeKind::kLost:
       return (awaited_neighbour(journey) != nullptr ? "WAITING in " : "LOST SIGHT OF in ") + where;
   }
@@ -220,6 +223,11 @@ std::string cause_words(const journey::Journey& journey) {
   if (const auto* verdict = journey::taking_verdict(journey.hops);
       verdict != nullptr && outcome.kind == OutcomeKind::kConsumed) {
     return taken_words(*verdict);
+  }
+  if (outcome.merged) {
+    return "Nothing was heard of it after it was received: GRO has made it a part of the segment "
+           "before it, and tells the IP layer of one packet. What became of that is told of the "
+           "first.";
   }
   if (outcome.kind == OutcomeKind::kConsumed && !outcome.seen && journey.packet.later_fragment) {
     return "Taken in by the IP layer there, which puts the fragments of a packet together, and "

@@ -137,6 +137,27 @@ TEST_F(Assemble, SilenceIsSaidToBeSilence) {
   EXPECT_FALSE(udp.outcome.seen);
 }
 
+TEST_F(Assemble, WhatGroTakesAndNobodyHearsOfAgainIsAPartOfAnotherSegment) {
+  packet_.protocol = 6;
+  packet_.icmp.reset();
+  packet_.has_ports = true;
+  decode::Event received = event({.stage = STAGE_rx}, packet_);
+  const auto outcome = [&](std::initializer_list<decode::Event> events) {
+    return run(events, Ending::kSilent).outcome;
+  };
+  EXPECT_EQ(outcome({received}).kind, OutcomeKind::kLost) << "no hook of GRO's";
+  received.hook = HOOK_napi_gro_receive_entry;
+  EXPECT_EQ(outcome({received}).kind, OutcomeKind::kConsumed);
+  EXPECT_TRUE(outcome({received}).merged);
+  EXPECT_FALSE(outcome({received}).seen);
+  EXPECT_FALSE(run({received}, Ending::kCut).outcome.merged) << "silence tells nothing there";
+  EXPECT_FALSE(outcome({received, event({.time_ns = 1, .stage = STAGE_in}, packet_)}).merged);
+  EXPECT_EQ(outcome({received, event({.time_ns = 1}, packet_)}).kind, OutcomeKind::kLeft);
+  packet_.has_ports = false;
+  received.packet = packet_;
+  EXPECT_EQ(outcome({received}).kind, OutcomeKind::kLost) << "GRO merges no echoes";
+}
+
 TEST_F(Assemble, WhereTheFileEndsNothingIsConcludedFromSilence) {
   packet_.protocol = 17;
   packet_.icmp.reset();

@@ -117,8 +117,9 @@ struct Outcome {
   std::string netns_file;             // dropped, not answered: see Names::netns_file()
   Boxed<decode::Socket> socket = {};  // delivered to a process; without: to the kernel itself
   std::optional<ListenQueue> full_queue = {};  // consumed: a connection there was no room for
-  bool seen = true;                            // false: concluded from silence, no end was seen
-  bool cut = false;                            // lost: where what is known of all packets ends
+  bool merged = false;  // consumed: GRO made it a part of the segment before it
+  bool seen = true;     // false: concluded from silence, no end was seen
+  bool cut = false;     // lost: where what is known of all packets ends
 };
 
 std::string_view outcome_name(OutcomeKind kind);

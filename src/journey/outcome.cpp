@@ -122,6 +122,17 @@ bool ended_at(const Hop& taken, const std::vector<Event>& events) {
   });
 }
 
+// GRO makes one packet of segments that follow each other, as they are received; those behind the
+// first are not heard of again. Where it kept none, the next hook is at the same interface.
+bool was_merged(const Journey& journey, const Hop& crossing, const std::vector<Event>& events) {
+  return journey.packet.has_ports && crossing.stage == STAGE_rx &&
+         &crossing == &journey.hops.back() && std::ranges::any_of(events, [&](const Event& event) {
+           return (event.hook == HOOK_napi_gro_receive_entry ||
+                   event.hook == HOOK_napi_gro_frags_entry) &&
+                  event.time_ns == crossing.time_ns && event.device == crossing.device;
+         });
+}
+
 // A multicast comes back to the machine that sends or forwards it: what that machine's IP layer
 // then makes of its copy decides nothing about the one that goes out.
 bool sent_and_refused(const Journey& journey, const Netns& netns) {
@@ -213,6 +224,9 @@ Outcome judge(const Journey& journey, const std::vector<Event>& events,
     outcome = outcome_at(OutcomeKind::kLeft, *crossing);
   } else if (seen) {
     outcome = consumed_outcome(journey, *crossing, nullptr);
+  } else if (was_merged(journey, *crossing, events)) {
+    outcome = outcome_at(OutcomeKind::kConsumed, *crossing);
+    outcome.merged = true;
   } else {
     outcome = outcome_at(OutcomeKind::kLost, hops.back());
   }

@@ -296,6 +296,9 @@ void write_outcome_fields(JsonWriter& json, const journey::Journey& journey) {
   if (outcome.device.index != 0) {
     write_device(json.key("device"), outcome.device);
   }
+  if (outcome.merged) {
+    json.field("merged", true);
+  }
   if (!outcome.seen) {
     json.field("seen", false);
   }

@@ -58,6 +58,50 @@ else
 fi
 exec {go}>&-
 
+# GRO frees what it has merged unseen as well. The receiver answers each of its reads with a datagram, on the CPU where that
+# is done.
+echo '== the buffer of what GRO merged, used again for UDP'
+if at right ethtool -K eth0 gro on 2>"$work/ethtool" && at left ethtool -K eth0 tso off gso off 2>"$work/ethtool"; then
+	at right taskset -c 0 python3 -c "
+import socket
+udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+listener = socket.create_server(('$net4.2', 7000))
+print('bound', flush=True)
+peer, _ = listener.accept()
+sent = 0
+while peer.recv(3000):
+    if sent < 400:
+        sent += 1
+        udp.sendto(b'x' * (30 + sent), ('$net4.1', 7001))" >"$work/server" &
+	wait_for 'the server' has bound "$work/server"
+	tp_trace --format json "net $net4.0/24 and (tcp port 7000 or udp port 7001)"
+	at left taskset -c 0 python3 -c "
+import socket, threading, time
+udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+udp.bind(('$net4.1', 7001))
+def read():
+    while True: udp.recv(2000)
+threading.Thread(target=read, daemon=True).start()
+with socket.create_connection(('$net4.2', 7000)) as sender:
+    for i in range(100):
+        sender.send(b'x' * 20000)
+        time.sleep(0.002)"
+	wait_for_journeys 400 '.packet.proto == "udp"'
+	tp_end INT
+	expect_status 0
+	expect_json 'each datagram is one' '400 58' 'journeys | map(select(.packet.proto == "udp")) | "\(length) \(map(.packet.len) | min - 1)"'
+	expect_json 'and went one way' true \
+		'journeys | map(select(.packet.proto == "udp") | [.hops[].stage] | join(" ")) | all(startswith("out tx rx in") and (.[12:] | contains("rx") or contains("tx") | not))'
+	expect_json 'no segment goes on as another packet' true \
+		'journeys | map(select(.packet.proto == "tcp") | [.hops[].stage | select(. == "rx" or . == "tx")]) | all(. == ["rx"] or . == ["tx"] or . == ["tx", "rx"])'
+	expect_json 'what was merged is said to be' 'consumed false rx' \
+		'journeys | map(select(.outcome.merged)) | map("\(.outcome.kind) \(.outcome.seen) \(.hops[-1].stage)") | unique | join(", ")'
+	expect_json 'sight is lost of none' 0 'summary.lost_sight'
+	check_json
+else
+	without "GRO: $(head -1 "$work/ethtool")"
+fi
+
 echo '== a tunnel with a queue'
 modprobe -qa vxlan sch_tbf 2>/dev/null || true
 if ! ip -n left link add tun type vxlan id 7 dstport 4789 dev eth0 local "$net4.1" remote "$net4.2" 2>"$work/ip"; then
