@@ -174,9 +174,12 @@ __attribute__((noinline)) int is_another_packet(__u64 known_print, __u64 known_s
 	if (before == STAGE_tx)
 		return !(may_be_outer && is_around) && (now == STAGE_tx || now == STAGE_out ||
 							!may_be_same(known_print, now_print));
-	/* GRO frees unseen what it has made a part of another: what is made here has its memory. */
-	if (before == STAGE_rx && !came_in)
-		return true;
+	/*
+	 * GRO frees unseen what it has made a part of another: what is made here has its memory.
+	 * What has come to the IP layer knows by which interface; GRO may have changed its length.
+	 */
+	if (before == STAGE_rx && now != STAGE_in && !came_in)
+		return !may_be_same(known_print, now_print);
 	if (now == STAGE_tx || now == STAGE_out)
 		return !may_be_outer;
 	return !at_once;

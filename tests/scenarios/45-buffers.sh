@@ -61,7 +61,9 @@ exec {go}>&-
 # GRO frees what it has merged unseen as well. The receiver answers each of its reads with a datagram, on the CPU where that
 # is done.
 echo '== the buffer of what GRO merged, used again for UDP'
+has_gro=''
 if at right ethtool -K eth0 gro on 2>"$work/ethtool" && at left ethtool -K eth0 tso off gso off 2>"$work/ethtool"; then
+	has_gro=yes
 	at right taskset -c 0 python3 -c "
 import socket
 udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -123,4 +125,27 @@ else
 	expect_json 'each is one journey, and its tunnel is told' "6 encap $net4.1 decap $net4.1" \
 		'journeys | "\(length) \(map([.hops[] | select(.stage == "tunnel") | "\(.action) \(.outer.src)"] | join(" ")) | unique | join(", "))"'
 	expect_json 'in order' true 'journeys | map(ordered) | all'
+fi
+
+echo '== a tunnel through GRO'
+if ip -n left link show dev tun >/dev/null 2>&1 && [ -n "$has_gro" ]; then
+	tc -n left qdisc del dev tun root 2>/dev/null || true
+	at left ethtool -K tun tso off gso off >/dev/null
+	serve right tcp 7002 'peer, _ = s.accept()
+while peer.recv(30000): pass'
+	tp_trace --format json "udp and host $net4.1 and host $net4.2"
+	at left python3 -c "
+import socket, time
+with socket.create_connection(('$base.250.2', 7002)) as sender:
+    for i in range(50):
+        sender.send(b'x' * 20000)
+        time.sleep(0.002)"
+	wait_for_journeys 10 '.hops | any(.stage == "tunnel" and .action == "decap")'
+	tp_end INT
+	expect_status 0
+	expect_json 'each is sent once, and received once outside and once inside' true \
+		'journeys | map([.hops[].stage]) | all((map(select(. == "tx")) | length <= 1) and (map(select(. == "rx")) | length <= 2))'
+	expect_json 'sight is lost of none' 0 'summary.lost_sight'
+else
+	without 'a tunnel, or GRO'
 fi
