@@ -96,8 +96,12 @@ with socket.create_connection(('$net4.2', 7000)) as sender:
 		'journeys | map(select(.packet.proto == "udp") | [.hops[].stage] | join(" ")) | all(startswith("out tx rx in") and (.[12:] | contains("rx") or contains("tx") | not))'
 	expect_json 'no segment goes on as another packet' true \
 		'journeys | map(select(.packet.proto == "tcp") | [.hops[].stage | select(. == "rx" or . == "tx")]) | all(. == ["rx"] or . == ["tx"] or . == ["tx", "rx"])'
-	expect_json 'what was merged is said to be' 'consumed false rx' \
-		'journeys | map(select(.outcome.merged)) | map("\(.outcome.kind) \(.outcome.seen) \(.hops[-1].stage)") | unique | join(", ")'
+	if kernel_since 5 13; then
+		expect_json 'what was merged is said to be' 'consumed false rx' \
+			'journeys | map(select(.outcome.merged)) | map("\(.outcome.kind) \(.outcome.seen) \(.hops[-1].stage)") | unique | join(", ")'
+	else
+		without "segments that are merged: a veth has GRO without XDP since Linux 5.13"
+	fi
 	expect_json 'sight is lost of none' 0 'summary.lost_sight'
 	check_json
 else
