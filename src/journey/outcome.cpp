@@ -1,6 +1,7 @@
 #include "journey/outcome.h"
 
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 
 #include <algorithm>
 #include <ranges>
@@ -123,10 +124,13 @@ bool ended_at(const Hop& taken, const std::vector<Event>& events) {
 }
 
 // GRO makes one packet of segments that follow each other, as they are received; those behind the
-// first are not heard of again. Where it kept none, the next hook is at the same interface.
+// first are not heard of again. It keeps what opens or resets a connection apart.
 bool was_merged(const Journey& journey, const Hop& crossing, const std::vector<Event>& events) {
-  return journey.packet.has_ports && crossing.stage == STAGE_rx &&
-         &crossing == &journey.hops.back() && std::ranges::any_of(events, [&](const Event& event) {
+  const bool may_merge =
+      journey.packet.has_ports &&
+      (journey.packet.protocol != IPPROTO_TCP || !(journey.packet.tcp_flags & (TH_SYN | TH_RST)));
+  return may_merge && crossing.stage == STAGE_rx && &crossing == &journey.hops.back() &&
+         std::ranges::any_of(events, [&](const Event& event) {
            return (event.hook == HOOK_napi_gro_receive_entry ||
                    event.hook == HOOK_napi_gro_frags_entry) &&
                   event.time_ns == crossing.time_ns && event.device == crossing.device;

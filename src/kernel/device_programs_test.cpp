@@ -56,7 +56,9 @@ class DeviceProgramsTest : public ::testing::Test {
     });
     thread.join();
     if (!refused.empty()) {
-      GTEST_SKIP() << "needs root, to make namespaces and load programs: " << refused;
+      GTEST_SKIP()
+          << "NOT TESTED: programs of interfaces. Only root can make namespaces and load programs: "
+          << refused;
     }
   }
 };

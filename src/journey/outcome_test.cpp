@@ -1,0 +1,364 @@
+// What became of a packet, from all that was told of it.
+#include "journey/outcome.h"
+
+#include <gtest/gtest.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+
+#include "journey/assemble.h"
+#include "journey/testing.h"
+
+namespace tracepkt::journey {
+namespace {
+
+using testing::echo;
+using testing::event;
+using testing::way;
+
+struct Outcomes : ::testing::Test {
+  Journey run(std::vector<decode::Event> events, Ending ending = Ending::kSeen) {
+    Journey journey;
+    assemble(events, {.names = names_, .ending = ending}, journey);
+    return journey;
+  }
+
+  testing::FakeNames names_;
+  decode::Packet packet_ = echo(false, 1, 2, 7, 1);
+};
+
+TEST_F(Outcomes, TheLoopedCopyOfAMulticastDoesNotDecide) {
+  packet_.dst = {.family = 4, .bytes = {224, 0, 0, 1}};
+  for (const std::uint64_t sent_at : {1u, 5u, 10u}) {
+    auto refused = event({.time_ns = 8, .stage = STAGE_drop}, packet_);
+    refused.drop = decode::Drop{};
+    const Journey journey = run({event({.time_ns = 2, .stage = STAGE_rx}, packet_),
+                                 event({.time_ns = 4, .stage = STAGE_in}, packet_), refused,
+                                 event({.time_ns = sent_at}, packet_),
+                                 event({.time_ns = 12, .stage = STAGE_end, .last = true})});
+    EXPECT_EQ(journey.outcome.kind, OutcomeKind::kLeft) << sent_at;
+  }
+}
+
+TEST_F(Outcomes, SentByADeviceIsLeft) {
+  const Journey journey = run(
+      {event({.time_ns = 1}, packet_), event({.time_ns = 9, .stage = STAGE_end, .last = true})});
+  EXPECT_EQ(journey.outcome.kind, OutcomeKind::kLeft);
+  EXPECT_EQ(journey.outcome.device.name.view(), "eth0");
+  EXPECT_TRUE(journey.outcome.seen);
+}
+
+TEST_F(Outcomes, SilenceIsSaidToBeSilence) {
+  EXPECT_FALSE(run({event({.time_ns = 1}, packet_)}, Ending::kSilent).outcome.seen);
+  EXPECT_EQ(run({event({.time_ns = 1}, packet_)}, Ending::kSilent).outcome.kind,
+            OutcomeKind::kLeft);
+  EXPECT_EQ(run({event({.stage = STAGE_rx}, packet_)}, Ending::kSilent).outcome.kind,
+            OutcomeKind::kLost);
+  // In a router's IP layer it may wait for a neighbour; that is no delivery.
+  EXPECT_EQ(
+      run({event({.stage = STAGE_rx}, packet_), event({.time_ns = 1, .stage = STAGE_in}, packet_)},
+          Ending::kSilent)
+          .outcome.kind,
+      OutcomeKind::kLost);
+  // Sockets free what they have read without any hook.
+  packet_.protocol = 17;
+  packet_.icmp.reset();
+  packet_.has_ports = true;
+  const Journey udp =
+      run({event({.stage = STAGE_rx}, packet_), event({.time_ns = 1, .stage = STAGE_in}, packet_)},
+          Ending::kSilent);
+  EXPECT_EQ(udp.outcome.kind, OutcomeKind::kConsumed);
+  EXPECT_FALSE(udp.outcome.seen);
+}
+
+TEST_F(Outcomes, WhatGroTakesAndNobodyHearsOfAgainIsAPartOfAnotherSegment) {
+  packet_.protocol = 6;
+  packet_.icmp.reset();
+  packet_.has_ports = true;
+  decode::Event received = event({.stage = STAGE_rx}, packet_);
+  const auto outcome = [&](std::initializer_list<decode::Event> events) {
+    return run(events, Ending::kSilent).outcome;
+  };
+  EXPECT_EQ(outcome({received}).kind, OutcomeKind::kLost) << "no hook of GRO's";
+  received.hook = HOOK_napi_gro_receive_entry;
+  EXPECT_EQ(outcome({received}).kind, OutcomeKind::kConsumed);
+  EXPECT_TRUE(outcome({received}).merged);
+  EXPECT_FALSE(outcome({received}).seen);
+  EXPECT_FALSE(run({received}, Ending::kCut).outcome.merged) << "silence tells nothing there";
+  EXPECT_FALSE(outcome({received, event({.time_ns = 1, .stage = STAGE_in}, packet_)}).merged);
+  EXPECT_EQ(outcome({received, event({.time_ns = 1}, packet_)}).kind, OutcomeKind::kLeft);
+  received.packet->tcp_flags = TH_SYN;
+  EXPECT_EQ(outcome({received}).kind, OutcomeKind::kLost) << "nor what opens a connection";
+  received.packet->tcp_flags = TH_RST | TH_ACK;
+  EXPECT_EQ(outcome({received}).kind, OutcomeKind::kLost) << "nor what resets one";
+  packet_.has_ports = false;
+  received.packet = packet_;
+  EXPECT_EQ(outcome({received}).kind, OutcomeKind::kLost) << "GRO merges no echoes";
+}
+
+TEST_F(Outcomes, WhereTheFileEndsNothingIsConcludedFromSilence) {
+  packet_.protocol = 17;
+  packet_.icmp.reset();
+  packet_.has_ports = true;
+  const Outcome sent = run({event({.time_ns = 1}, packet_)}, Ending::kCut).outcome;
+  EXPECT_EQ(sent.kind, OutcomeKind::kLost);
+  EXPECT_TRUE(sent.cut);
+  EXPECT_FALSE(sent.seen);
+  EXPECT_EQ(sent.netns.inode, 1u);
+  const decode::Event in = event({.time_ns = 1, .stage = STAGE_in}, packet_);
+  EXPECT_EQ(run({event({.stage = STAGE_rx}, packet_), in}, Ending::kCut).outcome.kind,
+            OutcomeKind::kLost);
+  // What was told before is as good as ever.
+  decode::Event drop = event({.time_ns = 2, .stage = STAGE_drop}, packet_);
+  drop.drop = decode::Drop{};
+  EXPECT_EQ(run({event({.stage = STAGE_rx}, packet_), drop}, Ending::kCut).outcome.kind,
+            OutcomeKind::kDropped);
+  decode::Event read = event({.time_ns = 2, .stage = STAGE_deliver}, packet_);
+  read.socket = decode::Socket{.pid = 7};
+  EXPECT_EQ(run({event({.stage = STAGE_rx}, packet_), in, read}, Ending::kCut).outcome.kind,
+            OutcomeKind::kDelivered);
+}
+
+TEST_F(Outcomes, DropTellsReasonAndFunction) {
+  auto drop = event({.time_ns = 5, .stage = STAGE_drop, .netns = 2, .last = true}, packet_);
+  drop.drop = decode::Drop{.reason = 8, .has_reason = true, .location = 0x1234};
+  const Journey journey =
+      run({event({.time_ns = 1, .stage = STAGE_rx, .netns = 2}, packet_), drop});
+  EXPECT_EQ(journey.outcome.kind, OutcomeKind::kDropped);
+  ASSERT_TRUE(journey.outcome.drop);
+  EXPECT_EQ(journey.outcome.drop->reason, "REASON_8");
+  EXPECT_EQ(journey.outcome.drop->function, "function+0x1");
+  // A kernel before 5.17 gives none, and none is made up.
+  drop.drop->has_reason = false;
+  EXPECT_EQ(run({drop}).outcome.drop->reason, "");
+}
+
+TEST_F(Outcomes, OlderKernelsFreeWhatIcmpv6TookAsIfItWereDropped) {
+  names_.symbols[0x1234] = "icmpv6_rcv+0x25d";
+  decode::Packet packet = echo(false, 1, 2, 7, 1);
+  packet.protocol = 58;
+  auto freed = event({.time_ns = 5, .stage = STAGE_drop, .netns = 2, .last = true}, packet);
+  freed.drop = decode::Drop{.reason = 0, .has_reason = false, .location = 0x1234};
+  const auto events = [&] {
+    return std::vector{event({.time_ns = 1, .stage = STAGE_rx, .netns = 2}, packet),
+                       event({.time_ns = 3, .stage = STAGE_in, .netns = 2}, packet), freed};
+  };
+  const Journey taken = run(events());
+  EXPECT_EQ(way(taken), "ns2 eth0 rx | ns2 eth0 in | ns2 eth0 deliver");
+  EXPECT_EQ(taken.outcome.kind, OutcomeKind::kDelivered);
+  // Where there is a reason, it is believed.
+  freed.drop->has_reason = true;
+  EXPECT_EQ(run(events()).outcome.kind, OutcomeKind::kDropped);
+  names_.reasons[0] = "NOT_SPECIFIED";
+  EXPECT_EQ(run(events()).outcome.kind, OutcomeKind::kDelivered);
+}
+
+TEST_F(Outcomes, ARawSocketsCopyIsNoDrop) {
+  auto refused = event({.time_ns = 4, .stage = STAGE_drop}, packet_);
+  refused.drop = decode::Drop{.reason = 3, .has_reason = true, .location = 1};
+  auto read = event({.time_ns = 6, .stage = STAGE_deliver, .ifindex = 0, .device = "", .iif = 1});
+  read.socket = decode::Socket{.family = AF_INET, .type = SOCK_RAW, .protocol = 1, .pid = 42};
+  const Journey journey = run({event({.time_ns = 1, .stage = STAGE_rx}, packet_),
+                               event({.time_ns = 2, .stage = STAGE_in}, packet_), refused, read,
+                               event({.time_ns = 7, .stage = STAGE_end, .last = true})});
+  EXPECT_EQ(way(journey), "host eth0 rx | host eth0 in | host eth0 deliver");
+  EXPECT_EQ(journey.outcome.kind, OutcomeKind::kDelivered);
+  EXPECT_EQ(journey.outcome.socket->pid, 42u);
+}
+
+TEST_F(Outcomes, ACopyThatASocketRefusesDecidesNothingWhileAnotherHoldsThePacket) {
+  names_.reasons[3] = "NO_SOCKET";
+  auto refused = event({.time_ns = 4, .stage = STAGE_drop}, packet_);
+  refused.drop = decode::Drop{.reason = 3, .has_reason = true, .location = 1};
+  const auto events = [&] {
+    return std::vector{event({.time_ns = 1, .stage = STAGE_rx}, packet_),
+                       event({.time_ns = 2, .stage = STAGE_in}, packet_), refused};
+  };
+  const Journey held = run(events(), Ending::kSilent);
+  EXPECT_EQ(way(held), "host eth0 rx | host eth0 in");
+  EXPECT_FALSE(held.outcome.seen);
+  EXPECT_NE(held.outcome.kind, OutcomeKind::kDropped);
+  // It tells the name of a VLAN's interface, which no hook saw.
+  auto vlan = event({.time_ns = 4, .stage = STAGE_drop, .ifindex = 9, .device = "eth0.5", .iif = 9},
+                    packet_);
+  vlan.drop = refused.drop;
+  EXPECT_EQ(way(run({event({.time_ns = 1, .stage = STAGE_rx}, packet_),
+                     event({.time_ns = 2, .stage = STAGE_in}, packet_), vlan},
+                    Ending::kSilent)),
+            "host eth0 rx | host eth0 in | host eth0.5 rx");
+  // The last one's refusal, and what a firewall does.
+  refused.last = true;
+  EXPECT_EQ(run(events()).outcome.kind, OutcomeKind::kDropped);
+  refused.last = false;
+  names_.reasons[3] = "NETFILTER_DROP";
+  EXPECT_EQ(run(events(), Ending::kSilent).outcome.kind, OutcomeKind::kDropped);
+}
+
+TEST_F(Outcomes, WhatASocketTookAndFreesWhenItIsClosedIsNoDrop) {
+  packet_.protocol = 6;
+  packet_.icmp.reset();
+  packet_.has_ports = true;
+  names_.reasons[8] = "QUEUE_PURGE";
+  auto freed =
+      event({.time_ns = 4, .stage = STAGE_drop, .ifindex = 0, .device = "", .last = true}, packet_);
+  freed.drop = decode::Drop{.reason = 8, .has_reason = true, .location = 1};
+  const auto events = [&] {
+    return std::vector{event({.time_ns = 1, .stage = STAGE_rx}, packet_),
+                       event({.time_ns = 2, .stage = STAGE_in}, packet_), freed};
+  };
+  EXPECT_EQ(run(events()).outcome.kind, OutcomeKind::kConsumed);
+  EXPECT_TRUE(run(events()).outcome.seen);
+  EXPECT_EQ(way(run(events())), "host eth0 rx | host eth0 in");
+  names_.reasons[8] = "TCP_INVALID_SEQUENCE";
+  EXPECT_EQ(run(events()).outcome.kind, OutcomeKind::kDropped);
+  // TIME_WAIT gives no reason; without any reasons it could be a port that nobody listens at.
+  names_.reasons[8] = "NOT_SPECIFIED";
+  names_.symbols[1] = "tcp_v4_rcv+0x30";
+  EXPECT_EQ(run(events()).outcome.kind, OutcomeKind::kConsumed);
+  freed.drop->has_reason = false;
+  EXPECT_EQ(run(events()).outcome.kind, OutcomeKind::kDropped);
+  names_.symbols[1] = "sk_stream_kill_queues.cold+0x30";
+  EXPECT_EQ(run(events()).outcome.kind, OutcomeKind::kConsumed);
+}
+
+TEST_F(Outcomes, AnAcknowledgementToAHalfClosedConnectionIsNotDropped) {
+  names_.reasons[2] = "NOT_SPECIFIED";
+  names_.symbols[1] = "tcp_rcv_state_process+0x1c1";
+  packet_.icmp.reset();
+  packet_.protocol = 6;
+  const auto outcome = [&](std::uint8_t flags) {
+    packet_.tcp_flags = flags;
+    auto freed = event(
+        {.time_ns = 3, .stage = STAGE_drop, .ifindex = 0, .device = "", .last = true}, packet_);
+    freed.drop = decode::Drop{.reason = 2, .has_reason = true, .location = 1};
+    return run({event({.time_ns = 1, .stage = STAGE_rx}, packet_),
+                event({.time_ns = 2, .stage = STAGE_in}, packet_), freed})
+        .outcome.kind;
+  };
+  EXPECT_EQ(outcome(0x10), OutcomeKind::kConsumed);
+  EXPECT_EQ(outcome(0x12), OutcomeKind::kDropped);
+}
+
+TEST_F(Outcomes, LaterFragmentsAreFreedWithTheReassembledPacket) {
+  names_.reasons[2] = "NOT_SPECIFIED";
+  packet_.icmp.reset();
+  packet_.later_fragment = true;
+  auto freed = event(
+      {.time_ns = 4, .stage = STAGE_drop, .netns = 0, .ifindex = 0, .device = "", .last = true},
+      packet_);
+  freed.drop = decode::Drop{.reason = 2, .has_reason = true, .location = 1};
+  const auto events = [&] {
+    return std::vector{event({.time_ns = 1, .stage = STAGE_rx}, packet_),
+                       event({.time_ns = 2, .stage = STAGE_in}, packet_), freed};
+  };
+  EXPECT_EQ(way(run(events())), "host eth0 rx | host eth0 in | host eth0 deliver");
+  names_.reasons[2] = "FRAG_REASM_TIMEOUT";
+  EXPECT_EQ(run(events()).outcome.kind, OutcomeKind::kDropped);
+}
+
+TEST_F(Outcomes, ALaterFragmentThatWaitsForTheOthersWasTakenIn) {
+  packet_.icmp.reset();
+  packet_.later_fragment = true;
+  const auto in = event({.time_ns = 2, .stage = STAGE_in}, packet_);
+  const Outcome taken =
+      run({event({.time_ns = 1, .stage = STAGE_rx}, packet_), in}, Ending::kSilent).outcome;
+  EXPECT_EQ(taken.kind, OutcomeKind::kConsumed);
+  EXPECT_FALSE(taken.seen);
+}
+
+TEST_F(Outcomes, AnIcmpErrorThatASocketKeptHasDoneItsWork) {
+  packet_.icmp = decode::Icmp{.type = 3, .code = 3};
+  names_.reasons[8] = "QUEUE_PURGE";
+  auto freed = event({.time_ns = 4, .stage = STAGE_drop, .last = true}, packet_);
+  freed.drop = decode::Drop{.reason = 8, .has_reason = true, .location = 1};
+  const auto events = [&] {
+    return std::vector{event({.time_ns = 1, .stage = STAGE_rx}, packet_),
+                       event({.time_ns = 2, .stage = STAGE_in}, packet_), freed};
+  };
+  EXPECT_EQ(run(events()).outcome.kind, OutcomeKind::kDelivered);
+  EXPECT_EQ(way(run(events())), "host eth0 rx | host eth0 in | host eth0 deliver");
+  // Without a reason (before 5.17), by the function.
+  freed.drop->has_reason = false;
+  names_.symbols[1] = "skb_queue_purge+0x30";
+  EXPECT_EQ(run(events()).outcome.kind, OutcomeKind::kDelivered);
+  names_.symbols[1] = "nf_hook_slow+0x30";
+  EXPECT_EQ(run(events()).outcome.kind, OutcomeKind::kDropped);
+  // An answer that nobody read is another thing.
+  packet_.icmp = decode::Icmp{.type = 0};
+  freed.packet = packet_;
+  freed.drop->has_reason = true;
+  EXPECT_EQ(run(events()).outcome.kind, OutcomeKind::kDropped);
+}
+
+TEST_F(Outcomes, AnsweredMeansDeliveredWhateverBecameOfCopies) {
+  auto other = event({.time_ns = 9, .stage = STAGE_drop, .netns = 3, .last = true}, packet_);
+  other.drop = decode::Drop{};
+  Journey journey;
+  std::vector events = {event({.time_ns = 1}, packet_),
+                        event({.time_ns = 3, .stage = STAGE_rx, .netns = 2}, packet_), other};
+  assemble(events,
+           {.names = names_, .ending = Ending::kSeen, .answered_in_netns = 2, .answered_ns = 5},
+           journey);
+  EXPECT_EQ(journey.outcome.kind, OutcomeKind::kDelivered);
+  EXPECT_EQ(journey.outcome.netns.name, "ns2");
+}
+
+TEST_F(Outcomes, AnArrivalThatOnlyTheEndTellsWasBeforeTheAnswer) {
+  Journey journey;
+  std::vector events = {event({.time_ns = 1, .stage = STAGE_rx, .ifindex = 2}, packet_),
+                        event({.time_ns = 9,
+                               .stage = STAGE_end,
+                               .netns = 2,
+                               .ifindex = 9,
+                               .device = "mv0",
+                               .iif = 9,
+                               .last = true})};
+  assemble(events,
+           {.names = names_, .ending = Ending::kSeen, .answered_in_netns = 2, .answered_ns = 5},
+           journey);
+  EXPECT_EQ(way(journey), "host eth0 rx | ns2 mv0 rx | ns2 mv0 in | ns2 mv0 deliver");
+  EXPECT_TRUE(std::ranges::is_sorted(journey.hops, {}, &Hop::time_ns));
+}
+
+TEST_F(Outcomes, WhatSetOutBeforeThePacketCameIsNoAnswerToIt) {
+  Journey journey;
+  std::vector events = {event({.time_ns = 8}, packet_),
+                        event({.time_ns = 9, .stage = STAGE_rx, .netns = 2}, packet_)};
+  assemble(events,
+           {.names = names_, .ending = Ending::kSilent, .answered_in_netns = 2, .answered_ns = 5},
+           journey);
+  EXPECT_EQ(journey.outcome.kind, OutcomeKind::kLost);
+  EXPECT_EQ(journey.duration_ns(), 1u);
+}
+
+TEST_F(Outcomes, WhatAnXdpProgramTakesFirst) {
+  struct WithProgram : testing::FakeNames {
+    std::string programs(std::uint32_t netns, std::uint32_t ifindex, ProgramPlace place) override {
+      return netns == 2 && ifindex == 1 && place == ProgramPlace::kXdp ? "xdpdrv 7 0 0 bounce" : "";
+    }
+  } names;
+  // Its receiver has copied it, and no hook has seen the copy.
+  std::vector events = {event({.time_ns = 8}, packet_),
+                        event({.time_ns = 9, .stage = STAGE_end, .netns = 2, .iif = 1})};
+  const auto run = [&] {
+    Journey journey;
+    std::vector copy = events;
+    assemble(copy, {.names = names, .ending = Ending::kSilent}, journey);
+    return journey;
+  };
+  const Journey gone = run();
+  EXPECT_EQ(way(gone), "host eth0 tx | ns2 eth0 rx");
+  EXPECT_EQ(gone.outcome.kind, OutcomeKind::kLost);
+  ASSERT_TRUE(gone.outcome.programs);
+  EXPECT_EQ(gone.outcome.programs->attached.front().name, "bounce");
+
+  events.push_back(event({.time_ns = 10, .stage = STAGE_rx, .netns = 2, .iif = 1}, packet_));
+  EXPECT_EQ(way(run()), "host eth0 tx | ns2 eth0 rx");
+  events.push_back(event({.time_ns = 11, .stage = STAGE_in, .netns = 2, .iif = 1}, packet_));
+  EXPECT_EQ(way(run()), "host eth0 tx | ns2 eth0 rx | ns2 eth0 in");
+  EXPECT_FALSE(run().outcome.programs);
+}
+
+}  // namespace
+}  // namespace tracepkt::journey
