@@ -11,7 +11,8 @@ target_compile_options(tracepkt_options INTERFACE ${TRACEPKT_WARNINGS})
 target_include_directories(tracepkt_options INTERFACE ${CMAKE_SOURCE_DIR}/src)
 target_compile_definitions(tracepkt_options INTERFACE TRACEPKT_VERSION="${PROJECT_VERSION}")
 if(TRACEPKT_SANITIZE)
-  target_compile_options(tracepkt_options INTERFACE -fsanitize=${TRACEPKT_SANITIZE} -fno-omit-frame-pointer
+  # -g1: functions and lines are all that their reports tell.
+  target_compile_options(tracepkt_options INTERFACE -g1 -fsanitize=${TRACEPKT_SANITIZE} -fno-omit-frame-pointer
                                                     -fno-sanitize-recover=all)
   target_link_options(tracepkt_options INTERFACE -fsanitize=${TRACEPKT_SANITIZE})
 endif()

@@ -15,9 +15,10 @@
 
 struct copied {
 	struct tracked packet; /* seen_ns 0: there is none */
-	int ifindex;
-	int pad;
-	__u64 bytes[FILTER_WINDOW / 8]; /* of the packet, zeros behind its end */
+	__u32 ifindex;
+	__u32 pad;
+	__u64 bytes[FILTER_WINDOW / 8]; /* of the packet */
+	__u64 read[FILTER_WINDOW / 8];	/* ones where they could be read */
 };
 
 struct {
@@ -48,10 +49,18 @@ static __always_inline bool is_copied(struct sk_buff *skb, const struct tracked 
 {
 	struct net_device *dev = device_at(place);
 
-	if (known->stage != STAGE_tx || !place->dev || netns_of(place) == known->netns ||
+	if (known->stage != STAGE_tx || !place->dev || place->netns == known->netns ||
 	    skb->network_header != known->offset)
 		return false;
 	return READ(dev, xdp_state[DRIVER_XDP].prog) || READ(dev, xdp_state[DRIVER_XDP].link);
+}
+
+/* Ones in the first `count` bytes of a word. */
+__attribute__((noinline)) __u64 first_bytes(int count)
+{
+	if (count <= 0)
+		return 0;
+	return count < 8 ? (1ULL << count * 8) - 1 : ~0ULL;
 }
 
 static __always_inline struct sighting
@@ -65,33 +74,37 @@ keep_copied(const struct tracked *known, const struct place *place, const struct
 	if (!copied->packet.seen_ns)
 		__sync_fetch_and_add(&copied_count, 1);
 	copied->packet = *known;
-	copied->packet.netns = netns_of(place);
+	copied->packet.netns = place->netns;
 	copied->packet.seen_ns = sighting.now_ns;
 	copied->ifindex = device_at(place)->ifindex;
 	read_window((__u8 *)copied->bytes, view->start, view->linear);
+	for (int i = 0; i < FILTER_WINDOW / 8; i++)
+		copied->read[i] = first_bytes((int)view->linear - i * 8);
 	return sighting;
 }
 
-/*
- * Is a packet that is seen for the first time such a copy? It is the packet that it was then: all
- * that could be read of it is the same. What a program has changed is told as another one.
- */
-static __always_inline bool take_copied(struct copied *copied, const struct place *place,
-					const __u8 *window, struct tracked *now)
+static __always_inline void end_copied(struct copied *copied)
 {
-	const __u64 *words = (const __u64 *)window;
-	bool is_copy = place->dev && copied->packet.netns == now->netns &&
-		       now->seen_ns - copied->packet.seen_ns < COPIED_MAX_AGE_NS;
-	__u64 other = 0;
-
-	for (int i = 0; i < FILTER_WINDOW / 8; i++)
-		other |= words[i] ^ copied->bytes[i];
-	is_copy = is_copy && !other && device_at(place)->ifindex == copied->ifindex;
-	if (is_copy) {
-		now->id = copied->packet.id;
-		now->tunnels = copied->packet.tunnels;
-	}
 	copied->packet.seen_ns = 0;
 	__sync_fetch_and_add(&copied_count, -1);
-	return is_copy;
+}
+
+/*
+ * Is the packet at `start` such a copy? It is the packet that it was then: all that could be read
+ * of it is the same, and of the copy, which is in one piece, there is more to read. What a program
+ * has changed is told as another one.
+ */
+__attribute__((noinline)) bool is_copy(__u64 start, __u32 netns, __u32 ifindex)
+{
+	const struct copied *copied = this_cpus_copied();
+	__u64 other = 0;
+
+	if (!copied || !copied->packet.seen_ns || copied->packet.netns != netns ||
+	    copied->ifindex != ifindex ||
+	    bpf_ktime_get_ns() - copied->packet.seen_ns >= COPIED_MAX_AGE_NS)
+		return false;
+#pragma clang loop unroll(disable)
+	for (int i = 0; i < FILTER_WINDOW / 8; i++)
+		other |= (number_at((void *)(start + i * 8)) ^ copied->bytes[i]) & copied->read[i];
+	return !other;
 }

@@ -51,6 +51,11 @@ static __always_inline struct sighting look(struct sk_buff *skb, enum stage_id s
 		view->linear = 0;
 		return sight_again(skb, place, view, NULL, stage);
 	}
+	if (is_either(stage, STAGE_tx, STAGE_drop) && tracked_count)
+		follow_moved(view->head, view->start, (__u64)low_half_of(skb) << 32 | place->netns,
+			     skb->skb_iif);
+	if (is_either(stage, STAGE_rx, STAGE_drop) && copied_count)
+		follow_copy(view->head, view->start, place->netns, READ(device_at(place), ifindex));
 	return sight(skb, place, view, window, stage, keep, leave_untold);
 }
 
@@ -66,15 +71,25 @@ static __always_inline struct sighting look_again(struct sk_buff *skb, const str
 		*view = (struct view){.head = head_of(skb)};
 		return sight_again(skb, place, view, NULL, stage);
 	}
+	/* A router has changed it, and now refuses it. */
+	if (tracked_count && stage == STAGE_icmp)
+		follow_moved(view->head, view->start, (__u64)low_half_of(skb) << 32 | place->netns,
+			     skb->skb_iif);
 	return sight_again(skb, place, view, window, stage);
 }
 
 /* What the routing tables said of this packet before it came here, if they were asked. */
-static __always_inline int tell_way(const struct record_header *header, const struct view *view)
+static __always_inline int tell_way(const struct record_header *header, const struct view *view,
+				    __u64 skb)
 {
+	__u64 place = header->netns;
+
+	if (header->stage == STAGE_drop)
+		place |= PLACE_DROPPED;
+	if (header->stage == STAGE_tx)
+		place |= PLACE_LEAVES;
 	return config.with_routes &&
-	       tell_route(header->packet, view->start, header->iif, header->netns_cookie,
-			  header->netns | (header->stage == STAGE_drop ? PLACE_DROPPED : 0));
+	       tell_route(header->packet, view->start, skb, header->netns_cookie, place);
 }
 
 /* Tells that the packet is where the header says. */
@@ -92,11 +107,10 @@ static __always_inline void tell_crossing(const struct record_header *header, st
 
 /* The same, of one whose sender is known: false if that must be told apart. */
 static __always_inline bool tell_sent(const struct record_header *header, struct sk_buff *skb,
-				      const struct view *view, const __u8 *window, __u64 socket,
-				      __u64 net)
+				      const struct view *view, const __u8 *window, __u64 socket)
 {
 	struct sock *sk = (struct sock *)socket;
-	struct told_socket *told = find_told_socket(sk, net);
+	struct told_socket *told = find_told_socket(sk, header->netns);
 	struct sent_record *record;
 	bool is_told;
 
@@ -168,6 +182,34 @@ static __always_inline void tell_received(const struct record_header *header,
 }
 
 /*
+ * Tells, where the packet ends in this namespace, what NAT made of it when it had come in: no hook
+ * sees it between. `header` is of the hook that sees it now.
+ */
+static __always_inline void tell_translated(const struct record_header *header,
+					    const struct view *view)
+{
+	struct crossing_record *record = room_for(sizeof(*record));
+
+	if (!record)
+		return;
+	record->header = *header;
+	record->header.stage = STAGE_nat;
+	record->header.flags = 0;
+	record->header.ports = 0;
+	record->packet.section.id = SECTION_packet;
+	record->packet.section.size = sizeof(record->packet);
+	record->packet.len = view->len;
+	record->packet.protocol = view->protocol;
+	record->packet.captured = view->linear < FILTER_WINDOW ? view->linear : FILTER_WINDOW;
+	record->packet.mark = 0;
+	if (!read_window(record->packet.bytes, view->start, view->linear)) {
+		discard(record);
+		return;
+	}
+	submit(record);
+}
+
+/*
  * What netif_rx sees and the IP layer takes in gets there at once, as it is: one record is enough
  * for both hooks. Not so if others hold the packet's bytes, who may be seen before that.
  */
@@ -190,10 +232,14 @@ static __always_inline int on_crossing(struct sk_buff *skb, enum hook_id hook, e
 	sighting = look(skb, stage, kind, true, may_leave_untold(skb, hook), &place, &view, window);
 	if (!sighting.id || sighting.untold)
 		return 0;
+	if (config.mode == MATCH_ECHO)
+		note_echo_fragments(view.start);
 	/* Who comes by several chains on the way out is told once. */
 	if (stage == STAGE_out && !sighting.first)
 		return 0;
 	fill_header(&header, skb, &place, hook, stage, &sighting);
+	if (hook == HOOK_napi_gro_receive_entry || hook == HOOK_napi_gro_frags_entry)
+		header.flags |= forgotten(goes_to_ip(skb, &place) ? RECORD_TO_IP : 0);
 	if (stage == STAGE_in && sighting.rx_ns) {
 		tell_taken_in(&header, &sighting, skb, &view, window);
 		return 0;
@@ -201,17 +247,17 @@ static __always_inline int on_crossing(struct sk_buff *skb, enum hook_id hook, e
 	/* Twice: a CPU was taken down, and what waited for it goes to another (dev_cpu_dead). */
 	if (hook == HOOK_netif_rx)
 		tell_received(&header, &sighting);
-	if (config.with_senders && (stage == STAGE_tx || stage == STAGE_out) && sighting.first &&
+	if (is_either(stage, STAGE_tx, STAGE_out) && config.with_senders && sighting.first &&
 	    !header.iif)
 		is_sender_told =
-		    tell_sent(&header, skb, &view, window, as_number((const __u64 *)&place.sk),
-			      as_number((const __u64 *)&place.net));
+		    tell_sent(&header, skb, &view, window, as_number((const __u64 *)&place.sk));
 	else
 		tell_crossing(&header, skb, &view, window);
-	if (stage != STAGE_tx && stage != STAGE_out)
+	if (!is_either(stage, STAGE_tx, STAGE_out))
 		return 0;
 	if (stage == STAGE_tx) {
-		if (!tell_way(&header, &view) && config.with_routes && place.sk && !header.iif &&
+		if (!tell_way(&header, &view, as_number((const __u64 *)&skb)) &&
+		    config.with_routes && place.sk && !header.iif &&
 		    (sighting.first || sighting.before == STAGE_out))
 			tell_kept_route(sighting.id, view.start,
 					as_number((const __u64 *)&place.sk), sighting.now_ns);

@@ -194,21 +194,12 @@ static __always_inline __u64 behind_ethernet(__u64 data)
  */
 static __always_inline struct copied *copied_at(struct net_device *dev, __u64 start, __u64 end)
 {
-	__u8 window[FILTER_WINDOW] __attribute__((aligned(8))) = {};
-	const __u64 *words = (const __u64 *)window;
 	struct copied *copied = copied_count ? this_cpus_copied() : NULL;
-	__u64 other = 0;
 
-	if (!copied || !copied->packet.seen_ns || !told_id(&copied->packet) ||
-	    bpf_ktime_get_ns() - copied->packet.seen_ns >= COPIED_MAX_AGE_NS ||
-	    BPF_CORE_READ(dev, ifindex) != copied->ifindex ||
-	    BPF_CORE_READ(dev, nd_net.net, ns.inum) != copied->packet.netns)
+	if (!copied || !told_id(&copied->packet) || start > end ||
+	    !is_copy(start, BPF_CORE_READ(dev, nd_net.net, ns.inum), BPF_CORE_READ(dev, ifindex)))
 		return NULL;
-	if (start > end || !read_window(window, start, end - start))
-		return NULL;
-	for (int i = 0; i < FILTER_WINDOW / 8; i++)
-		other |= words[i] ^ copied->bytes[i];
-	return other ? NULL : copied;
+	return copied;
 }
 
 /* Is it asked by the kernel's generic part about the packet that has just arrived? */
@@ -275,10 +266,8 @@ static __always_inline bool ends_copy(const struct program_run *run, __u32 verdi
 	if (!run->is_copy || (verdict != XDP_TX && verdict != XDP_REDIRECT))
 		return false;
 	copied = this_cpus_copied();
-	if (copied && copied->packet.seen_ns && told_id(&copied->packet) == run->packet) {
-		copied->packet.seen_ns = 0;
-		__sync_fetch_and_add(&copied_count, -1);
-	}
+	if (copied && copied->packet.seen_ns && told_id(&copied->packet) == run->packet)
+		end_copied(copied);
 	return true;
 }
 

@@ -9,7 +9,6 @@ static __always_inline void fill_header(struct record_header *header, struct sk_
 					enum stage_id stage, const struct sighting *sighting)
 {
 	struct net_device *dev = device_at(place);
-	struct net *net = net_at(place);
 
 	header->hook = hook;
 	header->stage = stage;
@@ -17,8 +16,8 @@ static __always_inline void fill_header(struct record_header *header, struct sk_
 	header->cpu = bpf_get_smp_processor_id();
 	header->time_ns = sighting->now_ns;
 	header->packet = sighting->id;
-	header->netns_cookie = 0;
-	header->netns = 0;
+	header->netns_cookie = place->netns_cookie;
+	header->netns = place->netns;
 	header->ifindex = 0;
 	header->iif = skb->skb_iif;
 	header->ports = 0;
@@ -28,11 +27,6 @@ static __always_inline void fill_header(struct record_header *header, struct sk_
 		/* The kernel's own is as long, and lies at a multiple of 8 as ours does. */
 		*(__u64 *)header->ifname = number_at(dev->name);
 		*(__u64 *)(header->ifname + 8) = number_at(dev->name + 8);
-	}
-	if (place->net) {
-		header->netns = net->ns.inum;
-		if (bpf_core_field_exists(net->net_cookie))
-			header->netns_cookie = net->net_cookie;
 	}
 }
 

@@ -174,6 +174,7 @@ struct sock {
 };
 
 struct skb_shared_info {
+	unsigned short gso_size;
 	struct {
 		int counter;
 	} dataref;
@@ -220,6 +221,7 @@ struct flowi6 {
 struct fib_nh_common {
 	struct net_device *nhc_dev;
 	unsigned char nhc_scope;
+	__u8 nhc_family;
 	__u8 nhc_gw_family;
 	union {
 		__be32 ipv4;
@@ -227,8 +229,36 @@ struct fib_nh_common {
 	} nhc_gw;
 };
 
+struct fib_nh {
+	struct fib_nh_common nh_common;
+	struct fib_info *nh_parent; /* none of what belongs to a nexthop object */
+};
+
+struct fib_info {
+	int fib_nhs;
+	struct fib_nh fib_nh[];
+};
+
 struct fib6_nh {
 	struct fib_nh_common nh_common;
+};
+
+struct fib6_info {
+	struct list_head fib6_siblings;
+	unsigned int fib6_nsiblings;
+	struct nexthop *nh;
+	struct fib6_nh fib6_nh[];
+};
+
+/* What `ip nexthop` makes: one, or a group of them. */
+struct nexthop {
+	struct list_head grp_list; /* groups that it is in */
+	bool is_group;
+};
+
+struct nh_info {
+	struct nexthop *nh_parent;
+	struct fib_nh_common fib_nhc;
 };
 
 struct fib6_result {
@@ -243,6 +273,7 @@ struct fib6_table {
 
 struct dst_entry {
 	struct net_device *dev;
+	unsigned short flags;
 };
 
 struct rtable {
@@ -309,6 +340,7 @@ struct inet_connection_sock {
 struct nf_hook_state {
 	__u8 hook;
 	__u8 pf;
+	struct net *net;
 };
 
 struct nft_pktinfo {
@@ -317,6 +349,7 @@ struct nft_pktinfo {
 };
 
 struct nft_table {
+	__u64 handle;
 	__u16 family : 6;
 	char *name;
 };
@@ -395,6 +428,7 @@ enum sk_rst_reason {
 #define TCP_TIME_WAIT 6
 #define TCP_NEW_SYN_RECV 12
 #define IFF_MACVLAN_PORT (1 << 8)
+#define IFF_BRIDGE_PORT (1 << 9)
 #define IFF_L3MDEV_MASTER (1 << 18)
 #define IFF_L3MDEV_SLAVE (1 << 21)
 #define AF_INET 2

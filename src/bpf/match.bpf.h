@@ -10,6 +10,7 @@
 #define IPPROTO_ICMP 1
 #define IPPROTO_TCP 6
 #define IPPROTO_UDP 17
+#define IPPROTO_FRAGMENT 44
 #define IPPROTO_ICMPV6 58
 #define IPV6_HEADER_BYTES 40
 #define MAX_EXTENSIONS 4
@@ -247,12 +248,4 @@ static __always_inline bool matches_filter(struct sk_buff *skb, const struct vie
 			return false;
 	}
 	return match_filter(start, view->len, view->linear, before);
-}
-
-static __always_inline bool matches(struct sk_buff *skb, const struct place *place,
-				    const struct view *view, const __u8 *window)
-{
-	if (config.mode == MATCH_ECHO)
-		return may_be_icmp(window) && matches_echo(place, view);
-	return matches_filter(skb, view);
 }

@@ -90,6 +90,10 @@ static __always_inline void fill_netfilter(struct netfilter_record *record, stru
 	struct sighting sighting = {};
 	struct place place = find_place(skb);
 
+	/* What the kernel makes by itself, such as the reset of a REJECT, leaves without a socket.
+	 */
+	if (!place.netns)
+		set_net(&place, &state->net);
 	sighting.id = id;
 	sighting.now_ns = bpf_ktime_get_ns();
 	fill_header(&record->header, skb, &place, hook, STAGE_netfilter, &sighting);
@@ -115,6 +119,7 @@ static __always_inline void name_nft_chain(struct netfilter_section *netfilter,
 
 	netfilter->backend = NETFILTER_NFTABLES;
 	netfilter->family = BPF_CORE_READ_BITFIELD_PROBED(table, family);
+	netfilter->generation = BPF_CORE_READ(table, handle);
 	bpf_probe_read_kernel_str(netfilter->table, sizeof(netfilter->table),
 				  BPF_CORE_READ(table, name));
 	bpf_probe_read_kernel_str(netfilter->chain, sizeof(netfilter->chain),

@@ -142,7 +142,7 @@ static __always_inline bool take_told(struct socket_section *section, struct tol
  * Has this CPU told of this socket last, and is it whole and of this namespace? Then of whose it is
  * can be told with the packet.
  */
-static __always_inline struct told_socket *find_told_socket(struct sock *sk, __u64 net)
+static __always_inline struct told_socket *find_told_socket(struct sock *sk, __u32 netns)
 {
 	struct told_socket *told;
 	__u32 key = 0;
@@ -150,7 +150,7 @@ static __always_inline struct told_socket *find_told_socket(struct sock *sk, __u
 	told = bpf_map_lookup_elem(&told_sockets, &key);
 	if (!told || *(volatile __u64 *)&told->sk != (__u64)sk ||
 	    !is_whole_socket(READ(sk, __sk_common.skc_state)) ||
-	    (__u64)READ(sk, __sk_common.skc_net.net) != net)
+	    READ(sk, __sk_common.skc_net.net, ns.inum) != netns)
 		return NULL;
 	return told;
 }
@@ -254,31 +254,6 @@ static __always_inline int tell_tcp(const struct tracked *known, struct tcp_sect
 	return 0;
 }
 
-/* By address, what the IP layer took in last on each CPU. */
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, __u64);
-} taken_in SEC(".maps");
-
-static __always_inline void keep_taken_in(__u64 head)
-{
-	__u32 key = 0;
-	__u64 *last = bpf_map_lookup_elem(&taken_in, &key);
-
-	if (last)
-		*last = head;
-}
-
-static __always_inline __u64 last_taken_in(void)
-{
-	__u32 key = 0;
-	const __u64 *last = bpf_map_lookup_elem(&taken_in, &key);
-
-	return last ? *last : 0;
-}
-
 /* A segment at the socket of an established connection. */
 SEC("hook/tcp_probe") int on_tcp_probe(__u64 *ctx)
 {
@@ -364,8 +339,47 @@ SEC("hook/tcp_retransmit_skb") int on_tcp_retransmit_skb(__u64 *ctx)
 			(struct sk_buff *)skb);
 }
 
+/* Tells of the packet in this skb, if it is one to tell of, that it is put into or taken out. */
+static __always_inline void tell_queue(__u64 skb, struct Qdisc *qdisc, enum hook_id hook)
+{
+	struct tracked *known = find_noted(skb);
+	struct qdisc_note *note;
+
+	if (!known || known->stage != STAGE_tx)
+		return;
+	note = room_for(sizeof(*note));
+	if (!note)
+		return;
+	fill_note(&note->header, hook, STAGE_qdisc, known->id);
+	fill_device(&note->header, READ(qdisc, dev_queue, dev));
+	__builtin_memset(&note->qdisc, 0, sizeof(note->qdisc));
+	note->qdisc.section.id = SECTION_qdisc;
+	note->qdisc.section.size = sizeof(note->qdisc);
+	note->qdisc.handle = READ(qdisc, handle);
+	BPF_CORE_READ_INTO(&note->qdisc.kind, qdisc, ops, id);
+	submit(note);
+}
+
+/*
+ * Since 5.15. Who finds the queue empty may go past it. Of several segments in one a queue may have
+ * made packets by now (tbf, cake), and freed it.
+ */
+SEC("hook/qdisc_enqueue") int on_qdisc_enqueue(__u64 *ctx)
+{
+	__u64 skb = argument(ctx, 2);
+	struct sk_buff *packet = (struct sk_buff *)skb;
+	struct skb_shared_info *info;
+
+	if (!tracked_count)
+		return 0;
+	info = (struct skb_shared_info *)(number_at(&packet->head) + READ(packet, end));
+	if (!READ(info, gso_size))
+		tell_queue(skb, (struct Qdisc *)argument(ctx, 0), HOOK_qdisc_enqueue);
+	return 0;
+}
+
 /* What leaves a queue together is a list. */
-#define DEQUEUED_MAX 8
+#define DEQUEUED_MAX 16
 
 SEC("hook/qdisc_dequeue") int on_qdisc_dequeue(__u64 *ctx)
 {
@@ -373,22 +387,7 @@ SEC("hook/qdisc_dequeue") int on_qdisc_dequeue(__u64 *ctx)
 	__u64 skb = argument(ctx, 3);
 
 	for (int i = 0; i < DEQUEUED_MAX && skb; i++) {
-		struct tracked *known = find_noted(skb);
-		struct qdisc_note *note;
-
-		if (known && known->stage == STAGE_tx) {
-			note = room_for(sizeof(*note));
-			if (!note)
-				return 0;
-			fill_note(&note->header, HOOK_qdisc_dequeue, STAGE_qdisc, known->id);
-			fill_device(&note->header, READ(qdisc, dev_queue, dev));
-			__builtin_memset(&note->qdisc, 0, sizeof(note->qdisc));
-			note->qdisc.section.id = SECTION_qdisc;
-			note->qdisc.section.size = sizeof(note->qdisc);
-			note->qdisc.handle = READ(qdisc, handle);
-			BPF_CORE_READ_INTO(&note->qdisc.kind, qdisc, ops, id);
-			submit(note);
-		}
+		tell_queue(skb, qdisc, HOOK_qdisc_dequeue);
 		skb = (__u64)READ((struct sk_buff *)skb, next);
 	}
 	return 0;

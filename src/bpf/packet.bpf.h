@@ -6,6 +6,18 @@
 #include "bpf/read.bpf.h"
 #include "wire/filter.h"
 
+/* The verifier does not know that nobody writes to it. */
+__u64 always_zero SEC(".data.zero");
+
+/*
+ * The number as it is; but what the verifier has learned of it is forgotten, so that the ways that
+ * led here are one again, and what follows is gone through once.
+ */
+static __always_inline __u64 forgotten(__u64 number)
+{
+	return number + *(volatile __u64 *)&always_zero;
+}
+
 /*
  * Where the packet is, and where its bytes are. Numbers where they can be: of a pointer the
  * verifier remembers whether it is one, and goes through all that follows once for each answer.
@@ -14,7 +26,8 @@
 struct place {
 	__u64 dev;
 	__u64 sk;
-	__u64 net;
+	__u64 netns_cookie;
+	__u32 netns; /* inode; 0 where it is on no device and no socket */
 };
 
 static __always_inline struct net_device *device_at(const struct place *place)
@@ -25,11 +38,6 @@ static __always_inline struct net_device *device_at(const struct place *place)
 static __always_inline struct sock *socket_at(const struct place *place)
 {
 	return POINTER_TO(struct sock, place->sk);
-}
-
-static __always_inline struct net *net_at(const struct place *place)
-{
-	return POINTER_TO(struct net, place->net);
 }
 
 /*
@@ -58,21 +66,35 @@ static __always_inline __u64 data_of(struct sk_buff *skb)
 	return number_at(&skb->data);
 }
 
+static __always_inline void set_net(struct place *place, struct net *const *where)
+{
+	const struct net *net = POINTER_TO(struct net, number_at(where));
+
+	place->netns = net->ns.inum;
+	if (bpf_core_field_exists(net->net_cookie))
+		place->netns_cookie = net->net_cookie;
+}
+
 static __always_inline struct place find_place(struct sk_buff *skb)
 {
 	struct place place = {.dev = address_in(&skb->dev), .sk = address_in(&skb->sk)};
 
 	if (place.dev)
-		place.net = number_at(&device_at(&place)->nd_net.net);
+		set_net(&place, &device_at(&place)->nd_net.net);
 	else if (place.sk)
-		place.net = number_at(&socket_at(&place)->__sk_common.skc_net.net);
+		set_net(&place, &socket_at(&place)->__sk_common.skc_net.net);
+	place.dev = forgotten(place.dev);
+	place.sk = forgotten(place.sk);
+	place.netns = forgotten(place.netns);
+	place.netns_cookie = forgotten(place.netns_cookie);
 	return place;
 }
 #else
 struct place {
 	struct net_device *dev;
 	struct sock *sk;
-	struct net *net;
+	__u64 netns_cookie;
+	__u32 netns; /* inode; 0 where it is on no device and no socket */
 };
 
 static __always_inline struct net_device *device_at(const struct place *place)
@@ -85,11 +107,6 @@ static __always_inline struct sock *socket_at(const struct place *place)
 	return place->sk;
 }
 
-static __always_inline struct net *net_at(const struct place *place)
-{
-	return place->net;
-}
-
 static __always_inline __u64 head_of(struct sk_buff *skb)
 {
 	return (__u64)skb->head;
@@ -98,6 +115,15 @@ static __always_inline __u64 head_of(struct sk_buff *skb)
 static __always_inline __u64 data_of(struct sk_buff *skb)
 {
 	return (__u64)skb->data;
+}
+
+static __always_inline void set_net(struct place *place, struct net *const *where)
+{
+	struct net *net = *where;
+
+	place->netns = net->ns.inum;
+	if (bpf_core_field_exists(net->net_cookie))
+		place->netns_cookie = net->net_cookie;
 }
 
 static __always_inline struct place find_place(struct sk_buff *skb)
@@ -109,9 +135,11 @@ static __always_inline struct place find_place(struct sk_buff *skb)
 		     "%0 = 0\n"
 		     : "+r"(place.dev));
 	if (place.dev)
-		place.net = place.dev->nd_net.net;
+		set_net(&place, &place.dev->nd_net.net);
 	else if (place.sk)
-		place.net = place.sk->__sk_common.skc_net.net;
+		set_net(&place, &place.sk->__sk_common.skc_net.net);
+	place.netns = forgotten(place.netns);
+	place.netns_cookie = forgotten(place.netns_cookie);
 	return place;
 }
 #endif
@@ -129,18 +157,6 @@ struct view {
 	__u32 linear;	/* bytes from there that lie in one piece and can be read */
 	__u16 protocol; /* ethertype in host order, of what is at `start` */
 };
-
-/* The verifier does not know that nobody writes to it. */
-__u32 always_zero SEC(".data.zero");
-
-/*
- * The number as it is; but what the verifier has learned of it is forgotten, so that the ways that
- * led here are one again, and what follows is gone through once.
- */
-static __always_inline __u32 forgotten(__u32 number)
-{
-	return number + *(volatile __u32 *)&always_zero;
-}
 
 static __always_inline bool is_vlan(__u16 protocol)
 {
@@ -248,6 +264,11 @@ static __always_inline bool is_ip(__u16 protocol)
 static __always_inline bool has_master(struct net_device *dev)
 {
 	return dev->rx_handler && !(BPF_CORE_READ_BITFIELD(dev, priv_flags) & IFF_MACVLAN_PORT);
+}
+
+static __always_inline bool is_bridge_port(const struct place *place)
+{
+	return place->dev && BPF_CORE_READ_BITFIELD(device_at(place), priv_flags) & IFF_BRIDGE_PORT;
 }
 
 static __always_inline bool goes_to_ip(struct sk_buff *skb, const struct place *place)

@@ -12,9 +12,12 @@
 #define RTN_LOCAL 2
 #define RTN_BLACKHOLE 6
 #define RTN_PROHIBIT 8
+#define RT_SCOPE_NOWHERE 255
 #define RTF_GATEWAY 0x2
 #define RTF_LOCAL 0x80000000
 #define ENETUNREACH 101
+#define SKB_DST_NOREF 1UL
+#define DST_METADATA 0x0080
 
 /* What waits for its neighbour's address is first seen when that is found: after 3 s at most. */
 #define ROUTE_MAX_AGE_NS 5000000000
@@ -29,11 +32,25 @@ struct route_key {
 	__u16 family;
 	__u16 refused; /* 1: there is no way, which is told of what is dropped alone */
 	__u32 netns;   /* inode; 0 where IPv4 knows no way, and so no device */
+	__u32 asker;   /* of packets that are made here: who_asks(); else 0 */
 };
+
+struct next_hop {
+	__u8 via[16];
+	__u32 ifindex;
+	__u32 via_family;
+};
+
+#define NEXT_HOPS 8
+
+/* What is not known of them: there are more than fit, or a group of nexthop objects has them. */
+#define HOPS_UNKNOWN (NEXT_HOPS + 1)
 
 struct route_answer {
 	__u64 time_ns;
 	struct route_section route;
+	__u32 count; /* of `hops`; or HOPS_UNKNOWN; 0: it has only the one that is in `route` */
+	struct next_hop hops[NEXT_HOPS];
 };
 
 struct route_record {
@@ -61,6 +78,11 @@ static __always_inline bool may_concern(const struct flowi_common *flow, const v
 	return !flow->flowic_proto || is_in(set, flow->flowic_proto);
 }
 
+static __always_inline bool is_vrf(const struct net_device *dev)
+{
+	return BPF_CORE_READ_BITFIELD_PROBED(dev, priv_flags) & IFF_L3MDEV_MASTER;
+}
+
 /* The VRF that the device is in, or that it is. */
 static __always_inline void fill_vrf(struct route_section *route, struct net_device *dev)
 {
@@ -75,6 +97,76 @@ static __always_inline void fill_vrf(struct route_section *route, struct net_dev
 	}
 	if (flags & IFF_L3MDEV_MASTER)
 		BPF_CORE_READ_INTO(&route->l3mdev, dev, name);
+}
+
+static __always_inline void add_next_hop(struct route_answer *answer, __u32 i,
+					 const struct fib_nh_common *next)
+{
+	answer->hops[i].ifindex = READ(next, nhc_dev, ifindex);
+	answer->hops[i].via_family = READ(next, nhc_gw_family);
+	BPF_CORE_READ_INTO(&answer->hops[i].via, next, nhc_gw.ipv6);
+}
+
+/*
+ * The tables are asked before one of several next hops is selected (fib_select_path(),
+ * fib6_select_path()), by what a hook cannot know: all are kept. Of a nexthop object an IPv4 route
+ * does not tell whether it is meant itself or one of the groups that it is in.
+ */
+static __always_inline void fill_next_hops4(struct route_answer *answer,
+					    const struct fib_nh_common *next)
+{
+	const struct fib_info *info = NULL;
+	const struct nexthop *object;
+	__u32 count;
+
+	if (READ(next, nhc_family) == AF_INET)
+		info = READ((const struct fib_nh *)next, nh_parent);
+	if (!info) {
+		object = READ((const struct nh_info *)((__u64)next - bpf_core_field_offset(
+									 struct nh_info, fib_nhc)),
+			      nh_parent);
+		if ((__u64)READ(object, grp_list.next) !=
+		    (__u64)object + bpf_core_field_offset(struct nexthop, grp_list))
+			answer->count = HOPS_UNKNOWN;
+		return;
+	}
+	count = READ(info, fib_nhs);
+	if (count < 2)
+		return;
+	answer->count = count <= NEXT_HOPS ? count : HOPS_UNKNOWN;
+	next = (void *)((__u64)info + bpf_core_field_offset(struct fib_info, fib_nh));
+	_Pragma("unroll") for (__u32 i = 0; i < NEXT_HOPS; i++)
+	{
+		if (i < answer->count)
+			add_next_hop(answer, i, next);
+		next = (void *)((__u64)next + bpf_core_type_size(struct fib_nh));
+	}
+}
+
+static __always_inline void fill_next_hops6(struct route_answer *answer,
+					    const struct fib6_info *info)
+{
+	const struct nexthop *object = READ(info, nh);
+	__u32 count;
+
+	if (object) {
+		if (READ(object, is_group))
+			answer->count = HOPS_UNKNOWN;
+		return;
+	}
+	count = READ(info, fib6_nsiblings) + 1;
+	if (count < 2)
+		return;
+	answer->count = count <= NEXT_HOPS ? count : HOPS_UNKNOWN;
+	_Pragma("unroll") for (__u32 i = 0; i < NEXT_HOPS; i++)
+	{
+		if (i < answer->count)
+			add_next_hop(answer, i,
+				     (void *)((__u64)info +
+					      bpf_core_field_offset(struct fib6_info, fib6_nh)));
+		info = (void *)((__u64)READ(info, fib6_siblings.next) -
+				bpf_core_field_offset(struct fib6_info, fib6_siblings));
+	}
 }
 
 static __always_inline void fill_next_hop(struct route_key *key, struct route_answer *answer,
@@ -106,6 +198,18 @@ static __always_inline __u32 came_by(const struct flowi_common *flow)
 	return flow->flowic_iif;
 }
 
+/*
+ * What is made here is looked up and sent by one thread, or by an interrupt of it; where there is
+ * none, by one CPU. Meanwhile others ask for ways to the same address, whose packets have other
+ * marks.
+ */
+static __always_inline __u32 who_asks(void)
+{
+	__u32 thread = bpf_get_current_pid_tgid();
+
+	return thread ? thread : ~bpf_get_smp_processor_id();
+}
+
 static __always_inline void keep_answer(const struct route_key *key, struct route_answer *answer)
 {
 	answer->time_ns = bpf_ktime_get_ns();
@@ -118,6 +222,7 @@ static __always_inline void keep_answer(const struct route_key *key, struct rout
 SEC("hook/fib_table_lookup") int on_fib_table_lookup(__u64 *ctx)
 {
 	const struct flowi4 *flow = (const struct flowi4 *)ctx[1];
+	const struct fib_nh_common *next;
 	struct route_answer answer = {};
 	struct route_key key = {};
 
@@ -125,11 +230,15 @@ SEC("hook/fib_table_lookup") int on_fib_table_lookup(__u64 *ctx)
 		return 0;
 	key.family = AF_INET;
 	key.iif = came_by(&flow->__fl_common);
+	key.asker = key.iif == LOOPBACK_IFINDEX ? who_asks() : 0;
 	*(__be32 *)key.daddr = flow->daddr;
 	answer.route.table = ctx[0];
 	answer.route.error = (__s32)ctx[3];
 	key.refused = answer.route.error != 0;
-	fill_next_hop(&key, &answer, (const struct fib_nh_common *)ctx[2]);
+	next = (const struct fib_nh_common *)as_number(ctx + 2);
+	fill_next_hop(&key, &answer, next);
+	if (next)
+		fill_next_hops4(&answer, next);
 	keep_answer(&key, &answer);
 	return 0;
 }
@@ -147,6 +256,7 @@ SEC("hook/fib6_table_lookup") int on_fib6_table_lookup(__u64 *ctx)
 		return 0;
 	key.family = AF_INET6;
 	key.iif = came_by(&flow->__fl_common);
+	key.asker = key.iif == LOOPBACK_IFINDEX ? who_asks() : 0;
 	key.netns = net->ns.inum;
 	answer.route.table = table->tb6_id;
 	__builtin_memcpy(key.daddr, flow->daddr.in6_u.u6_addr8, sizeof(key.daddr));
@@ -158,9 +268,98 @@ SEC("hook/fib6_table_lookup") int on_fib6_table_lookup(__u64 *ctx)
 		key.refused =
 		    RTN_BLACKHOLE <= answer.route.type && answer.route.type <= RTN_PROHIBIT;
 		fill_next_hop(&key, &answer, &result->nh->nh_common);
+		fill_next_hops6(&answer, result->f6i);
 	}
 	keep_answer(&key, &answer);
 	return 0;
+}
+
+static __always_inline void fill_way_out(struct route_section *route, struct net_device *dev)
+{
+	route->ifindex = READ(dev, ifindex);
+	BPF_CORE_READ_INTO(&route->ifname, dev, name);
+}
+
+/* What was made of an answer, or of several. */
+static __always_inline void fill_from_dst(struct route_section *route, const struct dst_entry *dst)
+{
+	struct net_device *dev = READ(dst, dev);
+
+	route->type = RTN_UNICAST;
+	if (route->family == AF_INET) {
+		const struct rtable *way = (const struct rtable *)dst;
+
+		route->type = READ(way, rt_type);
+		route->via_family = READ(way, rt_gw_family);
+		if (route->via_family)
+			BPF_CORE_READ_INTO(&route->via, way, rt_gw6);
+	} else {
+		const struct rt6_info *way = (const struct rt6_info *)dst;
+		__u32 flags = READ(way, rt6i_flags);
+
+		if (flags & RTF_LOCAL)
+			route->type = RTN_LOCAL;
+		if (flags & RTF_GATEWAY) {
+			route->via_family = AF_INET6;
+			BPF_CORE_READ_INTO(&route->via, way, rt6i_gateway);
+		}
+	}
+	fill_way_out(route, dev);
+	fill_vrf(route, dev);
+}
+
+/*
+ * Of several next hops the one that was taken: the packet's own route knows, but most devices have
+ * it dropped before they see the packet (IFF_XMIT_DST_RELEASE). The device tells it then, unless
+ * several go out by it.
+ */
+static __always_inline void fill_taken_hop(struct route_section *route,
+					   const struct route_answer *answer,
+					   const struct sk_buff *skb, bool leaves)
+{
+	const struct dst_entry *dst = (void *)(READ(skb, _skb_refdst) & ~SKB_DST_NOREF);
+	struct net_device *dev = dst ? READ(dst, dev) : NULL;
+	__u32 found = 0;
+
+	route->via_family = 0;
+	route->ifindex = 0;
+	__builtin_memset(route->ifname, 0, sizeof(route->ifname));
+	__builtin_memset(route->via, 0, sizeof(route->via));
+	/* A VRF's device has a route of its own. */
+	if (dev && !(READ(dst, flags) & DST_METADATA) && !is_vrf(dev)) {
+		fill_from_dst(route, dst);
+		return;
+	}
+	route->flags |= ROUTE_ANY_HOP;
+	dev = READ(skb, dev);
+	if (!leaves || is_vrf(dev))
+		return;
+	fill_way_out(route, dev);
+	for (__u32 i = 0; i < NEXT_HOPS; i++) {
+		const struct next_hop *hop = &answer->hops[i];
+
+		if (i >= answer->count || hop->ifindex != route->ifindex)
+			continue;
+		found++;
+		route->via_family = hop->via_family;
+		__builtin_memcpy(route->via, hop->via, sizeof(route->via));
+	}
+	if (found == 1 && answer->count != HOPS_UNKNOWN)
+		route->flags &= ~ROUTE_ANY_HOP;
+	else
+		route->via_family = 0;
+}
+
+/* Somebody else's packets may go another way. A VRF's device comes before that of its route. */
+static __always_inline bool may_lead_to(const struct route_answer *answer,
+					const struct sk_buff *skb)
+{
+	const struct route_section *route = &answer->route;
+
+	if (answer->count || route->scope == RT_SCOPE_NOWHERE || route->l3mdev[0] ||
+	    (route->type && route->type != RTN_UNICAST))
+		return true;
+	return route->ifindex == (__u32)READ(skb, dev, ifindex);
 }
 
 static __always_inline struct route_record *begin_route(__u8 family, __u64 packet, __u64 time_ns,
@@ -197,7 +396,6 @@ __attribute__((noinline)) int tell_kept_route(__u64 packet, __u64 start, __u64 s
 	__u64 to[2] = {}, peer[2] = {};
 	struct route_record *record;
 	struct dst_entry *dst;
-	struct net_device *dev;
 	struct net *net;
 	__u8 version = ip_version(start);
 
@@ -224,43 +422,23 @@ __attribute__((noinline)) int tell_kept_route(__u64 packet, __u64 start, __u64 s
 	if (bpf_core_field_exists(net->net_cookie))
 		record->header.netns_cookie = READ(net, net_cookie);
 	record->route.flags = ROUTE_KEPT;
-	record->route.type = RTN_UNICAST;
-	if (version == 4) {
-		const struct rtable *kept = (const struct rtable *)dst;
-
-		record->route.type = READ(kept, rt_type);
-		record->route.via_family = READ(kept, rt_gw_family);
-		if (record->route.via_family)
-			BPF_CORE_READ_INTO(&record->route.via, kept, rt_gw6);
-	} else {
-		const struct rt6_info *kept = (const struct rt6_info *)dst;
-		__u32 flags = READ(kept, rt6i_flags);
-
-		if (flags & RTF_LOCAL)
-			record->route.type = RTN_LOCAL;
-		if (flags & RTF_GATEWAY) {
-			record->route.via_family = AF_INET6;
-			BPF_CORE_READ_INTO(&record->route.via, kept, rt6i_gateway);
-		}
-	}
-	dev = READ(dst, dev);
-	record->route.ifindex = READ(dev, ifindex);
-	BPF_CORE_READ_INTO(&record->route.ifname, dev, name);
-	fill_vrf(&record->route, dev);
+	fill_from_dst(&record->route, dst);
 	submit(record);
 	return 0;
 }
 
 /*
  * Tells the answer for the packet whose IP header is at `start`, if there is one of late: 1. That
- * there is no way is told of what is dropped alone; `place` has that above the netns.
+ * there is no way is told of what is dropped alone; `place` has what happens to it above the netns.
  */
 #define PLACE_DROPPED (1ULL << 32)
+#define PLACE_LEAVES (1ULL << 33)
 
-__attribute__((noinline)) int tell_route(__u64 packet, __u64 start, __u32 iif, __u64 cookie,
+__attribute__((noinline)) int tell_route(__u64 packet, __u64 start, __u64 seen, __u64 cookie,
 					 __u64 place)
 {
-	__u32 netns = place;
+	const struct sk_buff *skb = (const struct sk_buff *)seen;
+	__u32 netns = place, iif = READ(skb, skb_iif);
 	struct route_key key = {.netns = netns}, nowhere;
 	struct route_answer *answer, *refusal;
 	struct route_record *record;
@@ -268,6 +446,7 @@ __attribute__((noinline)) int tell_route(__u64 packet, __u64 start, __u32 iif, _
 	int told = 0;
 
 	key.iif = iif ? iif : LOOPBACK_IFINDEX;
+	key.asker = key.iif == LOOPBACK_IFINDEX ? who_asks() : 0;
 	if (version == 4) {
 		key.family = AF_INET;
 		*(__u32 *)key.daddr = number_at((void *)(start + 16));
@@ -278,6 +457,8 @@ __attribute__((noinline)) int tell_route(__u64 packet, __u64 start, __u32 iif, _
 		return 0;
 	}
 	answer = bpf_map_lookup_elem(&route_answers, &key);
+	if (answer && place & PLACE_LEAVES && !may_lead_to(answer, skb))
+		answer = NULL;
 	nowhere = key;
 	nowhere.refused = 1;
 	if (key.family == AF_INET)
@@ -296,6 +477,8 @@ __attribute__((noinline)) int tell_route(__u64 packet, __u64 start, __u32 iif, _
 		if (!record)
 			return told;
 		__builtin_memcpy(&record->route, &answer->route, sizeof(record->route));
+		if (answer->count)
+			fill_taken_hop(&record->route, answer, skb, place & PLACE_LEAVES);
 		submit(record);
 	}
 	bpf_map_delete_elem(&route_answers, &key);

@@ -64,8 +64,7 @@ SEC("hook/netif_receive_skb") int on_netif_receive_skb(__u64 *ctx)
 			on_turned_away(skb, &place);
 		return 0;
 	}
-	if (config.with_senders)
-		keep_taken_in(head_of(skb));
+	keep_taken_in(head_of(skb));
 	return on_crossing(skb, HOOK_netif_receive_skb, STAGE_in, VIEW_IN);
 }
 
@@ -98,7 +97,9 @@ SEC("hook/skb_copy_datagram_iovec") int on_skb_copy_datagram_iovec(__u64 *ctx)
 	if (!sighting.id)
 		return 0;
 	fill_header(&header, skb, &place, HOOK_skb_copy_datagram_iovec, STAGE_deliver, &sighting);
-	tell_way(&header, &view);
+	if (sighting.translated)
+		tell_translated(&header, &view);
+	tell_way(&header, &view, as_number(ctx));
 	record = room_for(sizeof(*record));
 	if (!record)
 		return 0;
@@ -126,15 +127,16 @@ SEC("hook/kfree_skb") int on_kfree_skb(__u64 *ctx)
 {
 	__u8 window[FILTER_WINDOW] __attribute__((aligned(8)));
 	struct sk_buff *skb = (struct sk_buff *)ctx[0];
-	bool last = is_last_holder(skb);
 	struct record_header header;
 	struct sighting sighting;
 	struct drop_record *record;
 	struct place place;
 	struct view view;
+	bool last;
 
-	sighting = look(skb, STAGE_drop, VIEW_OUT, !last && !config.drops_only, false, &place,
-			&view, window);
+	sighting =
+	    look(skb, STAGE_drop, VIEW_OUT, !config.drops_only, false, &place, &view, window);
+	last = is_last_holder(skb);
 	if (!sighting.id) {
 		if (sighting.silent && last)
 			forget(view.head);
@@ -146,7 +148,7 @@ SEC("hook/kfree_skb") int on_kfree_skb(__u64 *ctx)
 	if (last)
 		header.flags |= RECORD_LAST;
 	tell_received(&header, &sighting);
-	tell_way(&header, &view);
+	tell_way(&header, &view, as_number(ctx));
 	if (config.with_neighbours)
 		tell_lost_neighbour(sighting.id, as_number(ctx), view.start);
 	if (config.with_senders && sighting.first && !header.iif)
@@ -214,8 +216,10 @@ SEC("hook/consume_skb") int on_consume_skb(__u64 *ctx)
 	if (skb->transport_header != 0xffff)
 		header.ports = number_at((void *)(head + skb->transport_header));
 	header.flags |= RECORD_LAST;
+	if (sighting.translated)
+		tell_translated(&header, &view);
 	tell_received(&header, &sighting);
-	tell_way(&header, &view);
+	tell_way(&header, &view, as_number(ctx));
 	tell(&header);
 	return 0;
 }

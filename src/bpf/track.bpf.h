@@ -11,7 +11,9 @@
 #include "bpf/command.bpf.h"
 #endif
 #include "bpf/copied.bpf.h"
+#include "bpf/fragments.bpf.h"
 #include "bpf/match.bpf.h"
+#include "bpf/taken_in.bpf.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -38,12 +40,15 @@ static __always_inline __u64 new_id(__u64 now_ns)
 /*
  * What stays the same while a packet crosses interfaces, routers and NAT, and differs from one
  * packet to the next: IPv4's id; of ICMP the type and sequence, of TCP the sequence number. Headers
- * with options or extensions are told apart by less. Takes the packet's bytes 0, 8, 20 and 40 and
- * the seven after each.
+ * with options or extensions are told apart by less. The first fragment of an IPv6 packet has the
+ * print of the packet, which it is made of and becomes again: its fragment header is put before
+ * what follows in the same buffer (ip6_fragment()), and taken out there (ip6_frag_reasm(),
+ * nf_ct_frag6_reasm()). Takes the packet's bytes 0, 8, 20, 40 and 48 and the seven after each.
  *
  * This and is_another_packet() are global functions, and of numbers alone, as is match_echo().
  */
-__attribute__((noinline)) __u64 packet_print(__u64 at_0, __u64 at_8, __u64 at_20, __u64 at_40)
+__attribute__((noinline)) __u64 packet_print(__u64 at_0, __u64 at_8, __u64 at_20, __u64 at_40,
+					     __u64 at_48)
 {
 	const __u8 *first = (const __u8 *)&at_0;
 	bool v4 = first[0] >> 4 == 4;
@@ -54,6 +59,12 @@ __attribute__((noinline)) __u64 packet_print(__u64 at_0, __u64 at_8, __u64 at_20
 
 	if (v4 && first[0] != 0x45)
 		return print;
+	if (!v4 && protocol == IPPROTO_FRAGMENT) {
+		if (*(const __u16 *)(bytes + 2) & bpf_htons(0xfff8))
+			return print;
+		print = protocol = bytes[0];
+		transport = at_48;
+	}
 	if (protocol == IPPROTO_ICMP || protocol == IPPROTO_ICMPV6)
 		return print | (__u64)bytes[0] << 24 | (__u64) * (const __u16 *)(bytes + 6) << 32;
 	if (protocol == IPPROTO_TCP)
@@ -68,14 +79,26 @@ static __always_inline __u64 fingerprint(const __u8 *window)
 	return packet_print(*(const __u64 *)window, *(const __u64 *)(window + 8),
 			    *(const __u32 *)(window + 20) | (__u64) * (const __u32 *)(window + 24)
 								<< 32,
-			    *(const __u64 *)(window + 40));
+			    *(const __u64 *)(window + 40), *(const __u64 *)(window + 48));
 }
 
 /* The same of a packet that is not in a window. */
 static __always_inline __u64 print_at(__u64 start)
 {
 	return packet_print(number_at((void *)start), number_at((void *)(start + 8)),
-			    number_at((void *)(start + 20)), number_at((void *)(start + 40)));
+			    number_at((void *)(start + 20)), number_at((void *)(start + 40)),
+			    number_at((void *)(start + 48)));
+}
+
+/* How many of a packet's bytes its print is made of. */
+static __always_inline __u32 printed_bytes(__u64 start)
+{
+	__u64 at_0 = number_at((void *)start);
+	const __u8 *first = (const __u8 *)&at_0;
+
+	if (first[0] >> 4 == 4)
+		return 28;
+	return first[6] == IPPROTO_FRAGMENT ? 56 : 48;
 }
 
 static __always_inline bool is_same_print(__u64 a, __u64 b)
@@ -84,8 +107,7 @@ static __always_inline bool is_same_print(__u64 a, __u64 b)
 	return a == b || ((__u32)(a ^ b) << 8 == 0 && (!(a >> 24) || !(b >> 24)));
 }
 
-/* Between two hooks of one namespace, where NAT may have changed it: UDP's checksum is other then.
- */
+/* Between two hooks of one namespace: GRO may have made it longer, which UDP's header says. */
 static __always_inline bool may_be_same(__u64 a, __u64 b)
 {
 	return is_same_print(a, b) || ((a & 0xff) == IPPROTO_UDP && (__u32)(a ^ b) << 8 == 0);
@@ -96,7 +118,7 @@ static __always_inline bool may_be_same(__u64 a, __u64 b)
 
 /*
  * The headers that a tunnel puts before a packet, and what it may put behind it (padding, and what
- * authenticates it). What is sent by TCP begins 110 bytes further in its buffer than what is not.
+ * authenticates it).
  */
 #define OUTER_HEADERS_MAX 96
 #define OUTER_TRAILER_MAX 64
@@ -121,11 +143,13 @@ static __always_inline __u16 spot_stage(__u64 spot)
 }
 
 /* What is_another_packet() is told beside the age. */
-#define SEEN_CAME_IN 1	/* it flows on from an interface */
+#define SEEN_CAME_IN 1	/* it flows on from an interface, or from a bridge to its port */
 #define SEEN_AROUND 2	/* it begins some headers before the known packet, and reaches over it */
 #define SEEN_CARRYING 4 /* the known packet is still in it */
 #define SEEN_INSIDE 8	/* it begins behind headers of the known packet, which are still there */
-#define SEEN_BITS 4
+#define SEEN_SAME_DEVICE 16
+#define SEEN_SAME_SKB 32 /* TCP sends clones, which come from a cache of their own */
+#define SEEN_BITS 6
 
 /*
  * Is what is seen now another packet than the one that was seen at this address before, `age`
@@ -140,48 +164,53 @@ __attribute__((noinline)) int is_another_packet(__u64 known_print, __u64 known_s
 	bool same_netns = spot_netns(known_spot) == spot_netns(now_spot);
 	bool at_once = age_and_seen >> SEEN_BITS < TRANSFORM_NS;
 	bool carrying = age_and_seen & SEEN_CARRYING;
+	/* What is encrypted can no longer be seen in the outer packet, but is in the same skb. */
+	bool is_around = carrying || (age_and_seen & SEEN_AROUND && age_and_seen & SEEN_SAME_SKB);
 	/* No header that a tunnel puts before a packet is TCP's. */
-	bool may_be_outer = (at_once || carrying) && (now_print & 0xff) != IPPROTO_TCP;
-	bool is_around = carrying || age_and_seen & SEEN_AROUND;
+	bool is_outer = (at_once || carrying) && is_around && (now_print & 0xff) != IPPROTO_TCP;
+	bool is_inner = at_once && age_and_seen & SEEN_INSIDE;
 	__u16 before = spot_stage(known_spot);
 	__u16 now = spot_stage(now_spot);
+	bool goes_out = now == STAGE_tx || now == STAGE_out;
 
 	/* It is where it was, but for NAT; how it came into this buffer tells nothing. */
 	if (now == STAGE_icmp)
-		return !may_be_same(known_print, now_print);
+		return !same;
 	if (before == STAGE_in) {
+		/* Of a packet that a bridge floods, another copy elsewhere. */
 		if (now == STAGE_in)
-			return true;
+			return !at_once || same_netns || !same;
 		/* It leaves again from there, as one that came in by some interface, or is new. */
-		if (now == STAGE_tx || now == STAGE_out)
-			return !came_in || !same_netns || !(same || may_be_outer);
+		if (goes_out)
+			return !came_in || !same_netns || !(same || is_outer || is_inner);
 		/*
 		 * Out of a tunnel comes what was inside the packet that went in; and the parent of
 		 * a macvlan hands copies of what it took to its children.
 		 */
 		if (now == STAGE_rx)
-			return !at_once || (same ? same_netns : !(age_and_seen & SEEN_INSIDE));
-		return !same;
+			return !at_once || (same ? same_netns : !is_inner);
+		return !same && !is_inner;
 	}
+	/*
+	 * GRO frees unseen what it has made a part of another: what is received into its memory,
+	 * or made there, may look the same. No interface receives a packet twice.
+	 */
+	if (before == STAGE_rx && now == STAGE_rx)
+		return !at_once || (same_netns && age_and_seen & SEEN_SAME_DEVICE) ||
+		       !(same || is_inner);
+	if (before == STAGE_rx && now != STAGE_in && !came_in)
+		return goes_out || !same;
 	if (same)
 		return false;
 	if (before == STAGE_drop || before == STAGE_deliver || now == STAGE_rx)
 		return true;
 	/*
-	 * What was handed to an interface changes no more but for a checksum, or goes into a
-	 * tunnel: at once, or when it has waited in the queue of one.
+	 * What was handed to an interface changes no more, or goes into a tunnel: at once, or when
+	 * it has waited in the queue of one.
 	 */
-	if (before == STAGE_tx)
-		return !(may_be_outer && is_around) && (now == STAGE_tx || now == STAGE_out ||
-							!may_be_same(known_print, now_print));
-	/*
-	 * GRO frees unseen what it has made a part of another: what is made here has its memory.
-	 * What has come to the IP layer knows by which interface; GRO may have changed its length.
-	 */
-	if (before == STAGE_rx && now != STAGE_in && !came_in)
-		return !may_be_same(known_print, now_print);
-	if (now == STAGE_tx || now == STAGE_out)
-		return !may_be_outer;
+	if (before == STAGE_tx || goes_out)
+		return !is_outer;
+	/* What has come to the IP layer may be longer, by GRO. */
 	return !at_once;
 }
 
@@ -210,9 +239,12 @@ __attribute__((noinline)) __u64 look_around(__u64 head, __u32 known, __u32 now, 
 	__u32 known_end, length;
 
 	if (now < known) {
-		if (known >= tail)
-			return 0;
-		return (is_near ? SEEN_AROUND : 0) | (is_there ? SEEN_CARRYING : 0);
+		__u64 seen = is_near && known < tail ? SEEN_AROUND : 0;
+
+		/* Behind the end may be what was there before. */
+		if (is_there && known + printed_bytes(head + known) <= tail)
+			seen |= SEEN_CARRYING;
+		return seen;
 	}
 	known_end = known + ip_length(head + known);
 	length = ip_length(head + now);
@@ -221,10 +253,21 @@ __attribute__((noinline)) __u64 look_around(__u64 head, __u32 known, __u32 now, 
 	return !length || known_end - now - length <= OUTER_TRAILER_MAX ? SEEN_INSIDE : 0;
 }
 
-static __always_inline bool is_another(struct sk_buff *skb, const struct tracked *known,
-				       const struct tracked *now)
+/* Takes SEEN_CAME_IN or 0, and of the known packet and of what is seen now skb and device. */
+__attribute__((noinline)) __u64 seen_alike(__u32 came_in, __u64 known, __u64 now)
 {
-	__u64 seen = skb->skb_iif ? SEEN_CAME_IN : 0;
+	return came_in | ((__u32)known == (__u32)now ? SEEN_SAME_DEVICE : 0) |
+	       (known >> 32 == now >> 32 ? SEEN_SAME_SKB : 0);
+}
+
+static __always_inline bool is_another(struct sk_buff *skb, const struct place *place,
+				       const struct tracked *known, const struct tracked *now)
+{
+	/* Nothing begins at the port of a bridge. */
+	bool came_in = skb->skb_iif || (now->stage == STAGE_tx && is_bridge_port(place));
+	__u64 seen =
+	    seen_alike(came_in ? SEEN_CAME_IN : 0, (__u64)known->skb << 32 | known->ifindex,
+		       (__u64)now->skb << 32 | now->ifindex);
 
 	if (now->offset != known->offset)
 		seen |= look_around(head_of(skb), known->offset, now->offset, skb->tail,
@@ -242,6 +285,87 @@ static __always_inline bool follow(__u64 head, const struct tracked *now, bool a
 	return false;
 }
 
+/*
+ * A router that puts a header before a packet, or changes what others hold too (a TCP segment is
+ * its sender's), makes room for it elsewhere (pskb_expand_head); the skb is the same one. Follows
+ * there what was taken in as this skb, the lower half of whose address comes in one number with the
+ * network namespace. `iif`: where it came in, 0 if it did not.
+ */
+__attribute__((noinline)) bool follow_moved(__u64 head, __u64 start, __u64 skb_and_netns, __u32 iif)
+{
+	__u64 from = iif ? last_taken_in() : head;
+	struct tracked *before = from == head ? NULL : find_tracked(from);
+	bool followed;
+	__s64 id;
+
+	if (!before || before->stage != STAGE_in || before->skb != skb_and_netns >> 32 ||
+	    before->netns != (__u32)skb_and_netns ||
+	    !is_same_print(before->fingerprint, print_at(start)))
+		return false;
+	id = before->id;
+	before->offset = start - head;
+	forget(head); /* of another packet */
+	followed = follow(head, before, false);
+	/* Meanwhile another CPU may have given its place to a packet of its own. */
+	before = find_tracked(head);
+	if (before && before->id != id)
+		forget(head);
+	forget(from);
+	return followed;
+}
+
+/*
+ * What is at `start` may be a packet's copy (see copied.bpf.h): follows it then as that packet,
+ * which has just come to this interface.
+ */
+__attribute__((noinline)) bool follow_copy(__u64 head, __u64 start, __u32 netns, __u32 ifindex)
+{
+	struct copied *copied = this_cpus_copied();
+	__u64 now_ns = bpf_ktime_get_ns();
+	bool followed;
+
+	if (!copied || !copied->packet.seen_ns)
+		return false;
+	if (!is_copy(start, netns, ifindex)) {
+		if (now_ns - copied->packet.seen_ns >= COPIED_MAX_AGE_NS)
+			end_copied(copied);
+		return false;
+	}
+	copied->packet.seen_ns = now_ns;
+	copied->packet.fingerprint = print_at(start);
+	copied->packet.offset = start - head;
+	forget(head); /* of another packet */
+	followed = follow(head, &copied->packet, false);
+	end_copied(copied);
+	return followed;
+}
+
+/* Of its address. The verifier wants to see a pointer cut before anything else is made of it. */
+static __always_inline __u32 low_half_of(const struct sk_buff *skb)
+{
+	__u32 low;
+
+	asm volatile("%0 = %1" : "=w"(low) : "w"((__u32)(__u64)skb));
+	return low;
+}
+
+/* What NAT changes, in one number. Headers with options or extensions are told apart by less. */
+static __always_inline __u32 ends_in(const __u8 *window)
+{
+	const __u64 factor = 0x9e3779b97f4a7c15ULL;
+	__u64 ends = 0;
+
+	if (window[0] >> 4 == 4) {
+		for (int i = 12; i < 24; i += sizeof(__u32))
+			ends = (ends ^ *(const __u32 *)(window + i)) * factor;
+	} else {
+		for (int i = 8; i < 40; i += sizeof(__u64))
+			ends = (ends ^ *(const __u64 *)(window + i)) * factor;
+		ends = (ends ^ *(const __u32 *)(window + 40)) * factor;
+	}
+	return ends >> 32;
+}
+
 /* The packet as it is at this hook; without an id yet. */
 static __always_inline struct tracked sighted(struct sk_buff *skb, const struct place *place,
 					      const struct view *view, const __u8 *window,
@@ -250,12 +374,39 @@ static __always_inline struct tracked sighted(struct sk_buff *skb, const struct 
 	struct tracked now = {
 	    .seen_ns = bpf_ktime_get_ns(),
 	    .fingerprint = fingerprint(window),
-	    .netns = netns_of(place),
+	    .netns = place->netns,
 	    .offset = view->start - view->head,
 	    .stage = stage,
+	    .skb = low_half_of(skb),
+	    .ifindex = stage == STAGE_rx ? READ(device_at(place), ifindex) : 0,
+	    .ends = stage == STAGE_in || stage == STAGE_deliver || stage == STAGE_end
+			? ends_in(window)
+			: 0,
 	};
 
 	return now;
+}
+
+/*
+ * Of a fragment that is freed. What was put together of fragments frees them when they are in no
+ * namespace any more; and of a bridge's copies for everybody those go who are not meant.
+ */
+static __always_inline bool is_lost(struct sk_buff *skb, const struct place *place)
+{
+	return place->dev && (BPF_CORE_READ_BITFIELD(skb, pkt_type) != PACKET_OTHERHOST ||
+			      has_master(device_at(place)));
+}
+
+static __always_inline bool matches(struct sk_buff *skb, const struct place *place,
+				    const struct view *view, const __u8 *window,
+				    enum stage_id stage)
+{
+	if (config.mode != MATCH_ECHO)
+		return matches_filter(skb, view);
+	if (!may_be_icmp(window))
+		return false;
+	return matches_echo(place, view) ||
+	       (stage == STAGE_drop && is_lost(skb, place) && take_echo_fragment(view->start));
 }
 
 enum asked {
@@ -273,13 +424,13 @@ static __always_inline enum asked is_asked_for(struct sk_buff *skb, const struct
 	__u64 start = view->start;
 	__u64 sk = as_number((const __u64 *)&place->sk);
 	__u64 dev = as_number((const __u64 *)&place->dev);
-	__u64 outgoing = stage != STAGE_rx && stage != STAGE_in;
+	__u64 outgoing = !is_either(stage, STAGE_rx, STAGE_in);
 
-	if (!is_of_command(start, view->linear, sk, dev, outgoing << 32 | netns_of(place)))
+	if (!is_of_command(start, view->linear, sk, dev, outgoing << 32 | place->netns))
 		return ASKED_NOT;
-	return matches(skb, place, view, window) ? ASKED_FOR : ASKED_SILENTLY;
+	return matches(skb, place, view, window, stage) ? ASKED_FOR : ASKED_SILENTLY;
 #else
-	return matches(skb, place, view, window) ? ASKED_FOR : ASKED_NOT;
+	return matches(skb, place, view, window, stage) ? ASKED_FOR : ASKED_NOT;
 #endif
 }
 
@@ -320,12 +471,18 @@ static __always_inline struct sighting sight_again(struct sk_buff *skb, const st
 	} else {
 		sighting.now_ns = bpf_ktime_get_ns();
 	}
-	if (window ? is_another(skb, known, &now) : stage == STAGE_drop || stage == STAGE_deliver) {
+	if (window ? is_another(skb, place, known, &now)
+		   : stage == STAGE_drop || stage == STAGE_deliver || stage == STAGE_end) {
 		forget(head);
 		return sighting;
 	}
 	sighting.id = told_id(known);
 	sighting.silent = !sighting.id;
+	if (window && (stage == STAGE_deliver || stage == STAGE_end) && known->stage == STAGE_in &&
+	    known->offset == now.offset && known->fingerprint == now.fingerprint) {
+		sighting.translated = known->ends != now.ends;
+		known->ends = now.ends;
+	}
 	sighting.rx_ns = known->rx_ns;
 	sighting.rx_cpu = known->rx_cpu;
 	known->rx_ns = 0;
@@ -354,22 +511,18 @@ static __always_inline struct sighting sight(struct sk_buff *skb, const struct p
 {
 	__u64 head = view->head;
 	struct sighting sighting = {};
-	struct tracked now = {};
 	struct tracked *known = find_tracked(head);
-	struct copied *copied = NULL;
-	enum asked asked;
+	enum asked asked = ASKED_NOT;
+	struct tracked now;
 
-	if (!known && copied_count && (stage == STAGE_rx || stage == STAGE_drop))
-		copied = this_cpus_copied();
-	if (known || (copied && copied->packet.seen_ns)) {
-		now = sighted(skb, place, view, window, stage);
-		if (!known) {
-			if (take_copied(copied, place, window, &now)) {
-				if (keep)
-					follow(head, &now, false);
-				return seen_again(&now, STAGE_tx);
-			}
-		} else if (!is_another(skb, known, &now)) {
+	if (!known) {
+		asked = is_asked_for(skb, place, view, window, stage);
+		if (!asked)
+			return sighting;
+	}
+	now = sighted(skb, place, view, window, stage);
+	if (known) {
+		if (!is_another(skb, place, known, &now)) {
 			/* Whatever it was turned into, it is still the packet that was matched. */
 			now.id = known->id;
 			keep_flow(known, &now, view);
@@ -385,15 +538,13 @@ static __always_inline struct sighting sight(struct sk_buff *skb, const struct p
 			*known = now;
 			return sighting;
 		}
+		/* What is known there was another packet, whose end was not seen. */
+		asked = is_asked_for(skb, place, view, window, stage);
+		if (!(asked && keep))
+			forget(head);
+		if (!asked)
+			return sighting;
 	}
-	asked = is_asked_for(skb, place, view, window, stage);
-	/* What is known there was another packet, whose end was not seen. */
-	if (known && !(asked && keep))
-		forget(head);
-	if (!asked)
-		return sighting;
-	if (!now.seen_ns)
-		now = sighted(skb, place, view, window, stage);
 	sighting.now_ns = now.seen_ns;
 	if (asked == ASKED_FOR) {
 		now.id = new_id(now.seen_ns);

@@ -150,38 +150,54 @@ __attribute__((noinline)) __u32 replace_old(__u64 head, __u64 now_ns)
 					  : NOWHERE;
 }
 
-/* `anew`: in the place of another one with this head, if that is still there. False: no room. */
-static __always_inline bool keep_tracked(__u64 head, const struct tracked *now, bool anew)
+/*
+ * Claims a place for the packet with this head; `anew`: that of another one with this head, if that
+ * is still there. The index of its entry, which show() then lets be found.
+ */
+__attribute__((noinline)) __u32 claim_place(__u64 head, __u64 now_ns, __u32 anew)
 {
 	__u32 index = anew ? exchange_head(head, head, TRACKED_CLAIMED) : NOWHERE;
-	struct tracked_set *set;
-	struct tracked *room;
-	bool is_new = false;
-	__u32 key;
 
-	if (index == NOWHERE) {
-		index = exchange_head(head, 0, TRACKED_CLAIMED);
-		is_new = index != NOWHERE;
-	}
+	if (index != NOWHERE)
+		return index;
+	index = exchange_head(head, 0, TRACKED_CLAIMED);
 	if (index == NOWHERE)
-		index = replace_old(head, now->seen_ns);
-	room = bpf_map_lookup_elem(&tracked_packets, &index);
-	key = index >> 3;
-	set = bpf_map_lookup_elem(&tracked_sets, &key);
-	if (!room || !set)
+		return replace_old(head, now_ns);
+	__sync_fetch_and_add(&tracked_count, 1);
+	return index;
+}
+
+__attribute__((noinline)) bool show(__u64 head, __u32 index)
+{
+	__u32 key = index >> 3;
+	struct tracked_set *set = bpf_map_lookup_elem(&tracked_sets, &key);
+
+	if (!set)
 		return false;
-	*room = *now;
-	asm volatile("" ::: "memory");
 	set->heads[index & 7] = head;
-	if (is_new)
-		__sync_fetch_and_add(&tracked_count, 1);
 	return true;
 }
 
-static __always_inline void forget(__u64 head)
+/* `anew`: in the place of another one with this head. False: no room. */
+static __always_inline bool keep_tracked(__u64 head, const struct tracked *now, bool anew)
 {
-	if (exchange_head(head, head, 0) != NOWHERE)
-		__sync_fetch_and_add(&tracked_count, -1);
+	__u32 index = claim_place(head, now->seen_ns, anew);
+	struct tracked *room = bpf_map_lookup_elem(&tracked_packets, &index);
+
+	if (!room)
+		return false;
+	*room = *now;
+	asm volatile("" ::: "memory");
+	return show(head, index);
+}
+
+/* False: there is none. */
+__attribute__((noinline)) bool forget(__u64 head)
+{
+	if (exchange_head(head, head, 0) == NOWHERE)
+		return false;
+	__sync_fetch_and_add(&tracked_count, -1);
+	return true;
 }
 
 /* The id under which what happens to it is told; 0: it is not told. */

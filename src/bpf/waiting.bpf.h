@@ -7,7 +7,10 @@
 
 #include "bpf/crossing.bpf.h"
 
-/* The packet is told once; that it waits, and for whom, in a record of its own. */
+/*
+ * The packet is told once; that it waits, and for whom, in a record of its own. Another thread will
+ * send it: its route is told here.
+ */
 static __always_inline void on_waiting(struct sk_buff *skb, __u64 neighbour)
 {
 	__u8 window[FILTER_WINDOW] __attribute__((aligned(8)));
@@ -19,14 +22,14 @@ static __always_inline void on_waiting(struct sk_buff *skb, __u64 neighbour)
 	sighting = look(skb, STAGE_out, VIEW_OUT, true, false, &place, &view, window);
 	if (!sighting.id)
 		return;
+	fill_header(&header, skb, &place, HOOK_neigh_event_send_done, STAGE_neigh, &sighting);
 	if (sighting.first) {
-		fill_header(&header, skb, &place, HOOK_neigh_event_send_done, STAGE_neigh,
-			    &sighting);
 		tell_crossing(&header, skb, &view, window);
 		if (config.with_senders && !header.iif)
 			tell_sender(sighting.id, as_number((const __u64 *)&place.sk),
 				    sighting.now_ns);
 	}
+	tell_way(&header, &view, as_number((const __u64 *)&skb));
 	tell_waiting(sighting.id, neighbour);
 }
 

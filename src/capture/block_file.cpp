@@ -13,6 +13,7 @@
 #include <cstring>
 #include <utility>
 
+#include "base/ending_signals.h"
 #include "base/text.h"
 
 namespace tracepkt::capture {
@@ -28,9 +29,9 @@ void append_number(std::string& out, std::uint32_t number) {
 // The signals that end a session are blocked in it, and wait to be taken (cli/signals.h).
 bool is_to_end() {
   sigset_t pending;
-  return sigpending(&pending) == 0 &&
-         (sigismember(&pending, SIGINT) == 1 || sigismember(&pending, SIGTERM) == 1 ||
-          sigismember(&pending, SIGHUP) == 1);
+  return sigpending(&pending) == 0 && std::ranges::any_of(kEndingSignals, [&](int number) {
+           return sigismember(&pending, number) == 1;
+         });
 }
 
 std::string advice_on(int error) {

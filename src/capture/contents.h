@@ -67,6 +67,9 @@ enum class NameKind : std::uint64_t {
   kSocketAt = 24,      // key: which place (cli/name_keys.h); its inode, empty: none
   kFullQueue = 25,     // of who listens. key: which place; "WAITING BACKLOG", empty: it has room
   kResetReason = 17,   // key: reason of a reset that TCP sends
+  kConnection = 27,    // key: which place; "1": there is one, empty: none
+  kNoWayBack = 28,     // from who listens. key: which place; "1": there is none, empty: there is
+  kFullSynQueue = 29,  // of who listens. key: which place; "WAITING ROOM", empty: it has room
   kRoutingRules = 26,  // `ip -N rule show`. key: inode; key2: AF_INET or AF_INET6
   kPrograms = 18,      // at an interface. key: inode << 32 | ifindex; key2: journey::ProgramPlace
 };
@@ -103,6 +106,7 @@ struct Ping {
   std::uint64_t received = 0;
   std::uint64_t duplicates = 0;
   std::uint64_t errors = 0;
+  std::uint64_t corrupted = 0;
   std::uint64_t rtt_min_ns = 0;
   std::uint64_t rtt_max_ns = 0;
   double rtt_avg_ns = 0;

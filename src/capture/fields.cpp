@@ -65,7 +65,8 @@ void put(Options& out, const Ping& ping) {
       .number(kFieldPingMax, ping.rtt_max_ns)
       .number(kFieldPingAvg, ping.rtt_avg_ns)
       .number(kFieldPingDeviation, ping.rtt_mdev_ns)
-      .number(kFieldPingLoss, ping.loss_percent);
+      .number(kFieldPingLoss, ping.loss_percent)
+      .number(kFieldPingCorrupted, ping.corrupted);
 }
 
 void put(Options& out, const End& end) {
@@ -195,6 +196,9 @@ void take(Ping& ping, const Option& field) {
     case kFieldPingDuplicates:
       ping.duplicates = number_of<std::uint64_t>(field.value);
       break;
+    case kFieldPingCorrupted:
+      ping.corrupted = number_of<std::uint64_t>(field.value);
+      break;
     case kFieldPingErrors:
       ping.errors = number_of<std::uint64_t>(field.value);
       break;
@@ -220,7 +224,7 @@ void take(Ping& ping, const Option& field) {
 
 void take(End& end, const Option& field) {
   const auto is_of_ping = [&] {
-    return field.code >= kFieldPingHost && field.code <= kFieldPingLoss;
+    return field.code >= kFieldPingHost && field.code <= kFieldPingCorrupted;
   };
   if (field.code == kFieldLoss) {
     end.losses.push_back({.name = std::string(text_of(field.value)), .says = {}});

@@ -107,6 +107,7 @@ enum Field : std::uint16_t {
   kFieldPingAvg = 73,        // f64, ns
   kFieldPingDeviation = 74,  // f64, ns
   kFieldPingLoss = 75,       // f64, percent
+  kFieldPingCorrupted = 76,  // u64
   // kExchange
   kFieldSeq = 80,      // u64: as it was counted, of which the packet has 16 bits
   kFieldHost = 81,     // text: as the user typed it
@@ -114,7 +115,7 @@ enum Field : std::uint16_t {
   kFieldPayload = 83,  // u64: bytes
   kFieldRtt = 84,      // u64, ns; absent: not answered
   kFieldTtl = 85,      // u64: of the answer
-  kFieldTrouble = 86,  // text: why it was not sent, or the error that came back
+  kFieldTrouble = 86,  // text: why it was not sent, or what came back instead
 };
 
 // Longer blocks are taken for damage; the longest of ours has some 10,000 bytes.

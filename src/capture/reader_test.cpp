@@ -79,6 +79,7 @@ End end() {
                        .received = 1,
                        .duplicates = 2,
                        .errors = 3,
+                       .corrupted = 6,
                        .rtt_min_ns = 4,
                        .rtt_max_ns = 5,
                        .rtt_avg_ns = 4.5,

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "cli/drops_tally.h"
 #include "cli/exit_status.h"
+#include "cli/hand_over.h"
 #include "cli/live.h"
 #include "cli/options.h"
 #include "cli/signals.h"
@@ -86,7 +87,7 @@ Status Drops::run(filter::Filter filter, Signals& signals) {
   tally_->begin(begin_ns);
   keep(capture::StepKind::kDropsBegin, begin_ns);
   const auto interval_ns =
-      static_cast<std::uint64_t>(options_.interval_s.value_or(kDropsInterval_s) * 1e9);
+      static_cast<std::uint64_t>(options_.interval_s.value_or(kDropsIntervalS) * 1e9);
   const std::uint64_t end_ns =
       options_.common.duration_s
           ? begin_ns + static_cast<std::uint64_t>(*options_.common.duration_s * 1e9)
@@ -109,8 +110,11 @@ Status Drops::run(filter::Filter filter, Signals& signals) {
   const std::uint64_t now_ns = monotonic_ns();
   keep(capture::StepKind::kDropsEnd, now_ns);
   const sinks::Summary summary = live_->summary();
+  const Status kept = live_->end_capture(summary);
   tally_->end(now_ns, summary);
-  return live_->end_capture(summary);
+  live_->err().flush();
+  const Status shown = hand_over(live_->out(), signals);
+  return kept ? shown : kept;
 }
 
 Status drops(const DropsOptions& options) {

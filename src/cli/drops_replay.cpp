@@ -11,8 +11,8 @@
 #include "cli/choice.h"
 #include "cli/drops_tally.h"
 #include "cli/file_names.h"
+#include "cli/hand_over.h"
 #include "cli/replay.h"
-#include "cli/standard_files.h"
 
 namespace tracepkt::cli {
 namespace {
@@ -40,7 +40,7 @@ class DropsReplay {
   void see_time(std::uint64_t time_ns);
   void flush_much() {
     if (out_.is_stuck()) {
-      out_.flush();
+      (void)hand_over(out_, signals_);  // its failure stays
     }
   }
 
@@ -67,7 +67,7 @@ void DropsReplay::take(capture::Session&& session) {
   choice_.set_clock(clock);
   summary_.kernel = session.kernel;
   keeps_intervals_ = drops && !options_.interval_s;
-  interval_ns_ = static_cast<std::uint64_t>(options_.interval_s.value_or(kDropsInterval_s) * 1e9);
+  interval_ns_ = static_cast<std::uint64_t>(options_.interval_s.value_or(kDropsIntervalS) * 1e9);
   auto count = options_.common.count;
   is_to_end_ = count.has_value();
   if (drops && session.count && *session.count <= count.value_or(UINT64_MAX)) {
@@ -158,7 +158,7 @@ Status DropsReplay::run() {
   if (const Status good = files_.status(); !good) {
     return good;
   }
-  return check_written(out_);
+  return hand_over(out_, signals_);
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <utility>
 
 #include "explain/words.h"
 
@@ -16,13 +17,19 @@ double seconds(std::uint64_t begin_ns, std::uint64_t end_ns) {
 
 }  // namespace
 
-// Asked once a group: what is said of a drop is looked up in long tables.
-bool DropsTally::is_shown(const DropGroup& group) {
-  for (std::size_t id = is_shown_.size(); id < group.id; ++id) {
-    is_shown_.push_back(options_.common.verbosity > 0 ||
-                        explain::is_fault(groups_.groups()[id].sample));
-  }
-  return is_shown_[group.id - 1];
+DropsTally::DropsTally(const DropsOptions& options, std::optional<std::uint64_t> count,
+                       journey::Names& names, journey::DropGroups::OwnerOf owner_of,
+                       std::unique_ptr<sinks::DropsView> view)
+    : options_(options),
+      count_(count),
+      groups_(names, std::move(owner_of),
+              [](const journey::DropInfo& drop, const decode::Packet& packet) {
+                return explain::is_fault(drop, packet);
+              }),
+      view_(std::move(view)) {}
+
+bool DropsTally::is_shown(const DropGroup& group) const {
+  return options_.common.verbosity > 0 || !group.harmless;
 }
 
 void DropsTally::add(const decode::Event& event) {

@@ -19,11 +19,7 @@ class DropsTally {
  public:
   // Times are CLOCK_MONOTONIC. `names` must outlive it. It ends after `count` drops.
   DropsTally(const DropsOptions& options, std::optional<std::uint64_t> count, journey::Names& names,
-             journey::DropGroups::OwnerOf owner_of, std::unique_ptr<sinks::DropsView> view)
-      : options_(options),
-        count_(count),
-        groups_(names, std::move(owner_of)),
-        view_(std::move(view)) {}
+             journey::DropGroups::OwnerOf owner_of, std::unique_ptr<sinks::DropsView> view);
 
   void begin(std::uint64_t now_ns) { begin_ns_ = interval_ns_ = now_ns; }
   void add(const decode::Event& event);
@@ -33,14 +29,13 @@ class DropsTally {
   void end(std::uint64_t now_ns, const sinks::Summary& summary);
 
  private:
-  bool is_shown(const journey::DropGroup& group);
+  bool is_shown(const journey::DropGroup& group) const;
   sinks::DropsReport report(std::uint64_t now_ns);
 
   const DropsOptions& options_;
   std::optional<std::uint64_t> count_;
   journey::DropGroups groups_;
   std::unique_ptr<sinks::DropsView> view_;
-  std::vector<bool> is_shown_;  // by the group's id, from 1
   std::vector<const journey::DropGroup*> shown_;
   std::uint64_t drops_ = 0;  // of those that are shown
   std::uint64_t begin_ns_ = 0;
@@ -49,7 +44,7 @@ class DropsTally {
 };
 
 // Where nobody says otherwise, seconds from one line of a kind to the next.
-constexpr double kDropsInterval_s = 1;
+constexpr double kDropsIntervalS = 1;
 
 // tracepkt drops -r
 Status replay_drops(const DropsOptions& options);

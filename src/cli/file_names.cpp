@@ -58,6 +58,18 @@ std::string FileNames::full_queue(const journey::SocketPlace& place) {
   return std::string(find(capture::NameKind::kFullQueue, place_key(place)));
 }
 
+std::string FileNames::full_syn_queue(const journey::SocketPlace& place) {
+  return std::string(find(capture::NameKind::kFullSynQueue, place_key(place)));
+}
+
+bool FileNames::has_connection(const journey::SocketPlace& place) {
+  return !find(capture::NameKind::kConnection, place_key(place)).empty();
+}
+
+bool FileNames::has_no_way_back(const journey::SocketPlace& place) {
+  return !find(capture::NameKind::kNoWayBack, place_key(place)).empty();
+}
+
 std::string FileNames::reset_reason(std::uint32_t reason) {
   return std::string(find(capture::NameKind::kResetReason, reason));
 }

@@ -29,6 +29,9 @@ class FileNames : public journey::Names {
   std::string socket_owner(std::uint64_t inode) override;
   std::uint64_t socket_at(const journey::SocketPlace& place) override;
   std::string full_queue(const journey::SocketPlace& place) override;
+  std::string full_syn_queue(const journey::SocketPlace& place) override;
+  bool has_connection(const journey::SocketPlace& place) override;
+  bool has_no_way_back(const journey::SocketPlace& place) override;
   std::string reset_reason(std::uint32_t reason) override;
   std::string routing_rules(std::uint32_t inode, std::uint8_t family) override;
   std::string programs(std::uint32_t inode, std::uint32_t ifindex,

@@ -14,10 +14,10 @@
 #include "base/fd.h"
 #include "base/text.h"
 #include "capture/contents.h"
+#include "cli/hand_over.h"
 #include "cli/live_names.h"
 #include "cli/recorder.h"
 #include "cli/rule_tracing.h"
-#include "cli/standard_files.h"
 #include "decode/event.h"
 #include "decode/split.h"
 #include "kernel/rights.h"
@@ -290,6 +290,7 @@ void Live::skip_journey() { ++state_->counts.not_shown; }
 
 void Live::stop() {
   state_->tracer.stop();
+  state_->rule_tracing.reset();  // its tables mark packets until then
   while (state_->ring->read() == ring::Ring::kMaxBatch) {
   }
   if (state_->builder.open_count() > 0) {
@@ -307,19 +308,18 @@ void Live::finish_echo(std::uint16_t seq) {
   state_->keep({.kind = capture::StepKind::kFinishEcho, .value = seq});
 }
 
-Status Live::finish(const sinks::Summary& summary) {
-  state_->sink->summary(summary);
-  return end_capture(summary);
+Status Live::finish(const sinks::Summary& summary, Signals& signals) {
+  const Status kept = end_capture(summary);
+  const Status shown = end_output(*state_->sink, summary, state_->out, state_->err, signals);
+  return kept ? shown : kept;
 }
 
 Status Live::end_capture(const sinks::Summary& summary) {
-  if (state_->recorder) {
-    state_->recorder->end(summary);
-    if (const Status written = state_->recorder->flush(); !written) {
-      return written;
-    }
+  if (!state_->recorder) {
+    return {};
   }
-  return check_written(state_->out);
+  state_->recorder->end(summary);
+  return state_->recorder->flush();
 }
 
 sinks::Summary Live::summary() const { return state_->summary(); }

@@ -10,6 +10,7 @@
 #include "base/result.h"
 #include "cli/options.h"
 #include "cli/recorder.h"
+#include "cli/signals.h"
 #include "journey/builder.h"
 #include "kernel/tracer.h"
 #include "sinks/sink.h"
@@ -68,9 +69,10 @@ class Live {
   sinks::Summary summary() const;
   void count(const journey::Journey& journey);
 
-  // Shows the summary and ends the capture file. Fails if something did not get written.
-  Status finish(const sinks::Summary& summary);
-  // The same where the summary was shown.
+  // After stop(): ends the capture file and shows the summary. Fails if something did not get
+  // written.
+  Status finish(const sinks::Summary& summary, Signals& signals);
+  // The first half of it.
   Status end_capture(const sinks::Summary& summary);
 
  private:

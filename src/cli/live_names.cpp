@@ -7,9 +7,10 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "explain/netfilter.h"
 #include "kernel/kernel_btf.h"
 #include "kernel/netns_open.h"
+#include "kernel/syn_queue.h"
+#include "kernel/way_back.h"
 
 namespace tracepkt::cli {
 namespace {
@@ -60,8 +61,7 @@ std::string LiveNames::rule(std::uint32_t inode, const decode::Netfilter& netfil
                                .number = netfilter.rule,
                                .generation = netfilter.generation});
   }
-  return rules_.text(inode, *file, explain::family_name(netfilter), netfilter.table,
-                     netfilter.rule);
+  return rules_.text(inode, *file, {.table = netfilter.generation, .rule = netfilter.rule});
 }
 
 std::string LiveNames::reset_reason(std::uint32_t reason) {
@@ -116,25 +116,62 @@ std::uint64_t LiveNames::socket_at(const journey::SocketPlace& place) {
   return !inodes.empty() && is_one ? inodes.front() : 0;
 }
 
-std::string LiveNames::full_queue(const journey::SocketPlace& place) {
-  const auto file = file_of(place.netns);
-  if (!file) {
-    return "";
-  }
-  const auto found = listen_queues_.find(place.netns, *file, socket_at(place));
-  if (!found) {
-    return "";
-  }
-  const journey::ListenQueue queue{.waiting = found->waiting, .backlog = found->backlog};
-  bool connected = true;
-  if (queue.is_full()) {
+std::optional<kernel::TcpTaker> LiveNames::tcp_taker(const journey::SocketPlace& place) {
+  std::optional<kernel::TcpTaker> taker;
+  if (const auto file = file_of(place.netns)) {
     (void)kernel::run_in_netns_file(*file, [&] {
-      connected = kernel::has_connection(socket_end(place.local, place.local_port),
-                                         socket_end(place.remote, place.remote_port));
+      taker = kernel::find_tcp_taker(socket_end(place.local, place.local_port),
+                                     socket_end(place.remote, place.remote_port), place.ifindex);
       return Status();
     });
   }
-  return connected ? "" : journey::queue_text(queue);
+  return taker;
+}
+
+std::string LiveNames::full_queue(const journey::SocketPlace& place) {
+  const auto taker = tcp_taker(place);
+  if (!taker || !taker->listens) {
+    return "";
+  }
+  const journey::ListenQueue queue{.waiting = taker->waiting, .backlog = taker->backlog};
+  return queue.is_full() ? journey::queue_text(queue) : "";
+}
+
+// No request for this connection, where there is room for none.
+std::string LiveNames::full_syn_queue(const journey::SocketPlace& place) {
+  const auto taker = tcp_taker(place);
+  const auto file = file_of(place.netns);
+  std::optional<kernel::SynQueue> queue;
+  if (file && taker && taker->listens) {
+    (void)kernel::run_in_netns_file(*file, [&] {
+      queue = kernel::find_syn_queue(place.local_port, taker->backlog);
+      return Status();
+    });
+  }
+  return queue && queue->is_full() ? journey::queue_text(journey::ListenQueue{
+                                         .waiting = queue->waiting, .backlog = queue->room})
+                                   : "";
+}
+
+bool LiveNames::has_connection(const journey::SocketPlace& place) {
+  const auto taker = tcp_taker(place);
+  return taker && !taker->listens;
+}
+
+// Without a way back the kernel drops the SYN before it makes anything of it (6.18,
+// tcp_conn_request(); so did 5.10). A connection all the same has found another way.
+bool LiveNames::has_no_way_back(const journey::SocketPlace& place) {
+  const auto taker = tcp_taker(place);
+  const auto file = file_of(place.netns);
+  bool no_way = false;
+  if (file && taker && taker->listens && taker->is_plain) {
+    (void)kernel::run_in_netns_file(*file, [&] {
+      no_way = kernel::has_no_way_back(socket_end(place.local, place.local_port),
+                                       socket_end(place.remote, place.remote_port));
+      return Status();
+    });
+  }
+  return no_way;
 }
 
 std::string LiveNames::routing_rules(std::uint32_t inode, std::uint8_t family) {

@@ -11,13 +11,13 @@
 #include "kernel/bound_sockets.h"
 #include "kernel/device_programs.h"
 #include "kernel/legacy_rules.h"
-#include "kernel/listen_queues.h"
 #include "kernel/netns_names.h"
 #include "kernel/netns_scan.h"
 #include "kernel/nftables.h"
 #include "kernel/routing_rules.h"
 #include "kernel/socket_owners.h"
 #include "kernel/symbols.h"
+#include "kernel/tcp_taker.h"
 
 namespace tracepkt::cli {
 
@@ -37,6 +37,9 @@ class LiveNames : public journey::Names {
   std::string socket_owner(std::uint64_t inode) override;
   std::uint64_t socket_at(const journey::SocketPlace& place) override;
   std::string full_queue(const journey::SocketPlace& place) override;
+  std::string full_syn_queue(const journey::SocketPlace& place) override;
+  bool has_connection(const journey::SocketPlace& place) override;
+  bool has_no_way_back(const journey::SocketPlace& place) override;
   std::string routing_rules(std::uint32_t inode, std::uint8_t family) override;
   std::string programs(std::uint32_t inode, std::uint32_t ifindex,
                        journey::ProgramPlace place) override;
@@ -47,6 +50,7 @@ class LiveNames : public journey::Names {
 
   // A file that is the namespace, empty for ours; also with -n, which is about names.
   std::optional<std::string> file_of(std::uint32_t inode);
+  std::optional<kernel::TcpTaker> tcp_taker(const journey::SocketPlace& place);
 
   bool numeric_;
   std::uint32_t own_netns_ = kernel::netns_inode_of_file("/proc/thread-self/ns/net");
@@ -61,7 +65,6 @@ class LiveNames : public journey::Names {
   kernel::RoutingRules routing_rules_;
   kernel::SocketOwners owners_;
   kernel::BoundSockets bound_;
-  kernel::ListenQueues listen_queues_;
   std::uint64_t looked_ns_ = 0;  // for owners that were not known before
   std::optional<ReasonNames> reset_reasons_;
 };

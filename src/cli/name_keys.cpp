@@ -29,6 +29,9 @@ std::uint64_t rule_scope(std::uint32_t inode, const decode::Netfilter& netfilter
     fnv.mix(static_cast<std::uint8_t>(c));
   }
   fnv.mix(std::uint8_t{0});
+  if (netfilter.backend == NETFILTER_NFTABLES && netfilter.generation != 0) {
+    fnv.mix(netfilter.generation);
+  }
   if (netfilter.backend == NETFILTER_XTABLES) {
     for (const char c : netfilter.chain) {
       fnv.mix(static_cast<std::uint8_t>(c));

@@ -11,7 +11,8 @@
 namespace tracepkt::cli {
 
 // Of rules with the same handle. FNV-1a (64 bits) over the namespace's inode (4 bytes, little
-// endian), the table's family (1), its name, and a 0; of legacy iptables, whose rules have numbers
+// endian), the table's family (1), its name, and a 0; of nftables, where it is known (0.1.0's first
+// builds did not look), also the table's handle (4); of legacy iptables, whose rules have numbers
 // in their chain, also the chain's name and a 0.
 std::uint64_t rule_scope(std::uint32_t inode, const decode::Netfilter& netfilter);
 

@@ -84,7 +84,7 @@ struct TraceOptions {
   ReadOptions read;
   // With -r:
   std::optional<journey::OutcomeKind> outcome;
-  std::optional<std::uint64_t> journey;  // and what belongs to its exchange
+  std::optional<std::uint64_t> journey;  // and what it answers or what answered it
   bool by_duration = false;              // --sort duration
 };
 

@@ -60,6 +60,7 @@ class PingSession {
   Status receive();
   void keep(journey::Journey&& journey);
   void show_finished(std::uint64_t now_ns);
+  bool was_dropped(std::uint64_t seq) const;
   bool is_finished(std::uint64_t seq, const Pending& pending, std::uint64_t now_ns) const;
   void show(std::uint64_t seq, const Pending& pending);
   void finish(std::uint64_t elapsed_ns);
@@ -131,16 +132,14 @@ Status PingSession::receive() {
     return std::unexpected(answers.error());
   }
   for (const ping::Answer& answer : *answers) {
-    if (answer.kind == ping::AnswerKind::kCorrupted) {
-      statistics_.add_corrupted();
-      continue;
-    }
     const bool reply = answer.kind == ping::AnswerKind::kReply;
     if (reply) {
       answer.duplicate ? statistics_.add_duplicate(answer.rtt_ns)
                        : statistics_.add_reply(answer.rtt_ns);
     } else if (answer.kind == ping::AnswerKind::kError) {
       statistics_.add_error();
+    } else if (answer.kind == ping::AnswerKind::kCorrupted) {
+      statistics_.add_corrupted();
     }
     const auto it = pending_.find(answer.seq);
     if (it == pending_.end() || answer.duplicate) {
@@ -169,12 +168,15 @@ bool PingSession::is_finished(std::uint64_t seq, const Pending& pending,
          !live_->builder().has_open_echo(wire_seq);
 }
 
+// On this machine: nobody will answer.
+bool PingSession::was_dropped(std::uint64_t seq) const {
+  const auto journeys = exchanges_.journeys(seq);
+  return !journeys.empty() && journeys.front().outcome.kind == journey::OutcomeKind::kDropped;
+}
+
 void PingSession::show_finished(std::uint64_t now_ns) {
   for (auto& [seq, pending] : pending_) {
-    // Dropped on this machine: nobody will answer.
-    const auto journeys = exchanges_.journeys(seq);
-    if (!pending.answer && !journeys.empty() &&
-        journeys.front().outcome.kind == journey::OutcomeKind::kDropped) {
+    if (!pending.answer && was_dropped(seq)) {
       pending.deadline_ns = std::min(pending.deadline_ns, now_ns + kDropGraceNs);
     }
   }
@@ -213,6 +215,7 @@ sinks::PingStatistics PingSession::statistics() const {
           .received = statistics_.received(),
           .duplicates = statistics_.duplicates(),
           .errors = statistics_.errors(),
+          .corrupted = statistics_.corrupted(),
           .loss_percent = statistics_.loss_percent(),
           .rtt_min_ns = static_cast<std::uint64_t>(statistics_.rtt_min_ns()),
           .rtt_avg_ns = statistics_.rtt_avg_ns(),
@@ -247,42 +250,46 @@ Status PingSession::run() {
   const auto all_sent = [&] { return options_.common.count && next_seq_ > *options_.common.count; };
   std::uint64_t next_send_ns = begin_ns;
   Status status;
-  while (status && !live_->is_over() && !(all_sent() && pending_.empty())) {
+  bool interrupted = signals->arrived();  // while it started
+  while (status && !interrupted && !live_->is_over() && !(all_sent() && pending_.empty())) {
     const std::uint64_t now_ns = monotonic_ns();
     if (now_ns >= end_ns) {
       break;
     }
-    if (now_ns >= next_send_ns && !all_sent()) {
+    // Nor does who writes to a full pipe go on.
+    if (now_ns >= next_send_ns && !all_sent() && !live_->out().is_stuck()) {
       next_send_ns = std::max(next_send_ns + interval_ns, now_ns);
       status = send();
     }
     // While an answer is awaited, its events are too, and nothing tells when they come.
     const std::uint64_t idle_ns = all_sent() || next_send_ns < now_ns ? 0 : next_send_ns - now_ns;
     const std::uint64_t wait_ns =
-        pending_.empty() ? std::min(idle_ns, 1000 * kMs)
-                         : std::min<std::uint64_t>(idle_ns == 0 ? 5 * kMs : idle_ns, 5 * kMs);
+        pending_.empty() && live_->out().waiting_bytes() == 0
+            ? std::min(idle_ns, 1000 * kMs)
+            : std::min<std::uint64_t>(idle_ns == 0 ? 5 * kMs : idle_ns, 5 * kMs);
     pollfd fds[] = {{.fd = socket_.fd(), .events = POLLIN, .revents = 0},
                     {.fd = signals->fd(), .events = POLLIN, .revents = 0}};
     poll(fds, 2, static_cast<int>(wait_ns / kMs) + (wait_ns > 0 ? 1 : 0));
-    if (signals->arrived()) {
-      break;
-    }
+    interrupted = signals->arrived();
     if (status) {
       status = receive();
     }
     live_->read();
     show_finished(monotonic_ns());
-    live_->out().flush();
+    live_->out().offer();
   }
   elapsed_ns_ = monotonic_ns() - begin_ns;
   live_->stop();
-  for (const auto& [seq, pending] : pending_) {
+  for (auto& [seq, pending] : pending_) {
+    if (interrupted && !pending.answer && pending.trouble.empty() && !was_dropped(seq)) {
+      pending.trouble = "Interrupted before an answer came.";
+    }
     show(seq, pending);
   }
   pending_.clear();
   sinks::Summary summary = live_->summary();
   summary.ping = statistics();
-  const Status finished = live_->finish(summary);
+  const Status finished = live_->finish(summary, *signals);
   return status ? finished : status;
 }
 

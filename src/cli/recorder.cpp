@@ -42,6 +42,7 @@ capture::Ping ping_of(const sinks::PingStatistics& ping) {
           .received = ping.received,
           .duplicates = ping.duplicates,
           .errors = ping.errors,
+          .corrupted = ping.corrupted,
           .rtt_min_ns = ping.rtt_min_ns,
           .rtt_max_ns = ping.rtt_max_ns,
           .rtt_avg_ns = ping.rtt_avg_ns,
@@ -151,6 +152,23 @@ std::uint64_t Recorder::socket_at(const journey::SocketPlace& place) {
 
 std::string Recorder::full_queue(const journey::SocketPlace& place) {
   return name({NameKind::kFullQueue, place_key(place), 0}, [&] { return live_.full_queue(place); });
+}
+
+std::string Recorder::full_syn_queue(const journey::SocketPlace& place) {
+  return name({NameKind::kFullSynQueue, place_key(place), 0},
+              [&] { return live_.full_syn_queue(place); });
+}
+
+bool Recorder::has_connection(const journey::SocketPlace& place) {
+  return !name({NameKind::kConnection, place_key(place), 0}, [&] {
+            return live_.has_connection(place) ? "1" : "";
+          }).empty();
+}
+
+bool Recorder::has_no_way_back(const journey::SocketPlace& place) {
+  return !name({NameKind::kNoWayBack, place_key(place), 0}, [&] {
+            return live_.has_no_way_back(place) ? "1" : "";
+          }).empty();
 }
 
 std::string Recorder::reset_reason(std::uint32_t reason) {

@@ -20,8 +20,8 @@
 #include "base/text.h"
 #include "cli/choice.h"
 #include "cli/file_names.h"
+#include "cli/hand_over.h"
 #include "cli/ping_exchanges.h"
-#include "cli/standard_files.h"
 #include "decode/event.h"
 #include "filter/filter.h"
 #include "journey/builder.h"
@@ -32,18 +32,19 @@
 namespace tracepkt::cli {
 namespace {
 
-// Of one journey that is asked for, the others of its exchange: they end before it or after it.
+// Of one journey that is asked for, what it answers or what answers it: that ends before it or
+// after it.
 class Partners {
  public:
   using Show = std::function<void(const journey::Journey&)>;
 
   // Shows what is to be shown now that `journey`, which is asked for or not, has ended.
   void take(const journey::Journey& journey, bool wanted, const Show& show) {
-    if (exchange_ != 0 && journey.exchange == exchange_) {
+    if (one_ && journey.is_paired_with(*one_)) {
       show(journey);
     } else if (wanted) {
       begin(journey, show);
-    } else if (!has_one_ && journey.exchange != 0) {
+    } else if (!one_ && journey.is_in_pair()) {
       earlier_.push_back(journey);
       if (earlier_.size() > kMostEarlier) {
         earlier_.pop_front();
@@ -55,11 +56,10 @@ class Partners {
   static constexpr std::size_t kMostEarlier = 1024;
 
   void begin(const journey::Journey& journey, const Show& show) {
-    if (!has_one_) {
-      has_one_ = true;
-      exchange_ = journey.exchange;
+    if (!one_) {
+      one_ = journey;
       for (const journey::Journey& one : earlier_) {
-        if (one.exchange == exchange_) {
+        if (one.is_paired_with(journey)) {
           show(one);
         }
       }
@@ -68,8 +68,7 @@ class Partners {
     show(journey);
   }
 
-  bool has_one_ = false;
-  std::uint64_t exchange_ = 0;
+  std::optional<journey::Journey> one_;
   std::deque<journey::Journey> earlier_;
 };
 
@@ -95,6 +94,7 @@ sinks::PingStatistics statistics_of(const capture::Ping& ping) {
           .received = ping.received,
           .duplicates = ping.duplicates,
           .errors = ping.errors,
+          .corrupted = ping.corrupted,
           .loss_percent = ping.loss_percent,
           .rtt_min_ns = ping.rtt_min_ns,
           .rtt_avg_ns = ping.rtt_avg_ns,
@@ -307,7 +307,7 @@ void Replay::show(journey::Journey&& journey) {
     sink_->journey(*other);
   }
   if (out_.is_stuck()) {
-    out_.flush();
+    (void)hand_over(out_, signals_);  // its failure stays
   }
 }
 
@@ -344,7 +344,7 @@ Status Replay::run() {
   if (!builder_) {
     take(capture::Session());
   }
-  builder_->finish(files_.ended() ? journey::Ending::kSilent : journey::Ending::kCut);
+  builder_->finish(files_.ended() ? journey::Ending::kFinished : journey::Ending::kCut);
   show_rest();
   if (!has_end_) {
     summary_.losses.push_back({.name = "undecodable",
@@ -352,8 +352,8 @@ Status Replay::run() {
                                .count = undecodable_});
   }
   summary_.damage = files_.damage(at_end && !interrupted);
-  sink_->summary(summary_);
-  if (output_.report) {
+  const Status shown = end_output(*sink_, summary_, out_, err_, signals_);
+  if (shown && output_.report) {
     err_.write(sinks::summary_words(summary_));
     err_.flush();
   }
@@ -365,7 +365,7 @@ Status Replay::run() {
         fmt::format("no journey in {} is like that", printable(options_.read.files.front())),
         "tracepkt trace -r FILE --format json shows those that there are, with their id");
   }
-  return check_written(out_);
+  return shown;
 }
 
 }  // namespace

@@ -5,6 +5,8 @@
 #include <cerrno>
 #include <csignal>
 
+#include "base/ending_signals.h"
+
 namespace tracepkt::cli {
 
 Result<Signals> Signals::block() {
@@ -12,7 +14,7 @@ Result<Signals> Signals::block() {
   sigset_t before;
   sigset_t set;
   sigemptyset(&set);
-  for (const int number : {SIGINT, SIGTERM, SIGHUP}) {
+  for (const int number : kEndingSignals) {
     sigaddset(&set, number);
   }
   sigprocmask(SIG_BLOCK, &set, &before);
@@ -26,15 +28,22 @@ Result<Signals> Signals::block() {
   return signals;
 }
 
-bool Signals::arrived() { return next().has_value(); }
+bool Signals::arrived() {
+  next();
+  return has_come_;
+}
 
 std::optional<Signal> Signals::next() {
   signalfd_siginfo info = {};
   if (::read(fd_.get(), &info, sizeof(info)) != sizeof(info)) {
     return std::nullopt;
   }
-  return Signal{.number = static_cast<int>(info.ssi_signo),
-                .from_terminal = info.ssi_code == SI_KERNEL};
+  const Signal signal{.number = static_cast<int>(info.ssi_signo),
+                      .from_terminal = info.ssi_code == SI_KERNEL};
+  // A terminal that is hung up has nobody who could press it again.
+  is_urgent_ = is_urgent_ || has_come_ || !signal.from_terminal || signal.number == SIGHUP;
+  has_come_ = true;
+  return signal;
 }
 
 void Signals::restore() const {

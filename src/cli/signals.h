@@ -16,15 +16,18 @@ struct Signal {
 
 class Signals {
  public:
-  // From now on SIGINT, SIGTERM and SIGHUP come through fd(), and a reader that goes away is an
+  // From now on kEndingSignals come through fd(), and a reader that goes away is an
   // error of write(), not a signal. The process ends with this setting.
   static Result<Signals> block();
 
   int fd() const { return fd_.get(); }
-  // Takes what has come. True if the session is to end.
+  // Takes what has come. True if anything ever did: the session is to end.
   bool arrived();
-  // The same, one signal at a time.
+  // What has come, one signal at a time.
   std::optional<Signal> next();
+  // Not just one Ctrl-C, after which a pager may still be reading, came so far: whoever sent it
+  // waits for the end of this process.
+  bool is_urgent() const { return is_urgent_; }
 
   // In a child between fork() and exec(): signals are as they were before block().
   void restore() const;
@@ -32,6 +35,8 @@ class Signals {
  private:
   explicit Signals(Fd fd) : fd_(std::move(fd)) {}
   Fd fd_;
+  bool has_come_ = false;
+  bool is_urgent_ = false;
   sigset_t mask_before_ = {};
   void (*pipe_before_)(int) = SIG_DFL;
 };

@@ -214,7 +214,7 @@ std::expected<int, NoCommand> TraceSession::run() {
   }
   follow();
   live_->stop();
-  const Status finished = live_->finish(live_->summary());
+  const Status finished = live_->finish(live_->summary(), *signals_);
   const int status = child_ ? wait_for_command() : kOk;
   return finished ? std::expected<int, NoCommand>(status) : failed(finished.error());
 }

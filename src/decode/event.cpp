@@ -209,7 +209,8 @@ bool decode_section(std::uint16_t id, std::span<const std::byte> bytes, Event& e
                 .via = address_of(section->via_family, section->via),
                 .device = {.index = section->ifindex, .name = short_name(section->ifname)},
                 .vrf = short_name(section->l3mdev),
-                .kept = (section->flags & ROUTE_KEPT) != 0};
+                .kept = (section->flags & ROUTE_KEPT) != 0,
+                .any_hop = (section->flags & ROUTE_ANY_HOP) != 0};
       return true;
     }
     case SECTION_netfilter:
@@ -221,7 +222,11 @@ bool decode_section(std::uint16_t id, std::span<const std::byte> bytes, Event& e
     case SECTION_neigh:
       return decode_note<neigh_section>(bytes, event);
     case SECTION_qdisc:
-      return decode_note<qdisc_section>(bytes, event);
+      if (!decode_note<qdisc_section>(bytes, event)) {
+        return false;
+      }
+      std::get<Queue>(event.note).waits = event.hook == HOOK_qdisc_enqueue;
+      return true;
     case SECTION_refusal:
       return decode_note<refusal_section>(bytes, event);
     case SECTION_program:
@@ -274,6 +279,7 @@ Result<Event> decode_record(std::span<const std::byte> record) {
               .stage = static_cast<stage_id>(header.stage),
               .first = (header.flags & RECORD_FIRST) != 0,
               .last = (header.flags & RECORD_LAST) != 0,
+              .to_ip = (header.flags & RECORD_TO_IP) != 0,
               .cpu = header.cpu,
               .time_ns = header.time_ns,
               .packet_id = header.packet,

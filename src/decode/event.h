@@ -59,6 +59,7 @@ struct Route {
   Device device;            // it goes out by
   ShortName vrf;            // that the device is in; empty: in none
   bool kept = false;        // no table was asked: the socket keeps it. Which it was is not known
+  bool any_hop = false;     // it has several next hops, and which was taken is not known
 };
 
 // A firewall's chain that the packet passed, or of the rules in it that matched, one.
@@ -70,7 +71,7 @@ struct Netfilter {
   std::uint8_t hook = 0;    // NF_INET_*, NF_BR_*, NF_ARP_*, NF_NETDEV_*
   std::int32_t verdict = 0;
   std::uint64_t rule = 0;        // handle (nftables) or number (xtables); 0: none
-  std::uint32_t generation = 0;  // xtables: differs when the rules of the table were replaced
+  std::uint32_t generation = 0;  // of the table, as in netfilter_section
   std::string table;             // cut at 31 bytes
   std::string chain;             // cut at 63; empty: it is called as the hook is
 
@@ -91,6 +92,7 @@ struct Event {
   stage_id stage = STAGE_tx;
   bool first = false;
   bool last = false;
+  bool to_ip = false;  // GRO has it, and what it makes of it goes to this interface's IP layer
   std::uint32_t cpu = 0;
   std::uint64_t time_ns = 0;  // CLOCK_MONOTONIC
   std::uint64_t packet_id = 0;

@@ -84,6 +84,7 @@ TEST(DecodeRecord, ARouteThatASocketKeepsAndOneOfAFileOfBeforeVrfsWereTold) {
   const auto event = read(sizeof(route));
   ASSERT_TRUE(event) << event.error().what;
   EXPECT_TRUE(event->route->kept);
+  EXPECT_FALSE(event->route->any_hop);
   EXPECT_EQ(event->route->vrf.view(), "blue");
   route.flags = 0;
   const auto older = read(offsetof(route_section, l3mdev));

@@ -55,10 +55,11 @@ struct Neighbour {
   std::string lladdr_text() const;
 };
 
-// The packet left the queue of an interface.
+// The packet left the queue of an interface, or came into it.
 struct Queue {
   std::uint32_t handle = 0;
   ShortName kind;
+  bool waits = false;  // it came into it
 };
 
 // An interface's driver did not take the packet.

@@ -137,10 +137,15 @@ TEST(Notes, AQueue) {
   qdisc_section section = {};
   section.handle = 0x80010000;
   std::memset(section.kind, 'q', sizeof(section.kind));  // without an end
-  const auto event = decode_record(record_with(STAGE_qdisc, section, SECTION_qdisc));
+  auto record = record_with(STAGE_qdisc, section, SECTION_qdisc);
+  const auto event = decode_record(record);
   ASSERT_TRUE(event);
   EXPECT_EQ(std::get<Queue>(event->note).kind.view(), std::string(15, 'q'));
   EXPECT_EQ(std::get<Queue>(event->note).handle, 0x80010000u);
+  EXPECT_FALSE(std::get<Queue>(event->note).waits);
+  const __u16 hook = HOOK_qdisc_enqueue;
+  std::memcpy(record.data() + offsetof(record_header, hook), &hook, sizeof(hook));
+  EXPECT_TRUE(std::get<Queue>(decode_record(record)->note).waits);
 }
 
 TEST(Notes, ARefusalOfADriver) {

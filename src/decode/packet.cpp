@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <charconv>
+#include <functional>
+#include <string_view>
 #include <utility>
 
 namespace tracepkt::decode {
@@ -112,6 +114,17 @@ std::optional<Icmp> parse_icmp(Bytes bytes) {
   return Icmp{.type = bytes[0], .code = bytes[1], .id = be16(bytes, 4), .seq = be16(bytes, 6)};
 }
 
+// `bytes` may hold only the beginning of the segment, which has that length.
+void measure_tcp(Bytes bytes, std::uint32_t segment, Packet& packet) {
+  constexpr std::uint32_t kLeast = 20;
+  const bool says = bytes.size() > 12;
+  const std::uint32_t header = says ? (bytes[12] >> 4) * 4u : kLeast;
+  packet.tcp_cut = segment < std::max(header, kLeast);
+  if (says && header >= kLeast && !packet.tcp_cut) {
+    packet.tcp_data = segment - header;
+  }
+}
+
 EchoKind kind_of(std::uint8_t protocol, std::uint8_t type) {
   if (protocol == IPPROTO_ICMP) {
     const bool error = type == 3 || type == 4 || type == 5 || type == 11 || type == 12;
@@ -154,6 +167,11 @@ Boxed<Arp> parse_arp(Bytes bytes) {
 }
 
 }  // namespace
+
+std::size_t hash_of(const Address& address) {
+  return std::hash<std::string_view>()(
+      std::string_view(reinterpret_cast<const char*>(address.bytes.data()), address.bytes.size()));
+}
 
 bool Address::is_multicast() const {
   return family == 4 ? bytes[0] >> 4 == 0xe : family == 6 && bytes[0] == 0xff;
@@ -292,6 +310,10 @@ Packet parse_packet(std::uint16_t ethertype, std::uint32_t len,
       packet.tcp_seq = be32(payload, 4);
       packet.tcp_ack = be32(payload, 8);
       packet.tcp_flags = payload.size() >= 14 ? payload[13] : 0;
+    }
+    if (ip->protocol == IPPROTO_TCP) {
+      const auto before = static_cast<std::uint32_t>(payload.data() - bytes.data());
+      measure_tcp(payload, len - std::min(len, before), packet);
     }
   } else if (ip->protocol == IPPROTO_ICMP || ip->protocol == IPPROTO_ICMPV6) {
     packet.icmp = parse_icmp(payload);

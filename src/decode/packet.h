@@ -24,6 +24,8 @@ struct Address {
   auto operator<=>(const Address&) const = default;
 };
 
+std::size_t hash_of(const Address& address);
+
 // An ICMP or ICMPv6 message; id and seq are those of an echo message.
 struct Icmp {
   std::uint8_t type = 0;
@@ -70,6 +72,8 @@ struct Packet {
   std::uint32_t tcp_seq = 0;
   std::uint32_t tcp_ack = 0;
   std::uint8_t tcp_flags = 0;
+  bool tcp_cut = false;                   // shorter than TCP's header is, or says that it is
+  std::optional<std::uint32_t> tcp_data;  // bytes behind TCP's header, where that is whole
   Address src;
   Address dst;
   std::optional<Icmp> icmp;

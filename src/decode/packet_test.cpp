@@ -110,6 +110,23 @@ TEST(ParsePacket, PortsInBothFamilies) {
             "[fd00::1]:51512 -> [fd00::2]:53");
 }
 
+TEST(ParsePacket, HowMuchDataASegmentHas) {
+  const auto segment = [](std::uint8_t offset, std::uint32_t len) {
+    Bytes tcp(20, 0);
+    tcp[12] = static_cast<std::uint8_t>(offset << 4);
+    return parse_packet(0x0800, len, ipv4(6, 0, tcp));
+  };
+  EXPECT_EQ(segment(5, 40).tcp_data, 0u);
+  EXPECT_EQ(segment(8, 152).tcp_data, 100u);  // of which the record has the beginning
+  EXPECT_FALSE(segment(5, 40).tcp_cut);
+  EXPECT_TRUE(segment(6, 40).tcp_cut);
+  EXPECT_FALSE(segment(6, 40).tcp_data);
+  EXPECT_TRUE(parse_packet(0x0800, 30, ipv4(6, 0, Bytes(10, 0))).tcp_cut);
+  const Packet unknown = parse_packet(0x0800, 100, ipv4(6, 0, Bytes(10, 0)));
+  EXPECT_FALSE(unknown.tcp_cut);
+  EXPECT_FALSE(unknown.tcp_data);
+}
+
 TEST(ParsePacket, WhatIsCutOrWrongStaysEmpty) {
   for (const Bytes& whole :
        {ipv4(1, 0, kEchoRequest), ipv6(58, kEchoRequest), ipv6(0, {58, 255, 0, 0, 0, 0, 0, 0})}) {

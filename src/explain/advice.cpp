@@ -1,6 +1,8 @@
 #include "explain/advice.h"
 
 #include <fmt/format.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 
 #include <algorithm>
 #include <array>
@@ -42,6 +44,18 @@ struct RuleFor {
   std::string_view cause;
 };
 
+struct Trait {
+  std::string_view name;
+  bool (*holds)(const decode::Packet& packet);
+};
+
+struct PacketOf {
+  std::string_view trait;
+  std::string_view reason;
+  std::string_view key;
+  std::string_view cause;
+};
+
 struct Place {
   std::string_view function;
   std::string_view reason;  // empty: where the kernel gives none
@@ -75,6 +89,41 @@ constexpr auto kPlaces = std::to_array<Place>({
 #include "explain/advice.def"
 });
 
+constexpr auto kPackets = std::to_array<PacketOf>({
+#define PACKET(trait, reason, key, cause) {#trait, #reason, #key, cause},
+#include "explain/advice.def"
+});
+
+bool is_segment(const decode::Packet& packet) {
+  return packet.protocol == IPPROTO_TCP && packet.tcp_flags != 0;
+}
+
+constexpr auto kTraits = std::to_array<Trait>({
+    {"tcp_reset",
+     [](const decode::Packet& packet) {
+       return is_segment(packet) && (packet.tcp_flags & TH_RST) != 0;
+     }},
+    {"tcp_syn_ack",
+     [](const decode::Packet& packet) {
+       return is_segment(packet) && (packet.tcp_flags & (TH_SYN | TH_ACK)) == (TH_SYN | TH_ACK);
+     }},
+    // Of a connection that is open, or was.
+    {"tcp_segment",
+     [](const decode::Packet& packet) {
+       return is_segment(packet) && (packet.tcp_flags & (TH_SYN | TH_ACK)) == TH_ACK;
+     }},
+    {"tcp_no_data",
+     [](const decode::Packet& packet) {
+       return is_segment(packet) && packet.tcp_data == 0u &&
+              (packet.tcp_flags & (TH_SYN | TH_FIN | TH_RST)) == 0;
+     }},
+});
+
+constexpr const Trait* trait(std::string_view name) {
+  const auto* const it = std::ranges::find(kTraits, name, &Trait::name);
+  return it == kTraits.end() ? nullptr : it;
+}
+
 constexpr const Remedy* remedy(std::string_view key) {
   const auto* const it = std::ranges::find(kRemedies, key, &Remedy::key);
   return it == kRemedies.end() ? nullptr : it;
@@ -91,9 +140,11 @@ constexpr const Advice& silence(std::string_view key) {
 
 static_assert(std::ranges::all_of(kReasons, remedy, &Reason::key) &&
                   std::ranges::all_of(kPlaces, remedy, &Place::key) &&
+                  std::ranges::all_of(kPackets, remedy, &PacketOf::key) &&
                   std::ranges::all_of(kRefusingRoutes, remedy, &RefusingRoute::key) &&
                   std::ranges::all_of(kRules, remedy, &RuleFor::key),
               "a row's key has no FAULT or NO_FAULT of that name");
+static_assert(std::ranges::all_of(kPackets, trait, &PacketOf::trait));
 
 Advice advice(std::string_view key, std::string_view cause) {
   const Remedy& found = *remedy(key);
@@ -115,10 +166,37 @@ bool forwards(std::string_view function) {
   return function == "ip_forward" || function == "ip6_forward";
 }
 
+bool receives_udp(std::string_view function) {
+  return function == "__udp4_lib_rcv" || function == "__udp6_lib_rcv" || function == "udp_rcv" ||
+         function == "udpv6_rcv" || function == "__udp4_lib_mcast_deliver" ||
+         function == "__udp6_lib_mcast_deliver";
+}
+
 bool frees_fragments(std::string_view function) {
   return function == "ip_do_fragment" || function == "ip6_fragment" ||
          function == "skb_release_data" || function == "kfree_skb_list" ||
          function == "kfree_skb_list_reason";
+}
+
+bool floods_or_has_no_route(std::string_view function) {
+  return function == "ip6_pkt_discard" || function == "ip6_pkt_discard_out" ||
+         function == "br_flood" || function == "br_handle_frame_finish" ||
+         function == "br_dev_xmit";
+}
+
+// Who is there, and which groups are wanted: IGMP and MLD, the search for routers (133), and for
+// others who have the address that is to be one's own (135, from no address yet).
+bool is_interface_news(const decode::Packet& packet) {
+  constexpr std::array<std::uint8_t, 4> kNews = {131, 132, 133, 143};
+  if (packet.protocol == IPPROTO_IGMP) {
+    return true;
+  }
+  if (packet.protocol != IPPROTO_ICMPV6 || !packet.icmp || !packet.dst.is_multicast()) {
+    return false;
+  }
+  const bool from_nowhere = packet.src == decode::Address{.family = 6, .bytes = {}};
+  return std::ranges::find(kNews, packet.icmp->type) != kNews.end() ||
+         (packet.icmp->type == 135 && from_nowhere);
 }
 
 // What enters the namespace of that file, in front of a command; nothing where it is not needed.
@@ -133,7 +211,7 @@ std::string enter_words(std::string_view file) {
   return "nsenter --net=" + shell_word(file) + ' ';
 }
 
-using Fields = std::array<std::pair<std::string_view, std::string>, 14>;
+using Fields = std::array<std::pair<std::string_view, std::string>, 17>;
 
 std::string filled(std::string_view text, const Fields& fields) {
   std::string out;
@@ -185,6 +263,25 @@ journey::RoutingRule last_rule(const journey::Journey& journey) {
   return {};
 }
 
+// Had it come in where it was dropped, or did it begin there?
+bool came_in(const journey::Journey& journey) {
+  return std::ranges::any_of(journey.hops, [&](const journey::Hop& hop) {
+    return (hop.stage == STAGE_rx || hop.stage == STAGE_in) &&
+           hop.netns.inode == journey.outcome.netns.inode;
+  });
+}
+
+// The command that lists the rules that may have dropped it. What nftables drops is not told to be
+// dropped in nf_hook_slow() since 6.7, but which kernel it was is not known here.
+std::string_view ruleset_list(const journey::DropInfo& drop, const decode::Packet& packet) {
+  if (plain_function(drop.function) != "nf_hook_slow") {
+    return "nft -a list ruleset";
+  }
+  return packet.dst.family == 6
+             ? "sh -c 'nft -a list ruleset; ip6tables-legacy-save -c; conntrack -S'"
+             : "sh -c 'nft -a list ruleset; iptables-legacy-save -c; conntrack -S'";
+}
+
 AdviceWords in_full(const Advice& found, const journey::Journey& journey,
                     const decode::Packet& packet) {
   const journey::Outcome& outcome = journey.outcome;
@@ -192,20 +289,26 @@ AdviceWords in_full(const Advice& found, const journey::Journey& journey,
   const std::string hop_text = hop.family != 0 ? hop.text() : "ADDRESS";
   const bool on_device = outcome.device.index != 0 && !outcome.device.name.view().empty();
   const journey::DropInfo drop = outcome.drop ? *outcome.drop : journey::DropInfo{};
+  const auto& queue = outcome.full_syn_queue ? outcome.full_syn_queue : outcome.full_queue;
   const journey::RoutingRule rule = last_rule(journey);
+  const std::string dev = on_device ? shell_word(outcome.device.name.view()) : "DEV";
+  const std::string src = packet.is_ip() ? packet.src.text() : "ADDRESS";
   const Fields fields = {{
       {"in", enter_words(outcome.netns_file)},
       // What is not known is a word to be replaced, as in a manual.
-      {"dev", on_device ? shell_word(outcome.device.name.view()) : "DEV"},
-      {"src", packet.is_ip() ? packet.src.text() : "ADDRESS"},
+      {"dev", dev},
+      {"src", src},
       {"dst", packet.is_ip() ? packet.dst.text() : "ADDRESS"},
       {"hop", hop_text},
       {"asking", asking_filter(packet.dst.family, hop_text)},
       {"who", outcome.socket ? process_words(*outcome.socket) : ""},
-      {"waiting", outcome.full_queue ? std::to_string(outcome.full_queue->waiting) : ""},
+      {"waiting", queue ? std::to_string(queue->waiting) : ""},
       {"ip_rule", fmt::format("{}: {}", rule.priority, printable(rule.text))},
       {"pref", std::to_string(rule.priority)},
       {"selector", shell_words(rule.text)},
+      {"came_in", came_in(journey) ? fmt::format(" from {} iif {}", src, dev) : ""},
+      {"host_src", packet.is_ip() ? " host " + src : ""},
+      {"ruleset", std::string(ruleset_list(drop, packet))},
       {"rule_list", packet.dst.family == 6 ? "ip -6 rule" : "ip rule"},
       {"reason", printable(drop.reason)},
       {"function", printable(plain_function(drop.function))},
@@ -241,7 +344,9 @@ const decode::Packet& dropped_packet(const journey::Journey& journey) {
 
 // What the routing table answered just before the drop, if that tells more than `found`.
 const RefusingRoute* refusing_route(const journey::Journey& journey, const Advice& found) {
-  if ((found.key != "no_route" && found.key != "input_refused") || journey.hops.empty()) {
+  constexpr auto kOfRoutes =
+      std::to_array<std::string_view>({"no_route", "input_refused", "discarded", "ipsec_state"});
+  if (std::ranges::find(kOfRoutes, found.key) == kOfRoutes.end() || journey.hops.empty()) {
     return nullptr;
   }
   const journey::Hop& end = journey.hops.back();
@@ -290,6 +395,23 @@ bool is_taken_from_a_device(const journey::Journey& journey) {
 
 }  // namespace
 
+namespace {
+
+const Place* place_of(std::string_view function, std::string_view reason) {
+  const auto* const row = std::ranges::find_if(
+      kPlaces, [&](const Place& one) { return one.function == function && one.reason == reason; });
+  return row != kPlaces.end() ? row : nullptr;
+}
+
+const PacketOf* packet_of(const decode::Packet& packet, std::string_view reason) {
+  const auto* const row = std::ranges::find_if(kPackets, [&](const PacketOf& one) {
+    return one.reason == reason && trait(one.trait)->holds(packet);
+  });
+  return row != kPackets.end() ? row : nullptr;
+}
+
+}  // namespace
+
 Advice find_advice(const journey::DropInfo& drop, const decode::Packet* packet) {
   std::string_view function = plain_function(drop.function);
   std::string_view reason = is_unspecified(drop.reason) ? std::string_view() : drop.reason;
@@ -302,6 +424,12 @@ Advice find_advice(const journey::DropInfo& drop, const decode::Packet* packet) 
       packet->dst.is_multicast()) {
     function = "ip6_mc_input";
   }
+  // Who is to have a multicast is asked apart, and that it is nobody is no reason.
+  if (drop.reason == "NOT_SPECIFIED" && receives_udp(function) && packet != nullptr &&
+      packet->dst.is_multicast()) {
+    function = "udp_rcv";
+    reason = "multicast";
+  }
   // Later fragments hang on the first one, and are freed where that ends.
   if (reason.empty() && frees_fragments(function) && packet != nullptr && packet->later_fragment) {
     function = "ip_do_fragment";
@@ -311,15 +439,43 @@ Advice find_advice(const journey::DropInfo& drop, const decode::Packet* packet) 
       (function == "ip_rcv_finish_core" || function == "ip_rcv_finish")) {
     reason = "ip_options";
   }
+  if (packet != nullptr && floods_or_has_no_route(function) && is_interface_news(*packet)) {
+    reason = "interface_news";
+  }
+  // Where these free it for ping_rcv() (seen in 6.12).
+  if (packet != nullptr && packet->echo_kind() == decode::EchoKind::kReply &&
+      reason == "NO_SOCKET" && (function == "icmp_rcv" || function == "icmpv6_rcv")) {
+    function = "ping_rcv";
+  }
+  if (drop.taken) {
+    function = "";
+    reason = "taken";
+  }
+  // What TCP does not take by any reason of its own: see FalseDrops.
+  if (drop.reason == "NOT_SPECIFIED" && packet != nullptr &&
+      (function == "tcp_v4_rcv" || function == "tcp_v6_rcv")) {
+    reason = packet->tcp_cut                                                   ? "cut_short"
+             : (packet->tcp_flags & TH_SYN) != 0 || packet->dst.is_multicast() ? "link_address"
+                                                                               : reason;
+  }
   // Every kernel knows IP and ARP: where nobody takes it, the interface gives it to nobody.
   if (reason == "UNHANDLED_PROTO" && function == "__netif_receive_skb_core" && packet != nullptr &&
       (packet->is_ip() || packet->arp)) {
     reason = "inactive_port";
   }
-  const auto* const place = std::ranges::find_if(
-      kPlaces, [&](const Place& one) { return one.function == function && one.reason == reason; });
-  if (place != kPlaces.end()) {
+  if (reason.empty() && packet != nullptr &&
+      (function == "dst_discard" || function == "dst_discard_out")) {
+    reason = packet->protocol == IPPROTO_NONE && packet->dst.family == 6 ? "no_next_header"
+             : packet->dst.family == 4 && function == "dst_discard_out"  ? "ipv4"
+                                                                         : "";
+  }
+  const Place* place = reason.empty() ? place_of(function, drop.reason) : nullptr;
+  place = place != nullptr ? place : place_of(function, reason);
+  if (place != nullptr) {
     return advice(place->key, place->cause);
+  }
+  if (const PacketOf* row = packet != nullptr ? packet_of(*packet, reason) : nullptr) {
+    return advice(row->key, row->cause);
   }
   if (const auto* const row = std::ranges::find(kReasons, reason, &Reason::name);
       row != kReasons.end()) {
@@ -350,6 +506,15 @@ std::optional<AdviceWords> advice_words(const journey::Journey& journey) {
   const journey::Outcome& outcome = journey.outcome;
   if (outcome.full_queue) {
     return in_full(silence("listen_queue_full"), journey, last_packet(journey));
+  }
+  if (outcome.full_syn_queue) {
+    return in_full(silence("syn_queue_full"), journey, last_packet(journey));
+  }
+  if (outcome.no_way_back) {
+    return in_full(silence("no_way_back"), journey, last_packet(journey));
+  }
+  if (journey::waiting_queue(journey) != nullptr) {
+    return in_full(silence("interface_queue"), journey, last_packet(journey));
   }
   if (outcome.kind != journey::OutcomeKind::kDropped || !outcome.drop) {
     return std::nullopt;

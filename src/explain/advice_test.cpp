@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <linux/rtnetlink.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 
 #include <algorithm>
 #include <array>
@@ -12,6 +14,8 @@
 #include <span>
 #include <string>
 #include <string_view>
+
+#include "explain/words.h"
 
 namespace tracepkt::explain {
 namespace {
@@ -44,16 +48,17 @@ constexpr auto kOthers = std::to_array<Row>({
 #define SILENCE(key, cause, check, mend) {#key, #key, "", cause},
 #define ROUTE(type, key, cause) {#type, #key, "", cause},
 #define RULE(asks_for, key, cause) {#asks_for, #key, "", cause},
+#define PACKET(trait, reason, key, cause) {#trait " " #reason, #key, "", cause},
 #include "explain/advice.def"
 });
 constexpr std::array<std::span<const Row>, 4> kTables = {kRemedies, kReasons, kPlaces, kOthers};
 
 // What is left of a text without what advice_words() fills in.
 std::string unfilled(std::string_view text) {
-  return std::regex_replace(
-      std::string(text),
-      std::regex("\\{(in|dev|src|dst|hop|asking|who|waiting|ip_rule|pref|selector|rule_list)\\}"),
-      "");
+  return std::regex_replace(std::string(text),
+                            std::regex("\\{(in|dev|src|dst|hop|asking|who|waiting|came_in|host_src|"
+                                       "ruleset|ip_rule|pref|selector|rule_list)\\}"),
+                            "");
 }
 
 TEST(AdviceTable, NoRowIsThereTwice) {
@@ -118,7 +123,10 @@ TEST(FindAdvice, AMulticastThatNobodyJoinedIsNoFault) {
   const Advice found = find_advice(drop("NOT_SPECIFIED", "ip_rcv_finish_core+0x1"), &packet);
   EXPECT_EQ(found.key, "multicast_group");
   EXPECT_TRUE(found.harmless);
+  EXPECT_EQ(find_advice(drop("NOT_SPECIFIED", "__udp4_lib_rcv+0x1"), &packet).key,
+            "multicast_group");
   packet.dst = {.family = 4, .bytes = {10, 0, 0, 22}};
+  EXPECT_EQ(find_advice(drop("NOT_SPECIFIED", "__udp4_lib_rcv+0x1"), &packet).key, "bad_header");
   EXPECT_EQ(find_advice(drop("NOT_SPECIFIED", "ip_rcv_finish_core+0x1"), &packet).key,
             "source_refused");
 }
@@ -138,6 +146,68 @@ TEST(FindAdvice, ByWhatIsInThePacket) {
   EXPECT_EQ(find_advice(unhandled, &lldp).key, "unknown_link_protocol");
   EXPECT_EQ(find_advice(drop("UNHANDLED_PROTO", "ip6_tlvopt_unknown+0x6e"), &plain).key,
             "bad_extension_header");
+}
+
+TEST(FindAdvice, ASegmentWithoutAConnectionIsNoRequestForOne) {
+  decode::Packet segment{.ethertype = 0x0800, .protocol = IPPROTO_TCP, .tcp_flags = TH_SYN};
+  const auto key = [&](std::uint8_t flags, const char* reason, const char* function) {
+    segment.tcp_flags = flags;
+    return find_advice(drop(reason, function), &segment).key;
+  };
+  EXPECT_EQ(key(TH_SYN, "NO_SOCKET", "tcp_v4_rcv+0x1"), "port_closed");
+  EXPECT_EQ(key(TH_SYN | TH_ACK, "NO_SOCKET", "tcp_v4_rcv+0x1"), "unasked_answer");
+  EXPECT_EQ(key(TH_PUSH | TH_ACK, "NO_SOCKET", "tcp_v6_rcv+0x1"), "no_connection");
+  EXPECT_EQ(key(TH_RST, "NO_SOCKET", "tcp_v4_rcv+0x1"), "no_connection_to_reset");
+  EXPECT_EQ(key(TH_RST | TH_ACK, "NO_SOCKET", "tcp_v4_rcv+0x1"), "no_connection_to_reset");
+  EXPECT_TRUE(find_advice(drop("NO_SOCKET", "tcp_v4_rcv+0x1"), &segment).harmless);
+  // To a server that was started again.
+  EXPECT_EQ(key(TH_PUSH | TH_ACK, "TCP_FLAGS", "tcp_v4_do_rcv+0x7c"), "no_connection");
+  EXPECT_EQ(key(TH_SYN | TH_ACK, "TCP_FLAGS", "tcp_v4_do_rcv+0x7c"), "unasked_answer");
+  EXPECT_EQ(key(TH_SYN | TH_FIN, "TCP_FLAGS", "tcp_v4_do_rcv+0x7c"), "tcp_invalid");
+  EXPECT_EQ(find_advice(drop("NO_SOCKET", "tcp_v4_rcv+0x1")).key, "port_closed");
+  segment.protocol = IPPROTO_UDP;
+  EXPECT_EQ(find_advice(drop("NO_SOCKET", "__udp4_lib_rcv+0x1"), &segment).key, "port_closed");
+}
+
+TEST(FindAdvice, TheThirdSegmentWithACookieMeetsAFullQueue) {
+  const decode::Packet ack{.ethertype = 0x0800, .protocol = IPPROTO_TCP, .tcp_flags = TH_ACK};
+  for (const char* function : {"cookie_v4_check+0x4e5", "cookie_v6_check+0x1"}) {
+    EXPECT_EQ(find_advice(drop("NO_SOCKET", function), &ack).key, "tcp_listen_queue_full");
+  }
+}
+
+TEST(FindAdvice, AProbeHasNoDataThatHadComeBefore) {
+  decode::Packet segment{
+      .ethertype = 0x0800, .protocol = IPPROTO_TCP, .tcp_flags = TH_ACK, .tcp_data = 0};
+  const auto old = drop("TCP_OLD_SEQUENCE", "tcp_validate_incoming+0x15b");
+  EXPECT_EQ(find_advice(old, &segment).key, "tcp_probe");
+  EXPECT_TRUE(find_advice(old, &segment).harmless);
+  segment.tcp_data = 100;
+  EXPECT_EQ(find_advice(old, &segment).key, "tcp_duplicate");
+}
+
+TEST(FindAdvice, WhatIsThrownAwayByItsFamilyAndProtocol) {
+  const auto thrown = drop("NOT_SPECIFIED", "dst_discard_out+0x14");
+  decode::Packet packet{.ethertype = 0x0800, .protocol = IPPROTO_UDP};
+  packet.dst.family = 4;
+  EXPECT_EQ(find_advice(thrown, &packet).key, "ipsec_state") << "no blackhole has packets";
+  packet.dst.family = 6;
+  EXPECT_EQ(find_advice(thrown, &packet).key, "discarded");
+  packet.protocol = IPPROTO_NONE;
+  EXPECT_TRUE(find_advice(thrown, &packet).harmless);
+  EXPECT_TRUE(find_advice(drop("", "dst_discard+0x4"), &packet).harmless);
+  EXPECT_EQ(find_advice(thrown).key, "discarded");
+}
+
+TEST(FindAdvice, WhereThereAreReasonsHavingNoneSaysMore) {
+  EXPECT_EQ(find_advice(drop("", "__udp4_lib_rcv+0x1")).key, "port_closed");
+  EXPECT_EQ(find_advice(drop("NOT_SPECIFIED", "__udp4_lib_rcv+0x1")).key, "bad_header");
+}
+
+TEST(FindAdvice, OfWrongHeadersWhatIsWrong) {
+  EXPECT_THAT(find_advice(drop("IP_INHDR", "ip6_rcv_core+0x1")).cause, HasSubstr("an address"));
+  EXPECT_EQ(find_advice(drop("IP_INHDR", "ip_rcv_finish_core+0x25b")).key, "ip_options");
+  EXPECT_EQ(find_advice(drop("NOT_SPECIFIED", "ipv6_rthdr_rcv+0xa08")).key, "routing_header");
 }
 
 TEST(FindAdvice, OfTunnelsByTheirKind) {
@@ -176,6 +246,41 @@ TEST(FindAdvice, AFunctionSaysMoreOfAReason) {
   EXPECT_EQ(find_advice(drop("NO_TX_TARGET", "vxlan_xmit+0x1")).key, "tunnel_no_target");
   EXPECT_THAT(find_advice(drop("IP_INNOROUTES", "ip6_pkt_prohibit+0x14")).cause,
               HasSubstr("prohibited"));
+}
+
+TEST(FindAdvice, WhatInterfacesSayByThemselvesIsNoFault) {
+  decode::Packet packet{.ethertype = 0x86dd, .protocol = 58};
+  packet.dst = {.family = 6, .bytes = {0xff, 2}};
+  packet.src = {.family = 6, .bytes = {0xfe, 0x80}};
+  packet.icmp = decode::Icmp{.type = 143};
+  EXPECT_TRUE(find_advice(drop("IP_INNOROUTES", "ip6_pkt_discard+0x14"), &packet).harmless);
+  EXPECT_TRUE(find_advice(drop("NO_TX_TARGET", "br_flood+0x14"), &packet).harmless);
+  packet.icmp->type = 135;  // somebody's link address is asked for
+  EXPECT_EQ(find_advice(drop("NO_TX_TARGET", "br_flood+0x14"), &packet).key, "bridge_no_port");
+  packet.src = {.family = 6, .bytes = {}};
+  EXPECT_EQ(find_advice(drop("NO_TX_TARGET", "br_flood+0x14"), &packet).key, "interface_news");
+}
+
+TEST(FindAdvice, AnEchoReplyIsOneWhereverThatIsFound) {
+  decode::Packet packet{.ethertype = 0x0800, .protocol = 1};
+  packet.icmp = decode::Icmp{.type = 0};
+  for (const char* function : {"ping_rcv+0x1", "icmp_rcv+0x1"}) {
+    EXPECT_EQ(find_advice(drop("NO_SOCKET", function), &packet).key, "echo_reply");
+  }
+}
+
+TEST(FindAdvice, WhatWasTakenIsNoFaultWhateverItsPlace) {
+  journey::DropInfo taken = drop("NOT_SPECIFIED", "tcp_v4_rcv+0x1");
+  taken.taken = true;
+  EXPECT_TRUE(find_advice(taken).harmless);
+}
+
+TEST(FindAdvice, WhatTcpDoesNotTakeWithoutAReason) {
+  decode::Packet packet{.ethertype = 0x0800, .protocol = 6, .tcp_flags = 2};
+  EXPECT_EQ(find_advice(drop("NOT_SPECIFIED", "tcp_v4_rcv+0x1"), &packet).key, "tcp_link_address");
+  EXPECT_EQ(find_advice(drop("", "tcp_v4_rcv+0x1"), &packet).key, "tcp_refused");
+  packet.tcp_cut = true;
+  EXPECT_EQ(find_advice(drop("NOT_SPECIFIED", "tcp_v4_rcv+0x1"), &packet).key, "bad_header");
 }
 
 // An interface without carrier has a queueing discipline that drops all.
@@ -375,6 +480,35 @@ TEST(AdviceWords, ForwardingIsSwitchedOffOfAnInterfaceToo) {
   EXPECT_THAT(advice_words(journey)->check, HasSubstr(" net/ipv4/conf/eth0/forwarding "));
 }
 
+TEST(AdviceWords, WhatNftablesHasNotDroppedItsListDoesNotShow) {
+  const auto of = [](const char* function) {
+    return *advice_words(dropped_in("web", "/run/netns/web", drop("NETFILTER_DROP", function)));
+  };
+  EXPECT_EQ(of("nft_do_chain+0x3e8").check, "ip netns exec web nft -a list ruleset");
+  EXPECT_EQ(of("nf_hook_slow+0xaa").key, "firewall");
+  EXPECT_EQ(of("nf_hook_slow+0xaa").check,
+            "ip netns exec web sh -c 'nft -a list ruleset; iptables-legacy-save -c; conntrack -S'");
+  EXPECT_THAT(of("nf_hook_slow+0xaa").cause, HasSubstr("iptables-legacy, NAT"));
+}
+
+TEST(AdviceWords, WhatCameInIsLookedUpAsSuch) {
+  journey::Journey journey = dropped_in("web", "/run/netns/web", drop("", "ip6_pkt_prohibit+0x14"));
+  journey.outcome.device = {.index = 2, .name = {{"eth0"}}};
+  journey.packet.dst = {.family = 6, .bytes = {0xfd, 1}};
+  EXPECT_EQ(advice_words(journey)->check, "ip netns exec web ip route get fd01::");
+  journey.hops = {{.netns = journey.outcome.netns, .stage = STAGE_in}};
+  EXPECT_EQ(advice_words(journey)->check,
+            "ip netns exec web ip route get fd01:: from 10.0.0.1 iif eth0");
+  EXPECT_THAT(advice_words(journey)->mend, HasSubstr("`ip netns exec web ip -6 rule`"));
+}
+
+TEST(AdviceWords, APacketWithoutAddressesIsNotLookedForByOne) {
+  journey::Journey journey = dropped_in("web", "/run/netns/web", drop("IP_INHDR", "ip_rcv_core"));
+  EXPECT_EQ(advice_words(journey)->check, "ip netns exec web tcpdump -nvvc10 -i DEV host 10.0.0.1");
+  journey.packet = {.ethertype = 0x0800};
+  EXPECT_EQ(advice_words(journey)->check, "ip netns exec web tcpdump -nvvc10 -i DEV");
+}
+
 TEST(AdviceWords, PastTheLastChainItWasNoRule) {
   journey::Journey journey =
       dropped_in("web", "/run/netns/web", drop("NETFILTER_DROP", "nf_hook_slow+0xaa"));
@@ -427,6 +561,29 @@ TEST(SilenceWords, OfARequestThatTheKernelTookAndDidNotAnswer) {
   request.outcome.kind = journey::OutcomeKind::kDelivered;
   request.packet.icmp->type = 0;
   EXPECT_FALSE(silence_words(request).has_value());
+}
+
+TEST(AdviceWords, OfWhatIsInAQueueStill) {
+  journey::Journey sent = dropped_in("web", "/run/netns/web", {});
+  sent.outcome.kind = journey::OutcomeKind::kLeft;
+  sent.outcome.drop.reset();
+  sent.outcome.device = {.index = 2, .name = {.bytes = {'e', '0'}}};
+  sent.outcome.seen = false;
+  sent.hops = {{.stage = STAGE_tx, .note = {}}};
+  EXPECT_FALSE(advice_words(sent).has_value());
+  EXPECT_EQ(outcome_words(sent), "left through e0");
+  EXPECT_THAT(cause_words(sent),
+              HasSubstr("may still be in the queue of e0: `tc -s qdisc show dev e0`"));
+  sent.hops.push_back({.stage = STAGE_qdisc, .note = decode::Queue{.waits = true}});
+  sent.hops.back().device = sent.outcome.device;
+  sent.hops.back().netns = sent.outcome.netns;
+  ASSERT_TRUE(advice_words(sent).has_value());
+  EXPECT_EQ(advice_words(sent)->check, "ip netns exec web tc -s qdisc show dev e0");
+  EXPECT_EQ(outcome_words(sent), "WAITING in the queue of e0");
+  EXPECT_EQ(cause_words(sent), "");
+  sent.hops.back().note = decode::Queue{};
+  EXPECT_FALSE(advice_words(sent).has_value());
+  EXPECT_EQ(cause_words(sent), "Nothing more was heard of it on this machine after that.");
 }
 
 TEST(AdviceWords, OnlyOfWhatWasDropped) {

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <iterator>
 #include <vector>
 
 #include "base/text.h"
@@ -59,6 +60,26 @@ std::string endpoint(const decode::Packet& packet, bool source) {
   const std::uint16_t port = source ? packet.sport : packet.dport;
   return packet.src.family == 6 ? fmt::format("[{}]:{}", address, port)
                                 : fmt::format("{}:{}", address, port);
+}
+
+// What is between braces (`jump { ... }`) is in a chain that the kernel has named.
+bool is_unnamed(const Netfilter& netfilter) {
+  constexpr std::string_view kBegin = "__chain";
+  const std::string_view name = netfilter.chain;
+  return !is_by_xtables(netfilter) && name.starts_with(kBegin) && name.size() > kBegin.size() &&
+         name.find_first_not_of("0123456789", kBegin.size()) == std::string_view::npos;
+}
+
+// The rule that decided, as nft(8) lists it: what is between braces with the rule that they belong
+// to, which alone leads there. Null where none did, or none is known.
+const journey::Rule* listed_rule(const journey::ChainWalk& walk) {
+  const journey::Rule* rule = walk.decisive();
+  while (rule != nullptr && is_unnamed(rule->raw)) {
+    const auto first = std::ranges::find_if(
+        walk.rules, [&](const journey::Rule& other) { return other.raw.chain == rule->raw.chain; });
+    rule = first == walk.rules.begin() ? nullptr : &*std::prev(first);
+  }
+  return rule;
 }
 
 std::string_view xtables_tool(const Netfilter& netfilter) {
@@ -264,11 +285,11 @@ std::string nat_words(const journey::AddressChange& change) {
 }
 
 FirewallWords firewall_words(const journey::ChainWalk& walk, std::string_view netns) {
-  const journey::Rule* rule = walk.decisive();
+  const journey::Rule* rule = listed_rule(walk);
   const Netfilter& where = rule != nullptr ? rule->raw : walk.base;
-  const std::string_view who = rule != nullptr  ? "a firewall rule"
-                               : walk.by_policy ? "a firewall's policy"
-                                                : "a firewall";
+  const std::string_view who = walk.decisive() != nullptr ? "a firewall rule"
+                               : walk.by_policy           ? "a firewall's policy"
+                                                          : "a firewall";
   std::string place =
       fmt::format("{}, {}, chain {}", is_by_xtables(where) ? "legacy xtables" : "nftables",
                   table_words(where), printable(chain_name(where)));

@@ -52,6 +52,27 @@ TEST(Netfilter, WhoDroppedIt) {
   EXPECT_EQ(words.text.find('\033'), std::string::npos) << "texts are the user's";
 }
 
+TEST(Netfilter, WhatIsBetweenBracesIsListedWithItsRule) {
+  const char* const text = "udp dport 5 jump { ip ttl < 100 drop }";
+  journey::ChainWalk walk{.base = chain("in", NF_DROP),
+                          .rules = {rule(NETFILTER_RULE, "in", 5, NFT_JUMP, text),
+                                    rule(NETFILTER_RULE, "__chain2", 3, NFT_JUMP),
+                                    rule(NETFILTER_RULE, "mid", 6, NFT_JUMP),
+                                    rule(NETFILTER_RETURN, "mid", 0, NFT_CONTINUE),
+                                    rule(NETFILTER_RULE, "__chain2", 4, NF_DROP)}};
+  EXPECT_EQ(chain_words(walk), "forward: inet guard/in > __chain2 drop, handle 4");
+  const FirewallWords words = firewall_words(walk, "q1");
+  EXPECT_EQ(words.sentence,
+            "Dropped by a firewall rule in namespace q1 (nftables, table inet guard, chain in, "
+            "handle 5)");
+  EXPECT_EQ(words.text, text);
+  EXPECT_EQ(words.check, "{in}nft -a list chain inet guard in");
+  walk.rules.erase(walk.rules.begin(), walk.rules.begin() + 4);  // the record was lost
+  EXPECT_EQ(firewall_words(walk, "q1").sentence,
+            "Dropped by a firewall rule in namespace q1 (nftables, table inet guard, chain in)");
+  EXPECT_EQ(firewall_words(walk, "q1").check, "{in}nft -a list chain inet guard in");
+}
+
 TEST(Netfilter, ARuleThatMatchedWithoutDecidingIsNotTheOne) {
   const journey::ChainWalk walk{.base = chain("in", NF_DROP),
                                 .rules = {rule(NETFILTER_RULE, "in", 3, NFT_CONTINUE)}};

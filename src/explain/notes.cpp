@@ -241,7 +241,7 @@ std::string note_words(const journey::Hop& hop) {
   }
   if (const auto* queue = std::get_if<decode::Queue>(&hop.note)) {
     return fmt::format("{} {} {} in the queue", printable(queue->kind.view()), qdisc_handle(*queue),
-                       duration_words(hop.queued_ns));
+                       queue->waits ? "still" : duration_words(hop.queued_ns));
   }
   if (const auto* refusal = std::get_if<decode::Refusal>(&hop.note)) {
     return refused_as_busy(*refusal) ? "busy, does not take it now"

@@ -45,6 +45,33 @@ TEST(NoteWords, NobodyReadsAReset) {
   EXPECT_EQ(cause_words(journey), "");
 }
 
+TEST(NoteWords, WhatATunnelsPacketIsCutInto) {
+  journey::Journey journey;
+  journey.outcome.kind = journey::OutcomeKind::kLeft;
+  EXPECT_EQ(cause_words(journey), "");
+  journey.outcome.device = {.index = 5, .name = {{"vx0"}}};
+  journey.outcome.sent_by = {.index = 2, .name = {{"eth0"}}};
+  EXPECT_THAT(cause_words(journey),
+              ::testing::StartsWith("What vx0 put it into was sent by eth0 as several packets"));
+}
+
+TEST(NoteWords, WhatItMayBeWaitingFor) {
+  journey::Journey journey;
+  journey.outcome.kind = journey::OutcomeKind::kLost;
+  journey.packet = {.ethertype = 0x0800, .protocol = IPPROTO_ICMP};
+  journey.hops = {hop_with(STAGE_in, {}), hop_with(STAGE_netfilter, {})};
+  EXPECT_THAT(cause_words(journey), ::testing::HasSubstr("waiting for the link address"));
+  journey.packet.icmp = decode::Icmp{.type = 3, .code = 3};
+  EXPECT_THAT(cause_words(journey), ::testing::HasSubstr("ask its socket for errors"));
+  journey.packet.icmp.reset();
+  journey.packet.first_fragment = true;
+  EXPECT_THAT(cause_words(journey), ::testing::HasSubstr("first of its fragments"));
+  journey.hops = {hop_with(STAGE_out, {})};
+  EXPECT_THAT(cause_words(journey), ::testing::HasSubstr("waiting for the link address"));
+  journey.hops = {hop_with(STAGE_tx, {})};
+  EXPECT_TRUE(cause_words(journey).ends_with("last hop above."));
+}
+
 TEST(NoteWords, WhoSentIt) {
   journey::Hop hop = hop_with(STAGE_out, {});
   hop.socket = socket_of("curl", 4711);
@@ -130,6 +157,8 @@ TEST(NoteWords, AQueue) {
   journey::Hop hop = hop_with(STAGE_qdisc, queue);
   hop.queued_ns = 1'500'000;
   EXPECT_EQ(note_words(hop), "fq 8001: 1.50 ms in the queue");
+  queue.waits = true;
+  EXPECT_EQ(note_words(hop_with(STAGE_qdisc, queue)), "fq 8001: still in the queue");
 }
 
 TEST(NoteWords, ARefusal) {

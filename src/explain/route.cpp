@@ -119,6 +119,9 @@ std::string answer_words(const decode::Route& route) {
   if (route.device.index != 0) {
     words += " dev " + printable(route.device.name.view());
   }
+  if (route.any_hop) {
+    words += std::string(route.device.index != 0 ? "," : "") + " by one of several next hops";
+  }
   return words;
 }
 

@@ -24,6 +24,14 @@ TEST(Route, OnTheLinkOrByTheNextHop) {
   EXPECT_EQ(route_error(route), "");
 }
 
+TEST(Route, ByOneOfSeveralNextHops) {
+  decode::Route route = route_by(RT_TABLE_MAIN, "eth0");
+  route.any_hop = true;
+  EXPECT_EQ(route_words(route), "main: dev eth0, by one of several next hops");
+  route.device = {};
+  EXPECT_EQ(route_words(route), "main: by one of several next hops");
+}
+
 TEST(Route, ATableOfTheUsers) { EXPECT_EQ(route_words(route_by(77, "eth0")), "77: dev eth0"); }
 
 TEST(Route, NamesOfInterfacesMayHurt) {

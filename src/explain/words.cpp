@@ -67,6 +67,48 @@ bool ended_a_connection(const journey::Journey& journey) {
   });
 }
 
+constexpr std::string_view kWaitsForFragments =
+    " It is the first of its fragments, and may be waiting there for the others, which is given up "
+    "after 30 s (IPv6: 60 s): `nstat -az '*Reasm*'`, there.";
+
+// What it may be that a packet of which nothing more was heard waits for; empty where that cannot
+// be told.
+std::string_view waiting_words(const journey::Journey& journey) {
+  const auto reversed = std::views::reverse(journey.hops);
+  const auto last = std::ranges::find_if(reversed, [](const Hop& hop) {
+    return hop.stage != STAGE_netfilter && hop.stage != STAGE_nat;
+  });
+  if (last == reversed.end() ||
+      (last->stage != STAGE_in && last->stage != STAGE_route && last->stage != STAGE_out)) {
+    return "";
+  }
+  if (last->stage != STAGE_out && journey.packet.first_fragment) {
+    return kWaitsForFragments;
+  }
+  // sock_queue_err_skb()
+  if (last->stage != STAGE_out && journey.packet.echo_kind() == EchoKind::kError) {
+    return " It may be waiting for a process there to ask its socket for errors (MSG_ERRQUEUE); "
+           "or, if it was to go further, for the link address of its next hop.";
+  }
+  return " It may be waiting for the link address of its next hop, which is given up after some 3 "
+         "s.";
+}
+
+// Of a packet that was given to an interface for sending, and not heard of again. The interface may
+// lead to another one of this machine.
+std::string left_words(const journey::Journey& journey) {
+  const decode::Device& device = journey.outcome.device;
+  const bool came_out = std::ranges::any_of(journey.hops, [&](const Hop& hop) {
+    return hop.stage == STAGE_qdisc && hop.device == device &&
+           hop.netns.inode == journey.outcome.netns.inode;
+  });
+  const std::string words = "Nothing more was heard of it on this machine after that.";
+  return came_out ? words
+                  : fmt::format(
+                        "{} It may still be in the queue of {}: `tc -s qdisc show dev {}`, there.",
+                        words, printable(device.name.view()), shell_word(device.name.view()));
+}
+
 // The whole of it is in cause_words().
 std::string drop_words(const journey::DropInfo& drop) {
   return drop.reason.empty() ? printable(drop.function) : printable(drop.reason);
@@ -162,11 +204,14 @@ std::string outcome_words(const journey::Journey& journey) {
     case OutcomeKind::kDropped:
       return (is_fault(journey) ? "DROPPED in " : "freed in ") + where;
     case OutcomeKind::kLeft:
-      return fmt::format("left through {}", printable(outcome.device.name.view()));
+      return fmt::format(
+          "{} {}",
+          journey::waiting_queue(journey) != nullptr ? "WAITING in the queue of" : "left through",
+          printable(outcome.device.name.view()));
     case OutcomeKind::kConsumed:
-      return (outcome.full_queue ? "IGNORED in "
-              : outcome.merged   ? "merged in "
-                                 : "consumed in ") +
+      return (outcome.is_ignored() ? "IGNORED in "
+              : outcome.merged     ? "merged in "
+                                   : "consumed in ") +
              where;
     case OutcomeKind::kLost:
       return (awaited_neighbour(journey) != nullptr ? "WAITING in " : "LOST SIGHT OF in ") + where;
@@ -181,7 +226,7 @@ bool is_fault(const journey::DropInfo& drop, const decode::Packet& packet) {
 bool is_fault(const journey::Journey& journey) {
   const journey::Outcome& outcome = journey.outcome;
   const bool dropped = outcome.kind == OutcomeKind::kDropped;
-  return outcome.full_queue ||
+  return outcome.is_ignored() ||
          (dropped && (!outcome.drop || is_fault(*outcome.drop, journey.packet)));
 }
 
@@ -206,19 +251,9 @@ std::string cause_words(const journey::Journey& journey) {
     return taken_first_words(*outcome.programs);
   }
   if (outcome.kind == OutcomeKind::kLost) {
-    const auto reversed = std::views::reverse(journey.hops);
-    const auto last = std::ranges::find_if(reversed, [](const Hop& hop) {
-      return hop.stage != STAGE_netfilter && hop.stage != STAGE_nat;
-    });
-    const bool on_its_way =
-        last != reversed.end() &&
-        (last->stage == STAGE_in || last->stage == STAGE_route || last->stage == STAGE_out);
-    return std::string(
-               "Its end was not seen: nothing more was heard of it after the last hop above.") +
-           (on_its_way
-                ? " It may be waiting for the link address of its next hop, which is given up "
-                  "after some 3 s."
-                : "");
+    return fmt::format(
+        "Its end was not seen: nothing more was heard of it after the last hop above.{}",
+        waiting_words(journey));
   }
   if (const auto* verdict = journey::taking_verdict(journey.hops);
       verdict != nullptr && outcome.kind == OutcomeKind::kConsumed) {
@@ -234,14 +269,23 @@ std::string cause_words(const journey::Journey& journey) {
            "gives them up after 30 s where one is missing: what became of the packet is told of "
            "its first.";
   }
-  if (outcome.kind == OutcomeKind::kConsumed && !outcome.seen && !outcome.full_queue &&
+  if (outcome.kind == OutcomeKind::kConsumed && !outcome.seen && !outcome.is_ignored() &&
       !ended_a_connection(journey)) {
-    return outcome.socket ? fmt::format("Taken in for {}, which was not seen reading it.",
-                                        process_words(*outcome.socket))
-                          : "Taken in by the IP layer there; who read it was not seen.";
+    return outcome.socket
+               ? fmt::format("Taken in for {}, which was not seen reading it.",
+                             process_words(*outcome.socket))
+               : fmt::format("Taken in by the IP layer there; who read it was not seen.{}",
+                             journey.packet.first_fragment ? kWaitsForFragments : "");
+  }
+  if (outcome.kind == OutcomeKind::kLeft && outcome.sent_by.index != 0) {
+    return fmt::format(
+        "What {} put it into was sent by {} as several packets, fragments as like as not: it is "
+        "longer than what may go there at once. See them: `tracepkt trace 'ip[6:2] & 0x3fff != 0 "
+        "or ip6[6] = 44'`.",
+        printable(outcome.device.name.view()), printable(outcome.sent_by.name.view()));
   }
   if (outcome.kind == OutcomeKind::kLeft && !outcome.seen) {
-    return "Nothing more was heard of it on this machine after that.";
+    return journey::waiting_queue(journey) != nullptr ? "" : left_words(journey);
   }
   if (outcome.kind != OutcomeKind::kDropped) {
     return "";

@@ -14,17 +14,13 @@
 #include "journey/ingress.h"
 #include "journey/outcome.h"
 #include "journey/taker.h"
+#include "journey/translations.h"
 #include "journey/tunnels.h"
 
 namespace tracepkt::journey {
 namespace {
 
 using decode::Event;
-
-void name_drop(DropInfo& drop, Names& names) {
-  drop.reason = drop.raw.has_reason ? names.drop_reason(drop.raw.reason) : "";
-  drop.function = names.symbol(drop.raw.location);
-}
 
 // Which programs are at the interface where one may have dropped the packet, or sent it elsewhere.
 void name_programs(Outcome& outcome, ProgramPlace place, Names& names) {
@@ -147,26 +143,35 @@ void infer_in(std::vector<Hop>& hops, const Netns& netns) {
   }
 }
 
-// Is it the same packet with other addresses or ports, not one in a tunnel's?
+// Is it the same packet with other addresses or ports?
 bool is_translated(const decode::Packet& from, const decode::Packet& to) {
-  const bool same = from.ethertype == to.ethertype && from.protocol == to.protocol &&
-                    from.len == to.len && from.ip_id == to.ip_id;
+  const bool same =
+      from.ethertype == to.ethertype && from.protocol == to.protocol && from.ip_id == to.ip_id;
   const bool moved = from.src != to.src || from.dst != to.dst;
   const bool other_ports =
       from.has_ports && to.has_ports && (from.sport != to.sport || from.dport != to.dport);
   return from.is_ip() && same && (moved || other_ports);
 }
 
-// No hook tells of NAT: what is seen of the packet before and after it does.
-void infer_nat(std::vector<Hop>& hops) {
+// No hook tells of NAT: what is seen of the packet before and after it does. Where it ends in a
+// process it is told as it is then; where it came from one, what NAT changed back of it is what it
+// had changed of what that answers.
+void infer_nat(std::vector<Hop>& hops, const Translations* translations) {
   std::optional<decode::Packet> before;
+  const auto first = std::ranges::find_if(hops, [](const Hop& hop) { return bool(hop.packet); });
+  if (translations != nullptr && first != hops.end() && first->stage == STAGE_tx) {
+    before = translations->before(*first->packet, first->netns.inode);
+  }
   for (std::size_t i = 0; i < hops.size(); ++i) {
     if (!hops[i].packet) {
       continue;
     }
+    const bool is_told = hops[i].stage == STAGE_nat;
     const bool is_reverted = hops[i].stage == STAGE_drop;
-    if (before && !is_reverted && is_translated(*before, *hops[i].packet)) {
-      Hop nat{.time_ns = hops[i].time_ns,
+    // Of another length it is one in a tunnel's. A reader's may have got more behind it.
+    if (before && !is_reverted && is_translated(*before, *hops[i].packet) &&
+        (is_told || before->len == hops[i].packet->len)) {
+      Hop nat{.time_ns = is_told && i > 0 ? hops[i - 1].time_ns : hops[i].time_ns,
               .cpu = hops[i].cpu,
               .netns = hops[i].netns,
               .device = {},
@@ -179,6 +184,7 @@ void infer_nat(std::vector<Hop>& hops) {
     }
     before = hops[i].packet;
   }
+  std::erase_if(hops, [](const Hop& hop) { return hop.stage == STAGE_nat && !hop.nat; });
 }
 
 // Does it only tell that the packet waits for its neighbour, while a later one tells how that
@@ -192,6 +198,18 @@ bool is_wait_that_ended(const Event& event, const std::vector<Event>& events) {
            const auto* told = std::get_if<decode::Neighbour>(&other.note);
            return told != nullptr && other.netns.inode == event.netns.inode &&
                   told->address == waiting->address && told->told_ns > waiting->told_ns;
+         });
+}
+
+// Does it only tell that the packet was put into a queue, which it was seen to leave?
+bool is_queue_that_was_left(const Event& event, const std::vector<Event>& events) {
+  const auto* queue = std::get_if<decode::Queue>(&event.note);
+  return queue != nullptr && queue->waits && std::ranges::any_of(events, [&](const Event& other) {
+           const auto* told = std::get_if<decode::Queue>(&other.note);
+           const bool went_on = told != nullptr
+                                    ? !told->waits && other.device == event.device
+                                    : other.stage != STAGE_tx && other.stage != STAGE_function;
+           return went_on && other.time_ns > event.time_ns;
          });
 }
 
@@ -231,6 +249,11 @@ void name_functions(std::vector<FunctionStep>& functions, Names& names) {
 
 }  // namespace
 
+void name_drop(DropInfo& drop, Names& names) {
+  drop.reason = drop.raw.has_reason ? names.drop_reason(drop.raw.reason) : "";
+  drop.function = names.symbol(drop.raw.location);
+}
+
 void assemble(std::vector<Event>& events, const AssembleContext& context, Journey& journey) {
   put_in_order(events);
   name_functions(journey.functions, context.names);
@@ -250,7 +273,9 @@ void assemble(std::vector<Event>& events, const AssembleContext& context, Journe
     if (false_drops.is_refusal(event)) {
       continue;
     }
-    if (false_drops.is_end(event)) {
+    // Where its end is all that is known of it, that is told.
+    const bool taken = false_drops.is_end(event);
+    if (taken && !journey.hops.empty()) {
       event.stage = STAGE_end;
     }
     if (event.stage == STAGE_netfilter) {
@@ -259,8 +284,11 @@ void assemble(std::vector<Event>& events, const AssembleContext& context, Journe
     }
     // The end adds no hop of its own: it is where the last hop was.
     if (event.stage != STAGE_end && !is_repetition(journey.hops, list, event) &&
-        !is_wait_that_ended(event, events)) {
+        !is_wait_that_ended(event, events) && !is_queue_that_was_left(event, events)) {
       list.add(event);
+      if (taken) {
+        journey.hops.back().drop->taken = true;
+      }
     }
   }
   Hop* answered_at = answered_hop(journey.hops, context);
@@ -289,7 +317,7 @@ void assemble(std::vector<Event>& events, const AssembleContext& context, Journe
     });
   }
 
-  infer_nat(journey.hops);
+  infer_nat(journey.hops, context.translations);
   infer_tunnels(journey.hops);
 
   // Looking these names up is dear, and they are seldom needed: only for what is left.
@@ -310,7 +338,7 @@ void assemble(std::vector<Event>& events, const AssembleContext& context, Journe
   }
   const bool silent = outcome.kind == OutcomeKind::kDelivered && !answered &&
                       journey.packet.echo_kind() == decode::EchoKind::kRequest;
-  if (outcome.drop || silent || outcome.full_queue) {
+  if (outcome.drop || silent || outcome.is_ignored() || waiting_queue(journey) != nullptr) {
     journey.outcome.netns_file = context.names.netns_file(outcome.netns.inode);
   }
 

@@ -15,16 +15,7 @@ using testing::echo;
 using testing::event;
 using testing::way;
 
-struct Assemble : ::testing::Test {
-  Journey run(std::vector<decode::Event> events, Ending ending = Ending::kSeen) {
-    Journey journey;
-    assemble(events, {.names = names_, .ending = ending}, journey);
-    return journey;
-  }
-
-  testing::FakeNames names_;
-  decode::Packet packet_ = echo(false, 1, 2, 7, 1);
-};
+using Assemble = testing::AssembleTest;
 
 TEST_F(Assemble, OrderIsByTimeNotByArrival) {
   const Journey journey =
@@ -38,6 +29,19 @@ TEST_F(Assemble, OrderIsByTimeNotByArrival) {
   EXPECT_EQ(journey.outcome.kind, OutcomeKind::kDelivered);
   EXPECT_EQ(journey.outcome.netns.name, "ns2");
   EXPECT_EQ(journey.duration_ns(), 40u);
+}
+
+// Such as the reset of a REJECT: on no device, of no socket, until a chain tells the namespace.
+TEST_F(Assemble, WhatTheKernelMadeIsWhereAFirewallSawIt) {
+  auto chain =
+      event({.time_ns = 2, .stage = STAGE_netfilter, .netns = 3, .ifindex = 0, .device = ""});
+  chain.netfilter = decode::Netfilter{.table = "f", .chain = "o"};
+  const Journey journey = run(
+      {event({.time_ns = 1, .stage = STAGE_out, .netns = 0, .ifindex = 0, .device = ""}, packet_),
+       chain,
+       event({.time_ns = 3, .stage = STAGE_drop, .netns = 0, .ifindex = 0, .device = ""},
+             packet_)});
+  EXPECT_EQ(way(journey), "ns3  out | ns3  netfilter | ns3  drop");
 }
 
 TEST_F(Assemble, ACrossingSeenByTwoHooksIsOneHop) {
@@ -81,6 +85,19 @@ TEST_F(Assemble, WhoTakesWhatArrivedUnseenHadItInTheIpLayer) {
   EXPECT_TRUE(journey.hops[2].inferred);
 }
 
+TEST_F(Assemble, WhoReadsAPartOfWhatGroMergedReadsItWhereThatCameIn) {
+  // It has neither a device nor a socket (udp_rcv_segment).
+  auto read = event(
+      {.time_ns = 5, .stage = STAGE_deliver, .netns = 0, .ifindex = 0, .device = "", .iif = 9},
+      packet_);
+  read.socket = decode::Socket{.pid = 42};
+  const Journey journey = run(
+      {event({.time_ns = 1, .stage = STAGE_rx, .netns = 2, .ifindex = 9, .device = "b0"}, packet_),
+       event({.time_ns = 2, .stage = STAGE_in, .netns = 2, .ifindex = 9, .device = "b0"}, packet_),
+       read});
+  EXPECT_EQ(way(journey), "ns2 b0 rx | ns2 b0 in | ns2 b0 deliver");
+}
+
 TEST_F(Assemble, TheDeviceOfAVrfHasItsName) {
   auto route = event({.time_ns = 3, .stage = STAGE_route, .ifindex = 0, .device = ""});
   route.route = decode::Route{.table = 10, .vrf = {.bytes = {'b', 'l', 'u', 'e'}}};
@@ -114,6 +131,47 @@ TEST_F(Assemble, ARouteIsADecisionAndNoPlace) {
       "host  route | host eth0 tx | ns2 eth0 rx | ns2 eth0 in | ns2  route | ns2 eth0 deliver");
   ASSERT_TRUE(journey.hops[0].route);
   EXPECT_EQ(journey.hops[0].route->table, 254u);
+}
+
+TEST_F(Assemble, WhatIsLookedUpAfterAPacketWasReadIsAnotherPackets) {
+  auto route = event({.time_ns = 35, .stage = STAGE_route, .ifindex = 0, .device = ""});
+  route.route = decode::Route{.table = 254};
+  auto reads = event({.time_ns = 30, .stage = STAGE_deliver}, packet_);
+  reads.socket = decode::Socket{.family = AF_INET, .type = SOCK_RAW, .protocol = 1, .pid = 42};
+  const auto way_with = [&](std::uint64_t time_ns) {
+    route.time_ns = time_ns;
+    return way(run({event({.time_ns = 10, .stage = STAGE_rx}, packet_),
+                    event({.time_ns = 20, .stage = STAGE_in}, packet_), reads, route,
+                    event({.time_ns = 40, .stage = STAGE_end, .last = true})}));
+  };
+  EXPECT_EQ(way_with(25), "host eth0 rx | host eth0 in | host  route | host eth0 deliver");
+  EXPECT_EQ(way_with(35), "host eth0 rx | host eth0 in | host eth0 deliver");
+  EXPECT_EQ(way_with(45), "host eth0 rx | host eth0 in | host eth0 deliver");
+}
+
+TEST_F(Assemble, WhatIsLookedUpForTheErrorAboutAPacketIsNotItsRoute) {
+  const auto route = [](std::uint64_t time_ns) {
+    auto event_of = event({.time_ns = time_ns, .stage = STAGE_route, .ifindex = 0, .device = ""});
+    event_of.route = decode::Route{.table = 254};
+    return event_of;
+  };
+  const auto out = event({.time_ns = 10, .stage = STAGE_out}, packet_);
+  const auto error = event({.time_ns = 30, .stage = STAGE_icmp});
+  auto drop = event({.time_ns = 40, .stage = STAGE_drop, .last = true}, packet_);
+  drop.drop = decode::Drop{};
+  EXPECT_EQ(way(run({out, route(20), error, route(35), drop})),
+            "host eth0 out | host  route | host eth0 icmp | host eth0 drop");
+  EXPECT_EQ(way(run({out, error, route(35), drop})),
+            "host eth0 out | host eth0 icmp | host  route | host eth0 drop")
+      << "the only one is of the same tables";
+}
+
+TEST_F(Assemble, ARouteThatWasLookedUpIsNotKeptAsWell) {
+  auto asked = event({.time_ns = 5, .stage = STAGE_route, .ifindex = 0, .device = ""});
+  asked.route = decode::Route{.table = 254};
+  auto kept = event({.time_ns = 20, .stage = STAGE_route, .ifindex = 0, .device = ""});
+  kept.route = decode::Route{.kept = true};
+  EXPECT_EQ(way(run({asked, event({.time_ns = 20}, packet_), kept})), "host  route | host eth0 tx");
 }
 
 // A chain that is through, or a rule in it.

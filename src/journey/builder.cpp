@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <iterator>
-#include <string_view>
 #include <utility>
 #include <variant>
 
@@ -39,12 +38,7 @@ constexpr std::uint64_t kExchangeMemoryNs = 60'000'000'000;
 }  // namespace
 
 std::size_t Builder::EchoKeyHash::operator()(const EchoKey& key) const {
-  const auto text = [](const decode::Address& address) {
-    return std::string_view(reinterpret_cast<const char*>(address.bytes.data()),
-                            address.bytes.size());
-  };
-  const std::size_t addresses = std::hash<std::string_view>()(text(key.src)) * 31 +
-                                std::hash<std::string_view>()(text(key.dst));
+  const std::size_t addresses = decode::hash_of(key.src) * 31 + decode::hash_of(key.dst);
   return addresses * 31 + (static_cast<std::size_t>(key.id) << 17) +
          (static_cast<std::size_t>(key.seq) << 1) + (key.reply ? 1 : 0);
 }
@@ -59,11 +53,14 @@ Builder::Builder(Names& names, Handler handler, BuilderOptions options)
     : names_(names), handler_(std::move(handler)), options_(options) {}
 
 Builder::EchoKey Builder::key_of(const decode::Packet& packet, EchoKind kind) {
+  const decode::Icmp echo = kind == EchoKind::kError && packet.quoted_echo
+                                ? packet.quoted_echo->icmp
+                                : packet.icmp.value_or(decode::Icmp{});
   return {.reply = kind != EchoKind::kRequest,
           .src = packet.src,
           .dst = packet.dst,
-          .id = kind == EchoKind::kError ? packet.quoted_echo->icmp.id : packet.icmp->id,
-          .seq = kind == EchoKind::kError ? packet.quoted_echo->icmp.seq : packet.icmp->seq};
+          .id = echo.id,
+          .seq = echo.seq};
 }
 
 Builder::SegmentKey Builder::segment_of(const Event& event) {
@@ -100,6 +97,7 @@ std::uint64_t Builder::add(Event&& event) {
   }
   if (event.packet) {
     learn_echo(open, event);
+    flows_.learn(*event.packet, open->in_flow, open->journey, next_exchange_);
   }
   learn_segment(open, event);
   open->last_ns = std::max(open->last_ns, event.time_ns);
@@ -116,6 +114,7 @@ std::uint64_t Builder::add(Event&& event) {
   if (!known || stage == STAGE_out) {
     senders_.learn(open->events);
   }
+  translations_.learn(open->events);
   if (last) {
     std::erase(open->packet_ids, packet_id);
     end_if_over(open);
@@ -224,10 +223,12 @@ Builder::OpenList::iterator Builder::open_for(const Event& event) {
 }
 
 // TCP sends clones of what it keeps, so a router that has to change a segment copies it, and what
-// leaves, or is dropped there, is another buffer. open_.end() if this is none.
+// leaves, waits or is dropped there, is another buffer. open_.end() if this is none.
 Builder::OpenList::iterator Builder::forwarded(const Event& event) {
-  if ((event.stage != STAGE_tx && event.stage != STAGE_drop) || event.iif == 0 || !event.packet ||
-      event.packet->protocol != IPPROTO_TCP) {
+  // What waits for its next hop's link address is seen there first.
+  const bool sent_on =
+      event.stage == STAGE_tx || event.stage == STAGE_drop || event.stage == STAGE_neigh;
+  if (!sent_on || event.iif == 0 || !event.packet || event.packet->protocol != IPPROTO_TCP) {
     return open_.end();
   }
   const auto it = by_segment_.find(segment_of(event));
@@ -269,7 +270,7 @@ Builder::OpenList::iterator Builder::create(const Event& event) {
     end(open_.begin(), Ending::kSilent);
   }
   if (spare_.empty()) {
-    open_.emplace_back().events.reserve(6);
+    open_.emplace_back().events.reserve(5);
   } else {
     open_.splice(open_.end(), spare_, spare_.begin());
   }
@@ -346,7 +347,9 @@ void Builder::end(OpenList::iterator open, Ending ending) {
   if (ending != Ending::kSeen || open->all_ids.size() > 1) {
     remember_ended(open->all_ids);
   }
-  AssembleContext context{.names = names_, .ending = ending, .senders = &senders_};
+  AssembleContext context{
+      .names = names_, .ending = ending, .senders = &senders_, .translations = &translations_};
+  context.opening = flows_.opening(open->in_flow);
   for (const EchoKey& key : open->keys) {
     if (const auto it = by_echo_.find(key); it != by_echo_.end() && it->second == open) {
       by_echo_.erase(it);
@@ -361,6 +364,7 @@ void Builder::end(OpenList::iterator open, Ending ending) {
   handler_(std::move(open->journey));
   open->journey = Journey();
   open->exchange.reset();
+  open->in_flow = {};
   open->events.clear();
   open->packet_ids.clear();
   open->all_ids.clear();

@@ -17,8 +17,10 @@
 
 #include "journey/asks.h"
 #include "journey/assemble.h"
+#include "journey/flows.h"
 #include "journey/journey.h"
 #include "journey/senders.h"
+#include "journey/translations.h"
 
 namespace tracepkt::journey {
 
@@ -51,7 +53,7 @@ class Builder {
   bool expire(std::uint64_t now_ns);
 
   // Ends all that is still under way; `kCut` where nobody knows what would have come.
-  void finish(Ending ending = Ending::kSilent);
+  void finish(Ending ending = Ending::kFinished);
 
   // Ends the journeys of echo messages with this sequence number now.
   void finish_echo(std::uint16_t seq);
@@ -101,6 +103,7 @@ class Builder {
     Journey journey;
     SegmentKey segment;    // while it is in an IP layer
     ExchangePtr exchange;  // of a request
+    Flows::Sight in_flow;
     std::vector<decode::Event> events;
     std::vector<std::uint64_t> packet_ids;  // still alive in the kernel
     std::vector<std::uint64_t> all_ids;
@@ -146,7 +149,9 @@ class Builder {
   std::unordered_set<std::uint64_t> ended_;
   std::deque<std::uint64_t> ended_order_;
   Senders senders_;
+  Translations translations_;
   Asks asks_;
+  Flows flows_;
   std::deque<decode::Event> early_;  // told of packets not seen yet
   std::uint64_t next_id_ = 1;
   std::uint64_t next_exchange_ = 1;

@@ -195,6 +195,11 @@ TEST_F(BuilderTest, ASegmentDroppedInARouterInAnotherBufferIsDroppedOnItsWay) {
     builder.add(
         event({.packet_id = 1, .time_ns = 2, .stage = stage, .netns = 2, .iif = 1}, segment));
   }
+  // It waited there for the link address of its next hop, which nobody gave.
+  builder.add(event(
+      {.packet_id = 2, .time_ns = 3, .stage = STAGE_neigh, .netns = 2, .ifindex = 2, .iif = 1},
+      segment));
+  EXPECT_EQ(builder.open_count(), 1u);
   builder.add(
       event({.packet_id = 2, .time_ns = 3, .stage = STAGE_drop, .netns = 2, .iif = 1, .last = true},
             segment));

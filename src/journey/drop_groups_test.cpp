@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <optional>
+
 #include "journey/testing.h"
 
 namespace tracepkt::journey {
@@ -33,10 +35,14 @@ class DropGroupsTest : public ::testing::Test {
                      ? std::optional<Process>()
                      : Process{.pid = static_cast<std::uint32_t>(inode / 10), .name = "curl"};
         },
+        [this](const DropInfo& drop, const decode::Packet& packet) {
+          return !drop.taken && !(packet.icmp && packet.icmp->seq == harmless_seq_);
+        },
         max_groups);
   }
 
   testing::FakeNames names_;
+  std::optional<std::uint16_t> harmless_seq_;
 };
 
 TEST_F(DropGroupsTest, TheSameKindIsOneGroupWithItsFirstPacketAsSample) {
@@ -68,6 +74,33 @@ TEST_F(DropGroupsTest, ReasonNamespaceAndProcessTellKindsApart) {
   EXPECT_EQ(groups.groups()[3].count, 2u);
   EXPECT_EQ(groups.groups()[3].process->pid, 11u);
   EXPECT_EQ(groups.groups()[4].id, 5u);
+}
+
+TEST_F(DropGroupsTest, WhatIsNoFaultIsAKindOfItsOwn) {
+  DropGroups groups = make();
+  harmless_seq_ = 1;
+  groups.add(drop(1, 2));
+  groups.add(drop(2, 2));
+  groups.add(drop(3, 2));
+  ASSERT_EQ(groups.groups().size(), 2u);
+  EXPECT_TRUE(groups.groups()[0].harmless);
+  EXPECT_EQ(groups.groups()[0].count, 1u);
+  EXPECT_FALSE(groups.groups()[1].harmless);
+  EXPECT_EQ(groups.groups()[1].count, 2u);
+}
+
+// The end of an ordinary connection, see false_drops_test.cpp.
+TEST_F(DropGroupsTest, WhatWasTakenIsNoFault) {
+  names_.reasons[2] = "NOT_SPECIFIED";
+  names_.symbols[0x10] = "tcp_v4_rcv+0x30";
+  DropGroups groups = make();
+  decode::Event event = drop(1, 2);
+  event.packet = decode::Packet{.protocol = 6, .has_ports = true, .tcp_flags = 0x11};
+  groups.add(event);
+  ASSERT_EQ(groups.groups().size(), 1u);
+  EXPECT_TRUE(groups.groups()[0].harmless);
+  EXPECT_EQ(groups.groups()[0].sample.outcome.kind, OutcomeKind::kDropped);
+  EXPECT_TRUE(groups.groups()[0].sample.outcome.drop->taken);
 }
 
 TEST_F(DropGroupsTest, WhatIsNoDropIsLeftOut) {

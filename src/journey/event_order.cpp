@@ -22,11 +22,26 @@ bool is_seen(const Event& event) {
 // A lookup has no packet: its answer is kept for the next that is seen of one to that address
 // (bpf/route.bpf.h). Of a packet that nothing is seen of after it, as of most datagrams that are
 // read, it is still there when another one comes, and is taken for that one's if it has none of its
-// own. It was before that one came in, though.
+// own. It was before that one came in, though. Or it is of one that came after it, and that was
+// looked up before this one, which a reader had already, was gone; or, where its own is known, of
+// the error about it, for which the kernel asks once more for the way to where it was going
+// (icmp_route_lookup).
 bool is_another_packets(const Event& route, const std::vector<Event>& events) {
   if (route.stage != STAGE_route || !route.route || route.route->kept ||
       route.route->type == RTN_BROADCAST || route.route->type == RTN_MULTICAST) {
     return false;  // those that are made here come in here as well
+  }
+  const auto was = [&](stage_id stage) {
+    return std::ranges::any_of(events, [&](const Event& event) {
+      return event.stage == stage && event.netns.inode == route.netns.inode &&
+             event.time_ns < route.time_ns;
+    });
+  };
+  const bool is_over = std::ranges::any_of(events, [&](const Event& event) {
+    return event.last && event.netns.inode == route.netns.inode && event.time_ns < route.time_ns;
+  });
+  if (is_over || was(STAGE_deliver) || (was(STAGE_icmp) && was(STAGE_route))) {
+    return true;
   }
   const Event* first = nullptr;
   for (const Event& event : events) {
@@ -42,6 +57,13 @@ bool is_another_packets(const Event& route, const std::vector<Event>& events) {
   }
   return first != nullptr && (first->stage == STAGE_rx || first->stage == STAGE_in) &&
          (!first->packet || !first->packet->dst.is_multicast()) && route.time_ns < first->time_ns;
+}
+
+// Nor has a socket the route of what a table was asked for: the first packet to its peer.
+bool is_asked_for(const Event& kept, const std::vector<Event>& events) {
+  return is_kept_route(kept) && std::ranges::any_of(events, [&](const Event& event) {
+           return event.route && !event.route->kept && event.netns.inode == kept.netns.inode;
+         });
 }
 
 // What is told of a packet's way before it was seen has its place there: who sent it comes first,
@@ -120,6 +142,9 @@ bool is_before(const Event& a, const Event& b) {
 void put_in_order(std::vector<Event>& events) {
   for (auto it = events.begin(); it != events.end();) {
     it = is_another_packets(*it, events) ? events.erase(it) : std::next(it);
+  }
+  for (auto it = events.begin(); it != events.end();) {
+    it = is_asked_for(*it, events) ? events.erase(it) : std::next(it);
   }
   const bool has_notes = std::ranges::any_of(events, [](const Event& event) {
     return event.stage == STAGE_out || event.note.index() != 0 || is_kept_route(event);

@@ -1,6 +1,7 @@
 #include "journey/false_drops.h"
 
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 
 #include <algorithm>
 #include <ranges>
@@ -19,14 +20,23 @@ bool FalseDrops::is_end(const Event& event) {
       is_in(event, {"ip4ip6_err", "ip6ip6_err", "ip6_err_gen_icmpv6_unreach"})) {
     return true;
   }
-  if (!came_in()) {
-    return false;
-  }
   const decode::Packet& packet = *event.packet;
+  // What hangs on another packet (its fragments, the segments that GRO made one of) is freed with
+  // that, whose own end tells what became of them.
+  if (without_reason(event) && is_in(event, {"skb_release_data"}) &&
+      !(packet.later_fragment && event.netns.inode != 0)) {
+    return true;
+  }
   // Older kernels (5.10 and 6.1 do, 6.12 does not) free in icmpv6_rcv what they have taken in
   // just as what they drop, which is little: taken in, then, unless there is a reason.
   if (packet.protocol == IPPROTO_ICMPV6 && without_reason(event) && is_in(event, {"icmpv6_rcv"})) {
     return true;
+  }
+  if (packet.protocol == IPPROTO_TCP && is_end_of_segment(event)) {
+    return true;
+  }
+  if (!came_in()) {
+    return false;
   }
   // In a reassembled packet the later fragments are freed with the first.
   if (packet.later_fragment && event.netns.inode == 0) {
@@ -37,24 +47,34 @@ bool FalseDrops::is_end(const Event& event) {
   if (packet.echo_kind() == decode::EchoKind::kError && is_purge(event)) {
     return true;
   }
-  if (packet.protocol != IPPROTO_TCP) {
+  // What lay in a socket's queue goes when that is closed.
+  return packet.protocol == IPPROTO_TCP && event.device.index == 0 && is_purge(event);
+}
+
+// These functions have only what came in.
+bool FalseDrops::is_end_of_segment(const Event& event) {
+  const decode::Packet& packet = *event.packet;
+  // A FIN without data in the queue of a socket that is closed: it has been taken note of.
+  if ((packet.tcp_flags & TH_FIN) != 0 && packet.tcp_data == 0u && is_purge(event) &&
+      is_in(event, {"sk_stream_kill_queues"})) {
+    return true;
+  }
+  if (!event.drop->has_reason || !without_reason(event)) {
     return false;
   }
   // In TIME_WAIT a socket takes the last FIN and the ACKs. Without any reasons (before 5.17) the
   // same function drops what no socket wants as well.
-  if (event.drop->has_reason && without_reason(event) &&
-      is_in(event, {"tcp_v4_rcv", "tcp_v6_rcv"})) {
-    return true;
+  if (is_in(event, {"tcp_v4_rcv", "tcp_v6_rcv"})) {
+    // Nor does it take what is cut short, or was sent to a link address that is not this host's own
+    // alone. A SYN that it does take there is repeated, and has been answered.
+    const bool opens = (packet.tcp_flags & TH_SYN) != 0;
+    return !packet.tcp_cut && !packet.dst.is_multicast() &&
+           (!opens ||
+            names_.has_connection(place_of(packet, event.netns.inode, event.device.index)));
   }
   // So is an acknowledgement to who has closed his half, or whose peer has: it has been taken note
   // of, and there is nothing to put into a queue.
-  constexpr std::uint8_t kAck = 0x10;
-  if (event.drop->has_reason && without_reason(event) && packet.tcp_flags == kAck &&
-      is_in(event, {"tcp_rcv_state_process"})) {
-    return true;
-  }
-  // What lay in a socket's queue, a FIN mostly, goes when that is closed.
-  return event.device.index == 0 && is_purge(event);
+  return packet.tcp_flags == TH_ACK && is_in(event, {"tcp_rcv_state_process"});
 }
 
 bool FalseDrops::is_purge(const Event& event) {

@@ -1,5 +1,6 @@
 // What the kernel frees as if it were dropped, though it is not: looked up by the names of the
-// reason and of the function, so only where the way so far and the packet speak for it.
+// reason and of the function, so only where the packet speaks for it, and, where that is not
+// enough, its way so far.
 #pragma once
 
 #include <initializer_list>
@@ -13,7 +14,7 @@ namespace tracepkt::journey {
 
 class FalseDrops {
  public:
-  // Both must outlive it; `hops` are those made so far.
+  // Both must outlive it; `hops` are those made so far: none where only drops are looked at.
   FalseDrops(const std::vector<Hop>& hops, Names& names) : hops_(hops), names_(names) {}
 
   // The packet was taken, and this is only its end.
@@ -23,6 +24,7 @@ class FalseDrops {
 
  private:
   bool came_in() const;
+  bool is_end_of_segment(const decode::Event& event);
   bool is_purge(const decode::Event& event);  // a socket was closed, with the packet in a queue
   std::string reason(const decode::Event& event);
   bool without_reason(const decode::Event& event);

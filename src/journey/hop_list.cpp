@@ -53,14 +53,19 @@ void HopList::add(const Event& event) {
           .socket = event.socket,
           .route = event.route,
           .note = event.note};
-  // At a socket a packet is on no device any more; it came by one, though.
-  if (hop.device.index == 0 && (event.stage == STAGE_deliver || event.stage == STAGE_tcp)) {
-    hop.device = device_of(event);
-  }
   if (event.netns.inode != 0) {
     hop.netns.name = names_.netns(event.netns);
+    for (Hop& before : hops_) {
+      if (before.netns.inode == 0 && before.stage == STAGE_out) {
+        before.netns = hop.netns;  // it had neither a device nor a socket; it has not left since
+      }
+    }
   } else if (!hops_.empty()) {
     hop.netns = hops_.back().netns;  // in a queue, on no device: still where it was
+  }
+  // At a socket a packet is on no device any more; it came by one, though.
+  if (hop.device.index == 0 && (event.stage == STAGE_deliver || event.stage == STAGE_tcp)) {
+    hop.device = device_of(event, hop.netns.inode);
   }
   if (event.drop) {
     hop.drop = DropInfo{.raw = *event.drop};
@@ -96,7 +101,7 @@ void HopList::infer_arrival(const Event& event) {
   }
   add(event);
   Hop& hop = hops_.back();
-  hop.device = device_of(event);
+  hop.device = device_of(event, event.netns.inode);
   hop.stage = STAGE_rx;
   hop.drop.reset();
   hop.socket.reset();
@@ -113,13 +118,13 @@ void HopList::infer_arrival(const Event& event) {
   }
 }
 
-decode::Device HopList::device_of(const Event& event) const {
+decode::Device HopList::device_of(const Event& event, std::uint32_t netns) const {
   if (event.device.index == event.iif) {
     return event.device;
   }
   decode::Device device = {.index = event.iif, .name = {}};
   for (const Hop& hop : hops_) {
-    if (hop.netns.inode != event.netns.inode) {
+    if (hop.netns.inode != netns) {
       continue;
     }
     if (hop.device.index == event.iif) {
@@ -149,6 +154,8 @@ void ChainWalks::add(const Event& event) {
       [[fallthrough]];  // what the kernel calls so there may be a rule
     case NETFILTER_RULE:
     case NETFILTER_RETURN:
+      // Asked for its name first, a namespace can be entered: it may have had no hop yet.
+      (void)names_.netns(event.netns);
       rules_.push_back(
           {.raw = *event.netfilter, .text = names_.rule(event.netns.inode, *event.netfilter)});
       break;

@@ -41,6 +41,22 @@ bool is_dropped_on_the_way_in(const Hop& hop) {
   return place && *place != ProgramPlace::kTcEgress;
 }
 
+// An ifb is given what tc takes there, and hands it back to the interface, which receives it once
+// more. Where no hook tells that it was taken, this does.
+bool is_given_to_an_ifb(const Hop& in, const Hop* end) {
+  const auto is_there = [&](const Hop& hop) {
+    return hop.netns.inode == in.netns.inode && hop.device == in.device;
+  };
+  const Hop* const given = &in + 1;
+  if (given == end || given->stage != STAGE_tx || given->netns.inode != in.netns.inode ||
+      given->device == in.device) {
+    return false;
+  }
+  const Hop* const back =
+      std::find_if_not(given + 1, end, [](const Hop& hop) { return hop.stage == STAGE_qdisc; });
+  return back != end && back->stage == STAGE_rx && is_there(*back);
+}
+
 }  // namespace
 
 void settle_ingress(std::vector<Hop>& hops) {
@@ -57,7 +73,7 @@ void settle_ingress(std::vector<Hop>& hops) {
       return is_asked_on_the_way_in(hop) && is_same_place(hop);
     });
     const bool passes =
-        std::all_of(next, end, lets_pass) &&
+        std::all_of(next, end, lets_pass) && !is_given_to_an_ifb(*in, hops.data() + hops.size()) &&
         (end == hops.end() || !is_same_place(*end) || !is_dropped_on_the_way_in(*end));
     if (!passes) {
       in = hops.erase(in);

@@ -84,8 +84,22 @@ TEST(Ingress, WhatDoesNotPassDoesNotComeIn) {
             "rx@1 tc@3 tx@4");
   EXPECT_EQ(way({chain(3, NFPROTO_NETDEV, NF_NETDEV_INGRESS, NF_DROP), dropped(4, 1)}),
             "rx@1 netfilter@3 drop@4");
-  // Where verdicts are not told, the reason tells.
+  // Where verdicts are not told, the reason tells, or that it comes back from an ifb.
   EXPECT_EQ(way({dropped(3, kXdpReason)}), "rx@1 drop@3");
+  const decode::Packet packet = echo(false, 1, 2, 7, 1);
+  const decode::Event given = event({.time_ns = 3, .ifindex = 2, .device = "ifb0"}, packet);
+  EXPECT_EQ(way({given, event({.time_ns = 4, .stage = STAGE_rx, .iif = 2}, packet),
+                 event({.time_ns = 5, .stage = STAGE_in, .iif = 2}, packet)}),
+            "rx@1 tx@3 rx@4 in@5 deliver@5");
+}
+
+TEST(Ingress, WhatIsSentOnOrBackCameIn) {
+  const decode::Packet packet = echo(false, 1, 2, 7, 1);
+  EXPECT_EQ(way({event({.time_ns = 3, .ifindex = 2, .device = "eth1"}, packet),
+                 event({.time_ns = 4, .stage = STAGE_rx, .netns = 2}, packet)}),
+            "rx@1 in@2 tx@3 rx@4");
+  EXPECT_EQ(way({event({.time_ns = 3}, packet), event({.time_ns = 4, .stage = STAGE_rx}, packet)}),
+            "rx@1 in@2 tx@3 rx@4");
 }
 
 }  // namespace

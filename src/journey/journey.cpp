@@ -25,8 +25,9 @@ std::optional<Process> process_of(std::string_view owner_text) {
     return std::nullopt;
   }
   Process process{.name = std::string(owner_text.substr(space + 1))};
-  const char* const end = owner_text.data() + space;
-  const auto [rest, error] = std::from_chars(owner_text.data(), end, process.pid);
+  const char* const begin = owner_text.data();
+  const char* const end = begin + space;
+  const auto [rest, error] = std::from_chars(begin, end, process.pid);
   return error == std::errc() && rest == end ? std::optional(process) : std::nullopt;
 }
 
@@ -36,8 +37,9 @@ std::string queue_text(const std::optional<ListenQueue>& queue) {
 
 std::optional<ListenQueue> queue_of(std::string_view queue_text) {
   ListenQueue queue;
-  const char* const end = queue_text.data() + queue_text.size();
-  const auto waiting = std::from_chars(queue_text.data(), end, queue.waiting);
+  const char* const begin = queue_text.data();
+  const char* const end = begin + queue_text.size();
+  const auto waiting = std::from_chars(begin, end, queue.waiting);
   if (waiting.ec != std::errc() || waiting.ptr == end || *waiting.ptr != ' ') {
     return std::nullopt;
   }
@@ -81,6 +83,14 @@ std::string_view direction_name(Direction direction) {
   return "";
 }
 
+const decode::Queue* waiting_queue(const Journey& journey) {
+  if (journey.outcome.kind != OutcomeKind::kLeft || journey.outcome.seen) {
+    return nullptr;
+  }
+  const auto* queue = std::get_if<decode::Queue>(&journey.hops.back().note);
+  return queue != nullptr && queue->waits ? queue : nullptr;
+}
+
 void for_each_hop(const Journey& journey, const std::function<void(const Hop&)>& take) {
   auto step = journey.functions.begin();
   const auto take_until = [&](std::uint64_t time_ns) {
@@ -100,6 +110,16 @@ void for_each_hop(const Journey& journey, const std::function<void(const Hop&)>&
     take(hop);
   }
   take_until(UINT64_MAX);
+}
+
+SocketPlace place_of(const decode::Packet& packet, std::uint32_t netns, std::uint32_t ifindex) {
+  return {.netns = netns,
+          .ifindex = ifindex,
+          .protocol = packet.protocol,
+          .local = packet.dst,
+          .local_port = packet.dport,
+          .remote = packet.src,
+          .remote_port = packet.sport};
 }
 
 }  // namespace tracepkt::journey

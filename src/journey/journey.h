@@ -48,6 +48,7 @@ struct DropInfo {
   decode::Drop raw;
   std::string reason;    // the kernel's name without SKB_DROP_REASON_; empty before 5.17
   std::string function;  // "icmp_rcv+0x1a2"; empty where kallsyms is hidden
+  bool taken = false;    // no loss, only the end of what was taken: see FalseDrops::is_end()
 };
 
 // A rule that matched, and what it led to.
@@ -76,7 +77,7 @@ struct AddressChange {
 struct Tunnel {
   bool into = false;
   decode::Packet outer;
-  std::uint32_t overhead = 0;  // bytes that the outer one is longer
+  std::uint32_t overhead = 0;  // bytes that the outer one is longer; 0: it came in fragments
 };
 
 struct Hop {
@@ -109,21 +110,30 @@ enum class OutcomeKind : std::uint8_t { kDelivered, kDropped, kLeft, kConsumed, 
 
 struct Outcome {
   OutcomeKind kind = OutcomeKind::kLost;
-  Netns netns;                        // where it ended
-  decode::Device device;              // left: through which; dropped: on which
-  Boxed<DropInfo> drop = {};          // dropped
-  Boxed<ChainWalk> chain = {};        // dropped by a firewall: by this chain of it
-  Boxed<Programs> programs = {};      // dropped by one of these
-  std::string netns_file;             // dropped, not answered: see Names::netns_file()
+  Netns netns;                    // where it ended
+  decode::Device device;          // left: through which; dropped: on which
+  decode::Device sent_by = {};    // left: another one, for which several packets were made of it
+  Boxed<DropInfo> drop = {};      // dropped
+  Boxed<ChainWalk> chain = {};    // dropped by a firewall: by this chain of it
+  Boxed<Programs> programs = {};  // dropped by one of these
+  std::string netns_file;         // dropped, not answered: see Names::netns_file()
   Boxed<decode::Socket> socket = {};  // delivered to a process; without: to the kernel itself
   std::optional<ListenQueue> full_queue = {};  // consumed: a connection there was no room for
-  bool merged = false;  // consumed: GRO made it a part of the segment before it
-  bool seen = true;     // false: concluded from silence, no end was seen
-  bool cut = false;     // lost: where what is known of all packets ends
+  // The same, of connections whose clients were not heard of again.
+  std::optional<ListenQueue> full_syn_queue = {};
+  bool no_way_back = false;  // consumed: a connection that could not be answered
+  bool merged = false;       // consumed: GRO made it a part of the segment before it
+  bool seen = true;          // false: concluded from silence, no end was seen
+  bool cut = false;          // lost: where what is known of all packets ends
+
+  // Did the kernel forget a wish for a connection, without a word?
+  bool is_ignored() const { return full_queue || full_syn_queue || no_way_back; }
 };
 
 std::string_view outcome_name(OutcomeKind kind);
 
+// Of a question kRequest, of the way that began a flow kOriginal, and kReply of what answers
+// either.
 enum class Direction : std::uint8_t { kOriginal, kRequest, kReply };
 
 std::string_view direction_name(Direction direction);
@@ -140,8 +150,10 @@ struct FunctionStep {
 };
 
 struct Journey {
-  std::uint64_t id = 0;        // 1, 2, 3, ... in order of first sight
-  std::uint64_t exchange = 0;  // the same for a request and what answers it; 0: in none
+  std::uint64_t id = 0;  // 1, 2, 3, ... in order of first sight
+  // The same for a request and what answers it, or for both directions of a flow; 0: in none.
+  std::uint64_t exchange = 0;
+  bool in_flow = false;  // the exchange is a flow's
   Direction direction = Direction::kOriginal;
   decode::Packet packet;        // as first seen
   std::uint64_t packet_id = 0;  // of that, in the kernel side's records
@@ -151,11 +163,21 @@ struct Journey {
   std::uint64_t more_functions = 0;     // that were called, but not kept
   Outcome outcome;
 
+  // Of a question and its answers, which are shown together; of a flow there is no such pair.
+  bool is_in_pair() const { return exchange != 0 && !in_flow; }
+  bool is_paired_with(const Journey& other) const {
+    return is_in_pair() && other.is_in_pair() && exchange == other.exchange;
+  }
+
   std::uint64_t begin_ns() const { return hops.empty() ? 0 : hops.front().time_ns; }
   std::uint64_t duration_ns() const {
     return hops.empty() ? 0 : hops.back().time_ns - hops.front().time_ns;
   }
 };
+
+// Of a packet that left by no interface yet, as far as was seen: the queue that it was put into
+// last. Null: none is known.
+const decode::Queue* waiting_queue(const Journey& journey);
 
 // The hops in order, and between them, each as a hop of its own, the functions.
 void for_each_hop(const Journey& journey, const std::function<void(const Hop&)>& take);
@@ -164,12 +186,16 @@ void for_each_hop(const Journey& journey, const std::function<void(const Hop&)>&
 // src.
 struct SocketPlace {
   std::uint32_t netns = 0;    // inode
+  std::uint32_t ifindex = 0;  // by which a packet came in that it takes; 0: not known
   std::uint8_t protocol = 0;  // IPPROTO_UDP or IPPROTO_TCP
   decode::Address local;
   std::uint16_t local_port = 0;
   decode::Address remote;
   std::uint16_t remote_port = 0;
 };
+
+// Where that packet comes to, as both ends were on the wire: what NAT does there it does both ways.
+SocketPlace place_of(const decode::Packet& packet, std::uint32_t netns, std::uint32_t ifindex);
 
 // Names for what events carry as numbers: live from this machine, or from a file.
 class Names {
@@ -193,6 +219,16 @@ class Names {
   // The queue of the socket that listens there, as queue_text() has it. Empty: it has room, or this
   // connection was made, or it is not known.
   virtual std::string full_queue(const SocketPlace& /*place*/) { return ""; }
+  // How many connections are being made there, of a socket that listens, and for how many there is
+  // room, as queue_text() has it. Empty: there was room, or SYN cookies are sent, or it is not
+  // known.
+  virtual std::string full_syn_queue(const SocketPlace& /*place*/) { return ""; }
+  // Does the kernel there know a connection between these, or make one? False also where it cannot
+  // be asked.
+  virtual bool has_connection(const SocketPlace& /*place*/) { return false; }
+  // Has the namespace no route to who wants that connection, so that none is made? False where that
+  // is not certain.
+  virtual bool has_no_way_back(const SocketPlace& /*place*/) { return false; }
   // The programs and filters at that place of an interface, by its index in that namespace, as
   // programs_text() has them. Empty: there are none, or none are known.
   virtual std::string programs(std::uint32_t /*inode*/, std::uint32_t /*ifindex*/,

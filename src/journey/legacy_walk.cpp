@@ -78,6 +78,8 @@ bool complete_legacy_walk(const decode::Netfilter& base, std::vector<Rule>& rule
       }
       rule.text.clear();
       become_return(rule);
+    } else if (is_last && rule.text.empty() && rule.raw.kind == NETFILTER_POLICY) {
+      rules.pop_back();
     } else if (is_last) {
       rule.raw.kind = NETFILTER_RULE;
       rule.raw.verdict = base.verdict;

@@ -95,8 +95,13 @@ TEST(LegacyWalk, NumbersAlone) {
                              rule(NETFILTER_RULE, "INPUT", 2),  rule(NETFILTER_RULE, "deep", 2),
                              rule(NETFILTER_RETURN, "deep", 3), rule(NETFILTER_POLICY, "INPUT", 3)};
   EXPECT_FALSE(complete_legacy_walk(base(NF_DROP), rules));
-  EXPECT_EQ(words(rules),
-            "INPUT 1 jump, deep 1 back, INPUT 2 jump, deep 2 on, deep 3 back, INPUT 3 drop");
+  EXPECT_EQ(words(rules), "INPUT 1 jump, deep 1 back, INPUT 2 jump, deep 2 on, deep 3 back");
+  rules = {rule(NETFILTER_POLICY, "OUTPUT", 1)};
+  EXPECT_FALSE(complete_legacy_walk(base(NF_ACCEPT), rules));
+  EXPECT_EQ(words(rules), "");
+  rules = {rule(NETFILTER_RULE, "INPUT", 1), rule(NETFILTER_RULE, "INPUT", 3)};
+  EXPECT_FALSE(complete_legacy_walk(base(NF_DROP), rules));
+  EXPECT_EQ(words(rules), "INPUT 1 on, INPUT 3 drop");
   rules.clear();
   EXPECT_FALSE(complete_legacy_walk(base(NF_DROP), rules));
 }

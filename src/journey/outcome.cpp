@@ -123,18 +123,42 @@ bool ended_at(const Hop& taken, const std::vector<Event>& events) {
   });
 }
 
+// GRO keeps what opens or resets a connection apart, and so fragments and what has no data.
+bool may_merge(const decode::Packet& packet) {
+  switch (packet.protocol) {
+    case IPPROTO_TCP:
+      return (packet.tcp_flags & (TH_SYN | TH_RST)) == 0 && packet.tcp_data != 0u;
+    case IPPROTO_UDP:
+    case IPPROTO_GRE:
+    case IPPROTO_IPIP:
+    case IPPROTO_IPV6:
+      return !packet.first_fragment && !packet.later_fragment;
+    default:
+      return false;
+  }
+}
+
 // GRO makes one packet of segments that follow each other, as they are received; those behind the
-// first are not heard of again. It keeps what opens or resets a connection apart.
+// first are not heard of again. Where the next to have it is not the IP layer (but a bond's or a
+// macvlan's interface), others are not either.
 bool was_merged(const Journey& journey, const Hop& crossing, const std::vector<Event>& events) {
-  const bool may_merge =
-      journey.packet.has_ports &&
-      (journey.packet.protocol != IPPROTO_TCP || !(journey.packet.tcp_flags & (TH_SYN | TH_RST)));
-  return may_merge && crossing.stage == STAGE_rx && &crossing == &journey.hops.back() &&
+  return crossing.stage == STAGE_rx && &crossing == &journey.hops.back() &&
          std::ranges::any_of(events, [&](const Event& event) {
-           return (event.hook == HOOK_napi_gro_receive_entry ||
-                   event.hook == HOOK_napi_gro_frags_entry) &&
+           return event.to_ip && event.packet && may_merge(*event.packet) &&
                   event.time_ns == crossing.time_ns && event.device == crossing.device;
          });
+}
+
+// What a tunnel's packet is cut into for the interface that is to send it (ip_do_fragment(),
+// ip6_fragment(), or GSO) are new ones, and the packet itself is freed there without having been
+// seen to leave. Index 0: it was not.
+decode::Device cut_for(const Hop& left, const std::vector<Event>& events) {
+  const auto end = std::ranges::find_if(events, [&](const Event& event) {
+    return event.stage == STAGE_end && event.last && event.time_ns >= left.time_ns &&
+           event.netns.inode == left.netns.inode && event.device.index != 0 &&
+           event.device != left.device;
+  });
+  return end != events.end() ? end->device : decode::Device{};
 }
 
 // A multicast comes back to the machine that sends or forwards it: what that machine's IP layer
@@ -226,6 +250,7 @@ Outcome judge(const Journey& journey, const std::vector<Event>& events,
     outcome = outcome_at(OutcomeKind::kConsumed, *taken);
   } else if (crossing->stage == STAGE_tx) {
     outcome = outcome_at(OutcomeKind::kLeft, *crossing);
+    outcome.sent_by = cut_for(*crossing, events);
   } else if (seen) {
     outcome = consumed_outcome(journey, *crossing, nullptr);
   } else if (was_merged(journey, *crossing, events)) {

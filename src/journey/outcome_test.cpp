@@ -17,16 +17,7 @@ using testing::echo;
 using testing::event;
 using testing::way;
 
-struct Outcomes : ::testing::Test {
-  Journey run(std::vector<decode::Event> events, Ending ending = Ending::kSeen) {
-    Journey journey;
-    assemble(events, {.names = names_, .ending = ending}, journey);
-    return journey;
-  }
-
-  testing::FakeNames names_;
-  decode::Packet packet_ = echo(false, 1, 2, 7, 1);
-};
+using Outcomes = testing::AssembleTest;
 
 TEST_F(Outcomes, TheLoopedCopyOfAMulticastDoesNotDecide) {
   packet_.dst = {.family = 4, .bytes = {224, 0, 0, 1}};
@@ -47,6 +38,21 @@ TEST_F(Outcomes, SentByADeviceIsLeft) {
   EXPECT_EQ(journey.outcome.kind, OutcomeKind::kLeft);
   EXPECT_EQ(journey.outcome.device.name.view(), "eth0");
   EXPECT_TRUE(journey.outcome.seen);
+}
+
+TEST_F(Outcomes, WhatIsCutForAnotherDeviceIsSentByThat) {
+  const auto sent_by = [&](decode::Event freed) {
+    return run({event({.time_ns = 1, .ifindex = 5, .device = "vx0"}, packet_), freed})
+        .outcome.sent_by.index;
+  };
+  EXPECT_EQ(sent_by(event({.time_ns = 9, .stage = STAGE_end, .ifindex = 2, .last = true})), 2u);
+  EXPECT_EQ(sent_by(event(
+                {.time_ns = 9, .stage = STAGE_end, .ifindex = 5, .device = "vx0", .last = true})),
+            0u);
+  // A copy that came to the other end of a cable.
+  EXPECT_EQ(
+      sent_by(event({.time_ns = 9, .stage = STAGE_end, .netns = 2, .ifindex = 2, .last = true})),
+      0u);
 }
 
 TEST_F(Outcomes, SilenceIsSaidToBeSilence) {
@@ -72,6 +78,37 @@ TEST_F(Outcomes, SilenceIsSaidToBeSilence) {
   EXPECT_FALSE(udp.outcome.seen);
 }
 
+TEST_F(Outcomes, WhatIsInAQueueWaitsThereUntilItIsSeenToHaveLeftIt) {
+  const auto queue = [&](std::uint64_t time_ns, bool waits, std::uint32_t ifindex = 1) {
+    decode::Event told = event({.time_ns = time_ns, .stage = STAGE_qdisc, .ifindex = ifindex});
+    told.note = decode::Queue{.handle = 0x70000, .waits = waits};
+    return told;
+  };
+  const decode::Event sent = event({.time_ns = 1}, packet_);
+  const Journey waiting = run({sent, queue(2, true)}, Ending::kSilent);
+  EXPECT_EQ(waiting.outcome.kind, OutcomeKind::kLeft);
+  EXPECT_NE(waiting_queue(waiting), nullptr);
+  EXPECT_EQ(way(waiting), "host eth0 tx | host eth0 qdisc");
+  EXPECT_NE(waiting_queue(run({sent, queue(2, true), event({.time_ns = 3, .ifindex = 2}, packet_),
+                               queue(4, true, 2)},
+                              Ending::kSilent)),
+            nullptr)
+      << "another copy elsewhere";
+  const Journey left = run({sent, queue(2, true), queue(3, false)}, Ending::kSilent);
+  EXPECT_EQ(waiting_queue(left), nullptr);
+  EXPECT_EQ(way(left), "host eth0 tx | host eth0 qdisc");
+  EXPECT_EQ(left.hops.back().queued_ns, 2u);
+  const Journey received =
+      run({sent, queue(2, true), event({.time_ns = 3, .stage = STAGE_rx, .netns = 2}, packet_)},
+          Ending::kSilent);
+  EXPECT_EQ(way(received), "host eth0 tx | ns2 eth0 rx");
+  // Its end tells more than that nothing was seen to take it out of there.
+  const Journey freed =
+      run({sent, queue(2, true), event({.time_ns = 3, .stage = STAGE_end, .last = true})});
+  EXPECT_EQ(waiting_queue(freed), nullptr);
+  EXPECT_EQ(way(freed), "host eth0 tx");
+}
+
 TEST_F(Outcomes, WhatGroTakesAndNobodyHearsOfAgainIsAPartOfAnotherSegment) {
   packet_.protocol = 6;
   packet_.icmp.reset();
@@ -80,20 +117,27 @@ TEST_F(Outcomes, WhatGroTakesAndNobodyHearsOfAgainIsAPartOfAnotherSegment) {
   const auto outcome = [&](std::initializer_list<decode::Event> events) {
     return run(events, Ending::kSilent).outcome;
   };
-  EXPECT_EQ(outcome({received}).kind, OutcomeKind::kLost) << "no hook of GRO's";
   received.hook = HOOK_napi_gro_receive_entry;
+  EXPECT_EQ(outcome({received}).kind, OutcomeKind::kLost) << "for a bond, or a macvlan";
+  received.to_ip = true;
   EXPECT_EQ(outcome({received}).kind, OutcomeKind::kConsumed);
   EXPECT_TRUE(outcome({received}).merged);
   EXPECT_FALSE(outcome({received}).seen);
   EXPECT_FALSE(run({received}, Ending::kCut).outcome.merged) << "silence tells nothing there";
   EXPECT_FALSE(outcome({received, event({.time_ns = 1, .stage = STAGE_in}, packet_)}).merged);
   EXPECT_EQ(outcome({received, event({.time_ns = 1}, packet_)}).kind, OutcomeKind::kLeft);
+  received.packet->tcp_data = 0;
+  EXPECT_EQ(outcome({received}).kind, OutcomeKind::kLost) << "nor an acknowledgement alone";
+  received.packet->tcp_data = 100;
   received.packet->tcp_flags = TH_SYN;
   EXPECT_EQ(outcome({received}).kind, OutcomeKind::kLost) << "nor what opens a connection";
   received.packet->tcp_flags = TH_RST | TH_ACK;
   EXPECT_EQ(outcome({received}).kind, OutcomeKind::kLost) << "nor what resets one";
-  packet_.has_ports = false;
-  received.packet = packet_;
+  received.packet->protocol = 47;
+  EXPECT_TRUE(outcome({received}).merged) << "by what is in the tunnel";
+  received.packet->first_fragment = true;
+  EXPECT_EQ(outcome({received}).kind, OutcomeKind::kLost);
+  received.packet = echo(false, 1, 2, 7, 1);
   EXPECT_EQ(outcome({received}).kind, OutcomeKind::kLost) << "GRO merges no echoes";
 }
 

@@ -22,19 +22,19 @@ bool opens_connection(const Packet& packet) {
   return packet.protocol == IPPROTO_TCP && (packet.tcp_flags & TH_SYN) != 0;
 }
 
-// As both ends were on the wire: what NAT does here it does both ways.
-SocketPlace place_of(const Packet& packet, std::uint32_t netns) {
-  return {.netns = netns,
-          .protocol = packet.protocol,
-          .local = packet.dst,
-          .local_port = packet.dport,
-          .remote = packet.src,
-          .remote_port = packet.sport};
-}
-
 Boxed<decode::Socket> socket_at(const SocketPlace& place, const AssembleContext& context) {
   decode::Socket socket{.protocol = place.protocol, .inode = context.names.socket_at(place)};
   return socket.inode != 0 ? socket : Boxed<decode::Socket>();
+}
+
+// The firewall's chains behind `in`, and what else was decided there.
+const Hop& last_of_taking_in(const std::vector<Hop>& hops, const Hop& in) {
+  const Hop* last = &in;
+  while (last != &hops.back() && last[1].netns.inode == in.netns.inode &&
+         last[1].stage != STAGE_tx && last[1].stage != STAGE_rx && last[1].stage != STAGE_in) {
+    ++last;
+  }
+  return *last;
 }
 
 }  // namespace
@@ -60,11 +60,20 @@ void find_taker(Journey& journey, const std::vector<Event>& events,
   const auto ended = std::ranges::find_if(std::views::reverse(events), [&](const Event& event) {
     return event.stage == STAGE_end && event.time_ns >= in->time_ns;
   });
-  SocketPlace place = place_of(packet, outcome.netns.inode);
+  SocketPlace place = place_of(packet, outcome.netns.inode, in->device.index);
   const decode::Socket* sender =
       context.senders != nullptr ? context.senders->find(place) : nullptr;
   if (ended != std::views::reverse(events).end() && ended->end_port != 0) {
     place.local_port = ended->end_port;
+  }
+  // As NAT changed it there.
+  const auto told = std::find_if(in.base(), journey.hops.end(), [](const Hop& hop) {
+    return hop.stage == STAGE_nat && hop.packet;
+  });
+  if (told != journey.hops.end()) {
+    place = place_of(*told->packet, outcome.netns.inode, in->device.index);
+    sender =
+        sender == nullptr && context.senders != nullptr ? context.senders->find(place) : sender;
   }
   Boxed<decode::Socket> socket = sender != nullptr ? Boxed(*sender) : socket_at(place, context);
   if (!socket) {
@@ -77,16 +86,27 @@ void find_taker(Journey& journey, const std::vector<Event>& events,
   }
   // The kernel forgets such a SYN without a word (tcp_conn_request()), and frees it as if it had
   // taken it.
-  if (opens && (packet.tcp_flags & TH_ACK) == 0) {
+  // What the kernel says now is of now. Of a SYN whose end was not seen that may be long after it
+  // came (4 s of silence), and the queue be full of others: who was ignored sends it again
+  // meanwhile.
+  const bool is_known_taken = context.opening.answered;
+  const bool is_asked_late =
+      !outcome.seen && context.ending == Ending::kSilent && !context.opening.sent_again;
+  if (opens && (packet.tcp_flags & TH_ACK) == 0 && !is_known_taken && !is_asked_late) {
     outcome.full_queue = queue_of(context.names.full_queue(place));
-    if (outcome.full_queue) {
+    outcome.no_way_back = !outcome.full_queue && context.names.has_no_way_back(place);
+    if (!outcome.is_ignored()) {
+      outcome.full_syn_queue = queue_of(context.names.full_syn_queue(place));
+    }
+    if (outcome.is_ignored()) {
       return;
     }
   }
   outcome.kind = OutcomeKind::kDelivered;
   // The packet may be freed long after it was read (skb_attempt_defer_free(), 6.18): its end tells
-  // no time.
-  Hop hop{.time_ns = in->time_ns,
+  // no time. It was when it had passed what is told of its taking in there.
+  const Hop& last = last_of_taking_in(journey.hops, *in);
+  Hop hop{.time_ns = last.time_ns,
           .cpu = in->cpu,
           .netns = in->netns,
           .device = in->device,

@@ -20,6 +20,7 @@ constexpr std::uint16_t kPort = 53;
 class Sockets : public testing::FakeNames {
  public:
   std::uint64_t socket_at(const SocketPlace& place) override {
+    asked_address = place.local;
     return place.netns == 2 && place.local_port == port ? 7 : 0;
   }
   std::string socket_owner(std::uint64_t inode) override { return inode == 7 ? "4711 named" : ""; }
@@ -28,8 +29,19 @@ class Sockets : public testing::FakeNames {
     return place.netns == 2 && place.local_port == port ? queue : "";
   }
 
+  std::string full_syn_queue(const SocketPlace& place) override {
+    return place.netns == 2 && place.local_port == port ? syn_queue : "";
+  }
+
+  bool has_no_way_back(const SocketPlace& place) override {
+    return place.netns == 2 && place.remote == testing::ip(1) && no_way_back;
+  }
+
   std::uint16_t port = kPort;
+  decode::Address asked_address;
   std::string queue;
+  std::string syn_queue;
+  bool no_way_back = false;
 };
 
 decode::Packet datagram(std::uint8_t from, std::uint8_t to) {
@@ -48,6 +60,13 @@ decode::Event end(std::uint64_t time_ns, std::uint16_t port = 0) {
   return made;
 }
 
+decode::Packet segment(std::uint8_t tcp_flags) {
+  decode::Packet packet = datagram(1, 2);
+  packet.protocol = IPPROTO_TCP;
+  packet.tcp_flags = tcp_flags;
+  return packet;
+}
+
 struct TakerTest : ::testing::Test {
   Journey run(const decode::Packet& packet, std::optional<decode::Event> last) {
     std::vector<decode::Event> events = {
@@ -57,15 +76,19 @@ struct TakerTest : ::testing::Test {
       events.push_back(*last);
     }
     Journey journey;
-    assemble(
-        events,
-        {.names = names_, .ending = last ? Ending::kSeen : Ending::kSilent, .senders = &senders_},
-        journey);
+    assemble(events,
+             {.names = names_,
+              .ending = last ? Ending::kSeen : silence_,
+              .opening = opening_,
+              .senders = &senders_},
+             journey);
     return journey;
   }
 
   Sockets names_;
   Senders senders_;
+  Flows::Opening opening_;
+  Ending silence_ = Ending::kSilent;
 };
 
 TEST_F(TakerTest, WhoIsBoundToThePortGotIt) {
@@ -94,6 +117,20 @@ TEST_F(TakerTest, NatMayHaveGivenItAnotherPort) {
   EXPECT_FALSE(run(datagram(1, 2), end(9, 5353)).outcome.socket);
 }
 
+TEST_F(TakerTest, NatMayHaveGivenItAnotherAddress) {
+  decode::Packet changed = datagram(1, 3);
+  changed.dport = 5353;
+  std::vector<decode::Event> events = {
+      event({.time_ns = 2, .stage = STAGE_rx, .netns = 2}, datagram(1, 2)),
+      event({.time_ns = 3, .stage = STAGE_in, .netns = 2}, datagram(1, 2)),
+      event({.time_ns = 9, .stage = STAGE_nat, .netns = 0}, changed), end(9, 5353)};
+  names_.port = 5353;
+  Journey journey;
+  assemble(events, {.names = names_}, journey);
+  EXPECT_EQ(way(journey), "ns2 eth0 rx | ns2 eth0 in | ns2  nat | ns2 eth0 deliver");
+  EXPECT_EQ(names_.asked_address, testing::ip(3));
+}
+
 TEST_F(TakerTest, WhatATunnelCarriedIsNotForItsSocket) {
   const decode::Packet outer = datagram(1, 2);
   decode::Packet arp{.ethertype = 0x0806, .len = 28};
@@ -110,19 +147,34 @@ TEST_F(TakerTest, WhatATunnelCarriedIsNotForItsSocket) {
 }
 
 TEST_F(TakerTest, OfTcpWhatOpensAConnection) {
-  decode::Packet packet = datagram(1, 2);
-  packet.protocol = IPPROTO_TCP;
-  packet.tcp_flags = TH_ACK;
+  decode::Packet packet = segment(TH_ACK);
   EXPECT_EQ(run(packet, std::nullopt).outcome.kind, OutcomeKind::kConsumed);
   EXPECT_FALSE(run(packet, std::nullopt).outcome.socket);
   packet.tcp_flags = TH_SYN;
   EXPECT_EQ(run(packet, std::nullopt).outcome.kind, OutcomeKind::kDelivered);
 }
 
+TEST_F(TakerTest, WhatWasAnsweredIsNotIgnoredThoughThereIsNoRoomByNow) {
+  decode::Packet packet = segment(TH_SYN);
+  names_.queue = "2 1";
+  opening_.answered = true;
+  EXPECT_EQ(run(packet, end(5)).outcome.kind, OutcomeKind::kDelivered);
+  EXPECT_EQ(run(packet, std::nullopt).outcome.kind, OutcomeKind::kDelivered);
+}
+
+TEST_F(TakerTest, WhoseEndWasNotSeenIsIgnoredIfItIsSentAgain) {
+  decode::Packet packet = segment(TH_SYN);
+  names_.queue = "2 1";
+  EXPECT_FALSE(run(packet, std::nullopt).outcome.is_ignored());
+  opening_.sent_again = true;
+  EXPECT_TRUE(run(packet, std::nullopt).outcome.is_ignored());
+  opening_.sent_again = false;
+  silence_ = Ending::kFinished;
+  EXPECT_TRUE(run(packet, std::nullopt).outcome.is_ignored()) << "asked soon";
+}
+
 TEST_F(TakerTest, NobodyAcceptsAndThereIsNoRoomForAnotherConnection) {
-  decode::Packet packet = datagram(1, 2);
-  packet.protocol = IPPROTO_TCP;
-  packet.tcp_flags = TH_SYN;
+  decode::Packet packet = segment(TH_SYN);
   names_.queue = "2 1";
   const Journey ignored = run(packet, end(5));
   EXPECT_EQ(ignored.outcome.kind, OutcomeKind::kConsumed);
@@ -135,6 +187,46 @@ TEST_F(TakerTest, NobodyAcceptsAndThereIsNoRoomForAnotherConnection) {
   for (const char* nonsense : {"", "2", "2 ", " 1", "2 1 ", "a b", "-1 1"}) {
     EXPECT_FALSE(queue_of(nonsense).has_value()) << nonsense;
   }
+}
+
+TEST_F(TakerTest, NoClientAnswersAndThereIsNoRoomForAnother) {
+  decode::Packet packet = segment(TH_SYN);
+  names_.syn_queue = "4 4";
+  const Journey ignored = run(packet, end(5));
+  EXPECT_EQ(ignored.outcome.kind, OutcomeKind::kConsumed);
+  EXPECT_TRUE(ignored.outcome.is_ignored());
+  ASSERT_TRUE(ignored.outcome.full_syn_queue.has_value());
+  EXPECT_EQ(ignored.outcome.full_syn_queue->waiting, 4u);
+  EXPECT_EQ(ignored.outcome.netns_file, "/run/netns/ns2");
+  packet.tcp_flags = TH_SYN | TH_ACK;
+  EXPECT_EQ(run(packet, end(5)).outcome.kind, OutcomeKind::kDelivered);
+}
+
+TEST_F(TakerTest, AConnectionThatCannotBeAnsweredIsNotMade) {
+  decode::Packet packet = segment(TH_SYN);
+  names_.no_way_back = true;
+  const Journey ignored = run(packet, end(5));
+  EXPECT_EQ(ignored.outcome.kind, OutcomeKind::kConsumed);
+  EXPECT_TRUE(ignored.outcome.no_way_back);
+  EXPECT_EQ(ignored.outcome.netns_file, "/run/netns/ns2");
+  EXPECT_EQ(ignored.hops.back().stage, STAGE_in);
+  packet.tcp_flags = TH_SYN | TH_ACK;
+  EXPECT_EQ(run(packet, end(5)).outcome.kind, OutcomeKind::kDelivered);
+}
+
+// Its end may be told long after it, and is no time; the firewall's chains are before it.
+TEST_F(TakerTest, WhoTakesItComesBehindTheFirewall) {
+  const decode::Packet packet = datagram(1, 2);
+  decode::Event chain = event({.time_ns = 4, .stage = STAGE_netfilter, .netns = 2});
+  chain.netfilter = decode::Netfilter{.kind = NETFILTER_CHAIN};
+  std::vector<decode::Event> events = {
+      event({.time_ns = 1}, packet), event({.time_ns = 2, .stage = STAGE_rx, .netns = 2}, packet),
+      event({.time_ns = 3, .stage = STAGE_in, .netns = 2}, packet), chain, end(99)};
+  Journey journey;
+  assemble(events, {.names = names_, .ending = Ending::kSeen, .senders = &senders_}, journey);
+  EXPECT_EQ(way(journey),
+            "host eth0 tx | ns2 eth0 rx | ns2 eth0 in | ns2 eth0 netfilter | ns2 eth0 deliver");
+  EXPECT_EQ(journey.hops.back().time_ns, 4u);
 }
 
 TEST_F(TakerTest, AGroupsMessageIsForMany) {

@@ -1,10 +1,14 @@
 // Events for tests, made in one line each. Test code only.
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <cstring>
 #include <map>
 #include <string>
+#include <vector>
 
+#include "journey/assemble.h"
 #include "journey/journey.h"
 
 namespace tracepkt::journey::testing {
@@ -79,5 +83,18 @@ inline std::string way(const Journey& journey) {
   }
   return text;
 }
+
+// What is made of some events of one packet.
+class AssembleTest : public ::testing::Test {
+ protected:
+  Journey run(std::vector<decode::Event> events, Ending ending = Ending::kSeen) {
+    Journey journey;
+    assemble(events, {.names = names_, .ending = ending}, journey);
+    return journey;
+  }
+
+  FakeNames names_;
+  decode::Packet packet_ = echo(false, 1, 2, 7, 1);
+};
 
 }  // namespace tracepkt::journey::testing

@@ -22,7 +22,7 @@ bool is_fragment(const decode::Packet& packet) {
   return packet.first_fragment || packet.later_fragment;
 }
 
-Hop tunnel_hop(const Hop& at, std::uint64_t time_ns, Tunnel tunnel) {
+Hop tunnel_hop(const Hop& at, std::uint64_t time_ns, const Tunnel& tunnel) {
   const decode::Packet& packet = tunnel.into ? tunnel.outer : *at.packet;
   Hop hop{.time_ns = time_ns,
           .cpu = at.cpu,
@@ -35,12 +35,24 @@ Hop tunnel_hop(const Hop& at, std::uint64_t time_ns, Tunnel tunnel) {
   return hop;
 }
 
+// Of a tunnel's packet that came in fragments the first was seen, and what was inside of all of
+// them comes out of its buffer: how long the whole was, it does not say. Only a tunnel's interface
+// has something received out of what the IP layer has taken in.
+bool is_out_of_fragments(const Hop& was, const Hop& is) {
+  const decode::Packet& outer = *was.packet;
+  const decode::Packet& inner = *is.packet;
+  return was.stage == STAGE_in && is.stage == STAGE_rx && was.netns.inode == is.netns.inode &&
+         outer.first_fragment && is_tunnel_protocol(outer.protocol) &&
+         outer.len < inner.len + kLeastOverhead &&
+         (outer.src != inner.src || outer.dst != inner.dst || outer.protocol != inner.protocol);
+}
+
 }  // namespace
 
 bool may_carry(const decode::Packet& outer, const decode::Packet& inner) {
+  // One that is no fragment may carry one: of what was too long for the tunnel.
   if (!outer.is_ip() || !is_tunnel_protocol(outer.protocol) || is_fragment(outer) ||
-      is_fragment(inner) || outer.len < inner.len + kLeastOverhead ||
-      outer.len > inner.len + kMostOverhead) {
+      outer.len < inner.len + kLeastOverhead || outer.len > inner.len + kMostOverhead) {
     return false;
   }
   const bool same_ends = outer.src == inner.src && outer.dst == inner.dst;
@@ -65,6 +77,10 @@ void infer_tunnels(std::vector<Hop>& hops) {
       } else if (may_carry(was, is)) {
         Hop hop = tunnel_hop(hops[i], hops[i].time_ns,
                              {.into = false, .outer = was, .overhead = was.len - is.len});
+        hops.insert(hops.begin() + static_cast<std::ptrdiff_t>(i), std::move(hop));
+        ++i;
+      } else if (is_out_of_fragments(hops[*before], hops[i])) {
+        Hop hop = tunnel_hop(hops[i], hops[i].time_ns, {.into = false, .outer = was});
         hops.insert(hops.begin() + static_cast<std::ptrdiff_t>(i), std::move(hop));
         ++i;
       }

@@ -63,6 +63,32 @@ TEST(Tunnels, IntoAndOutOf) {
   }
 }
 
+TEST(Tunnels, OutOfFragments) {
+  const decode::Packet inner = echo(false, 1, 2, 7, 1);  // 84 bytes
+  decode::Packet first = outer(17, 84);
+  first.first_fragment = true;
+  const decode::Event taken_in =
+      event({.time_ns = 1, .stage = STAGE_in, .netns = 2, .device = "eth0"}, first);
+  const decode::Event inside =
+      event({.time_ns = 2, .stage = STAGE_rx, .netns = 2, .ifindex = 2, .device = "vxlan0"}, inner);
+  const Journey journey = run({taken_in, inside});
+  EXPECT_EQ(way(journey.hops), "in eth0 | tunnel vxlan0 out of | rx vxlan0");
+  EXPECT_EQ(journey.hops[1].tunnel->overhead, 0u);
+  EXPECT_EQ(journey.hops[1].tunnel->outer.dst, testing::ip(102));
+  // All of it was in that one.
+  EXPECT_EQ(way(run({event({.time_ns = 1, .stage = STAGE_in, .netns = 2, .device = "eth0"},
+                           outer(17, 84)),
+                     inside})
+                    .hops),
+            "in eth0 | rx vxlan0");
+  // What is put together of fragments, and then dropped, is no tunnel's.
+  decode::Packet whole = outer(17, 84);
+  whole.src = testing::ip(9);
+  EXPECT_EQ(way(run({taken_in, event({.time_ns = 2, .stage = STAGE_drop, .netns = 2}, whole)}).hops)
+                .find("tunnel"),
+            std::string::npos);
+}
+
 TEST(Tunnels, NatIsNone) {
   decode::Packet from = outer(17, 134);
   decode::Packet to = from;
@@ -84,6 +110,10 @@ TEST(Tunnels, WhatMayCarryWhat) {
   decode::Packet fragment = outer(17, 134);
   fragment.later_fragment = true;
   EXPECT_FALSE(may_carry(fragment, inner));
+  decode::Packet part = inner;  // of a packet too long for the tunnel
+  part.later_fragment = true;
+  EXPECT_TRUE(may_carry(outer(17, 134), part));
+  EXPECT_FALSE(may_carry(fragment, part));
   // A datagram whose payload grew is no tunnel.
   EXPECT_FALSE(may_carry(outer(17, 134), outer(17, 84)));
   decode::Packet arp{.ethertype = 0x0806, .len = 28};

@@ -144,8 +144,10 @@ bool take_filters(std::string_view answer, DevicePrograms& filters) {
         answer.substr(sizeof(header), header.nlmsg_len - sizeof(header));
     if (header.nlmsg_type == RTM_NEWTFILTER && message.size() >= sizeof(tcmsg)) {
       DeviceProgram filter = filter_of(message);
-      // Without a handle it is about all filters of that kind and preference.
-      if (filter.handle != 0) {
+      // Without a handle it is about all filters of that kind and preference; one of u32 without a
+      // node (TC_U32_NODE, and its bucket) is a table that holds filters.
+      const bool is_table = filter.kind == "u32" && (filter.handle & 0xfffff) == 0;
+      if (filter.handle != 0 && !is_table) {
         filters.push_back(std::move(filter));
       }
     }

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <functional>
 #include <iterator>
@@ -104,6 +105,26 @@ TEST_F(DeviceProgramsTest, FiltersOfTcInTheirOrder) {
     EXPECT_THAT(list_programs(kLo, ProgramPlace::kTcEgress), ElementsAre(one, two));
     EXPECT_THAT(list_programs(kLo, ProgramPlace::kTcIngress), IsEmpty());
   });
+}
+
+TEST_F(DeviceProgramsTest, TheTablesOfU32AreNoFilters) {
+  bool is_made = true;
+  in_namespace([&] {
+    // NOLINTNEXTLINE(cert-env33-c,concurrency-mt-unsafe): tc makes the messages
+    is_made = std::system(
+                  "tc qdisc add dev lo clsact 2>/dev/null &&"
+                  "tc filter add dev lo ingress pref 4 u32 match u8 0 0 2>/dev/null") == 0;
+    if (!is_made) {
+      return;
+    }
+    EXPECT_THAT(list_programs(kLo, ProgramPlace::kTcIngress),
+                ElementsAre(DeviceProgram{.kind = "u32", .pref = 4, .handle = 0x80000800}));
+  });
+  if (!is_made) {
+    GTEST_SKIP()
+        << "NOT TESTED: the hash tables of u32. There is no tc, or this kernel has no u32; "
+           "Debian's kernels have it.";
+  }
 }
 
 TEST_F(DeviceProgramsTest, InterfacesOfANamespaceThatIsNotKnownAreNotOurs) {

@@ -118,6 +118,7 @@ std::vector<HookName> hook_names() {
        .stage = STAGE_tcp,
        .says = "a segment that is a reset, and ends its connection"},
       {.name = "tcp_retransmit_skb", .stage = STAGE_tcp, .says = "a segment sent again"},
+      {.name = "qdisc_enqueue", .stage = STAGE_qdisc, .says = "put into the queue of an interface"},
       {.name = "qdisc_dequeue",
        .stage = STAGE_qdisc,
        .says = "taken out of the queue of an interface"},

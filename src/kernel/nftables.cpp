@@ -24,13 +24,6 @@ std::string_view trimmed(std::string_view text) {
              : text.substr(begin, text.find_last_not_of(" \t") + 1 - begin);
 }
 
-std::string_view next_word(std::string_view& rest) {
-  rest = rest.substr(std::min(rest.find_first_not_of(' '), rest.size()));
-  const std::string_view word = rest.substr(0, rest.find(' '));
-  rest.remove_prefix(word.size());
-  return word;
-}
-
 // "... # handle 7": the number, and what is before it.
 struct WithHandle {
   std::string_view text;
@@ -50,6 +43,17 @@ std::optional<WithHandle> split_handle(std::string_view line) {
                                                                       : std::nullopt;
 }
 
+// "table ip filter { # handle 7", and behind that, of one with an owner, " progname firewalld"; 0:
+// not said.
+std::uint64_t handle_of_table(std::string_view line) {
+  constexpr std::string_view kMark = "{ # handle ";
+  std::uint64_t handle = 0;
+  if (const std::size_t mark = line.find(kMark); mark != std::string_view::npos) {
+    std::from_chars(line.data() + mark + kMark.size(), line.data() + line.size(), handle);
+  }
+  return handle;
+}
+
 // What a chain says of itself before its rules.
 bool is_declaration(std::string_view line) {
   return (line.starts_with("type ") && line.ends_with(';')) ||
@@ -61,9 +65,7 @@ class ListingReader {
  public:
   void take(std::string_view line) {
     if (line.starts_with("table ") && line.find('{') != std::string_view::npos) {
-      line.remove_prefix(6);
-      family_ = next_word(line);
-      table_ = next_word(line);
+      table_ = handle_of_table(line);
       in_chain_ = false;
     } else if (line.starts_with("\tchain ")) {
       in_chain_ = true;
@@ -87,14 +89,13 @@ class ListingReader {
     rule_ += rule_.empty() || line.empty() ? "" : " ";
     rule_ += split ? split->text : line;
     if (split) {
-      texts_.insert_or_assign(rule_key(family_, table_, split->handle), std::move(rule_));
+      texts_.insert_or_assign({.table = table_, .rule = split->handle}, std::move(rule_));
       rule_.clear();
     }
   }
 
   RuleTexts texts_;
-  std::string family_;
-  std::string table_;
+  std::uint64_t table_ = 0;  // its handle
   std::string rule_;
   bool in_chain_ = false;
 };
@@ -126,10 +127,6 @@ Result<RuleTracing> RuleTracing::start() {
   return tracing;
 }
 
-std::string rule_key(std::string_view family, std::string_view table, std::uint64_t handle) {
-  return fmt::format("{} {} {}", family, table, handle);
-}
-
 RuleTexts list_rules() {
   const std::unique_ptr<nft_ctx, void (*)(nft_ctx*)> context(nft_ctx_new(NFT_CTX_DEFAULT),
                                                              nft_ctx_free);
@@ -153,14 +150,11 @@ RuleTexts parse_rules(std::string_view listing) {
   return std::move(reader).texts();
 }
 
-std::string NamespaceRules::text(std::uint32_t inode, const std::string& file,
-                                 std::string_view family, std::string_view table,
-                                 std::uint64_t handle) {
-  const std::string key = rule_key(family, table, handle);
+std::string NamespaceRules::text(std::uint32_t inode, const std::string& file, const RuleId& rule) {
   const auto now = std::chrono::steady_clock::now();
   const auto [it, is_new] = listings_.try_emplace(inode);
   Listing& listing = it->second;
-  const auto known = listing.texts.find(key);
+  const auto known = listing.texts.find(rule);
   if (known != listing.texts.end() && !is_new) {
     return known->second;
   }
@@ -172,7 +166,7 @@ std::string NamespaceRules::text(std::uint32_t inode, const std::string& file,
     listing.texts = list_rules();
     return {};
   });
-  const auto found = listing.texts.find(key);
+  const auto found = listing.texts.find(rule);
   return found == listing.texts.end() ? "" : found->second;
 }
 

@@ -3,7 +3,9 @@
 #pragma once
 
 #include <chrono>
+#include <compare>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -37,9 +39,17 @@ class RuleTracing {
   std::string table_;
 };
 
-// The rules of a namespace by "FAMILY TABLE HANDLE", as `nft list ruleset` writes them.
-using RuleTexts = std::unordered_map<std::string, std::string>;
-std::string rule_key(std::string_view family, std::string_view table, std::uint64_t handle);
+// A rule of a namespace. Handles of rules begin anew with each table; those of tables, also of
+// tables that are gone, are never used again.
+struct RuleId {
+  std::uint64_t table = 0;  // its handle
+  std::uint64_t rule = 0;   // the same
+
+  auto operator<=>(const RuleId&) const = default;
+};
+
+// As `nft list ruleset` writes them.
+using RuleTexts = std::map<RuleId, std::string>;
 
 // Of the namespace that this thread is in. Empty where there are none, or they cannot be listed.
 RuleTexts list_rules();
@@ -53,8 +63,7 @@ class NamespaceRules {
  public:
   // `file` is the namespace, as in NetnsNames::file(): empty for the one that we are in. The text
   // is empty where it cannot be had: the rule or the namespace is gone again.
-  std::string text(std::uint32_t inode, const std::string& file, std::string_view family,
-                   std::string_view table, std::uint64_t handle);
+  std::string text(std::uint32_t inode, const std::string& file, const RuleId& rule);
 
  private:
   struct Listing {

@@ -28,11 +28,21 @@ TEST(Nftables, RulesByTableAndHandle) {
       "\t}\n"
       "}\n");
   EXPECT_EQ(rules.size(), 3u);
-  EXPECT_EQ(rules.at(rule_key("inet", "guard", 8)),
+  EXPECT_EQ(rules.at({.table = 1, .rule = 8}),
             "udp dport @bad counter drop comment \"x # handle 3\"");
-  EXPECT_EQ(rules.at(rule_key("inet", "guard", 9)),
-            "ip saddr { 10.0.0.1, 10.0.0.2, 10.0.0.3 } accept");
-  EXPECT_EQ(rules.at(rule_key("ip6", "guard", 8)), "accept");
+  EXPECT_EQ(rules.at({.table = 1, .rule = 9}), "ip saddr { 10.0.0.1, 10.0.0.2, 10.0.0.3 } accept");
+  EXPECT_EQ(rules.at({.table = 2, .rule = 8}), "accept");
+}
+
+TEST(Nftables, ATableMadeAnewIsAnotherOne) {
+  const char* const kChain = "\tchain in { # handle 1\n\t\taccept # handle 2\n\t}\n}\n";
+  EXPECT_EQ(parse_rules(std::string("table ip f { # handle 7\n") + kChain).begin()->first,
+            (RuleId{.table = 7, .rule = 2}));
+  EXPECT_EQ(
+      parse_rules(std::string("table ip f { # handle 8 progname nft\n\tflags owner\n") + kChain)
+          .begin()
+          ->first,
+      (RuleId{.table = 8, .rule = 2}));
 }
 
 TEST(Nftables, AnythingElseIsPassedOver) {

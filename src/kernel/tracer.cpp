@@ -131,7 +131,7 @@ bool is_wanted(const Target& target, std::string_view program, const TraceReques
   if (target.function.starts_with("tcp_")) {
     return request.sockets && may_be_tcp(request.filter);
   }
-  if (target.function == "qdisc_dequeue" || target.function == "net_dev_xmit") {
+  if (target.function.starts_with("qdisc_") || target.function == "net_dev_xmit") {
     return request.queues;
   }
   return request.routes ||

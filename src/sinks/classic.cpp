@@ -77,7 +77,7 @@ void ClassicSink::exchange(const PingExchange& exchange) {
 
 void ClassicSink::summary(const Summary& summary) {
   header();
-  out_.flush();
+  out_.offer();
   err_.write(summary_words(summary));
   err_.flush();
 }

@@ -32,7 +32,6 @@ class DropsJson : public DropsView {
     write_reading(json, summary.damage);
     json.end_object();
     out_.write(json.text() + "\n");
-    out_.flush();
   }
 
  private:

@@ -145,7 +145,6 @@ void write_last_lines(Output& out, const DropsReport& report, const Summary& sum
                         report.drops == 1 ? "drop" : "drops", report.elapsed_s,
                         kinds_text(report.groups.size()), loss_words(summary)));
   out.write(left_out(report));
-  out.flush();
 }
 
 void write_all(Output& out, const DropsReport& report, const Summary& summary) {

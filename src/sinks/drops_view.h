@@ -24,9 +24,9 @@ struct DropsReport {
 class DropsView {
  public:
   virtual ~DropsView() = default;
-  // The caller flushes the output.
+  // The caller flushes the output, here and there.
   virtual void interval(const DropsReport& report) = 0;
-  // All of it; flushes.
+  // All of it.
   virtual void end(const DropsReport& report, const Summary& summary) = 0;
 };
 

@@ -90,6 +90,7 @@ TEST_F(DropsViewTest, LinesSayWhatIsNewAndAtTheEndAllOfIt) {
   view->interval(report_);
   out.flush();
   view->end(report_, summary_);
+  out.flush();
   const std::string all = text();
   EXPECT_THAT(
       all, HasSubstr("\n     1200       100  web\\x1b[2J w..  eth\"0           NETFILTER_DROP\n"));
@@ -109,6 +110,7 @@ TEST_F(DropsViewTest, JsonIsALinePerKindThatDroppedAndASummary) {
   Output out(write_.get(), ColorMode::kNever);
   const auto view = make_drops_json(out, {.wall_minus_monotonic_ns = 10});
   view->end(report_, summary_);
+  out.flush();
   const std::string all = text();
   EXPECT_THAT(
       all,

@@ -57,6 +57,8 @@ void write_route(JsonWriter& json, const journey::Hop& hop) {
   }
   if (route.via.family != 0) {
     json.field("via", route.via.text());
+  } else if (route.any_hop) {
+    json.key("via").null();
   }
   if (const std::string_view error = explain::route_error(route); !error.empty()) {
     json.field("error", error);
@@ -199,7 +201,11 @@ void write_note(JsonWriter& json, const journey::Hop& hop) {
     }
   } else if (const auto* queue = std::get_if<decode::Queue>(&hop.note)) {
     json.field("qdisc", queue->kind.view()).field("handle", explain::qdisc_handle(*queue));
-    json.field("queued_ns", hop.queued_ns);
+    if (queue->waits) {
+      json.field("waits", true);
+    } else {
+      json.field("queued_ns", hop.queued_ns);
+    }
   } else if (const auto* refusal = std::get_if<decode::Refusal>(&hop.note)) {
     json.field("code", refusal->code).field("busy", explain::refused_as_busy(*refusal));
   } else if (const auto* call = std::get_if<decode::FunctionCall>(&hop.note)) {
@@ -226,7 +232,9 @@ void write_decision(JsonWriter& json, const journey::Hop& hop) {
     json.field("action", hop.tunnel->into ? "encap" : "decap");
     json.field("kind", explain::tunnel_kind(hop.tunnel->outer));
     write_endpoints(json.key("outer"), hop.tunnel->outer);
-    json.field("overhead", hop.tunnel->overhead);
+    if (hop.tunnel->overhead != 0) {
+      json.field("overhead", hop.tunnel->overhead);
+    }
   }
   write_note(json, hop);
   if (hop.drop) {
@@ -262,6 +270,10 @@ void write_hop(JsonWriter& json, const journey::Journey& journey, const journey:
 
 }  // namespace
 
+void write_queue(JsonWriter& json, const journey::ListenQueue& queue) {
+  json.begin_object().field("waiting", queue.waiting).field("backlog", queue.backlog).end_object();
+}
+
 void write_outcome_fields(JsonWriter& json, const journey::Journey& journey) {
   const journey::Outcome& outcome = journey.outcome;
   json.field("kind", journey::outcome_name(outcome.kind));
@@ -287,11 +299,13 @@ void write_outcome_fields(JsonWriter& json, const journey::Journey& journey) {
     write_socket(json.key("socket"), *outcome.socket);
   }
   if (outcome.full_queue) {
-    json.key("full_queue")
-        .begin_object()
-        .field("waiting", outcome.full_queue->waiting)
-        .field("backlog", outcome.full_queue->backlog)
-        .end_object();
+    write_queue(json.key("full_queue"), *outcome.full_queue);
+  }
+  if (outcome.full_syn_queue) {
+    write_queue(json.key("full_syn_queue"), *outcome.full_syn_queue);
+  }
+  if (outcome.no_way_back) {
+    json.field("no_way_back", true);
   }
   if (outcome.device.index != 0) {
     write_device(json.key("device"), outcome.device);
@@ -316,6 +330,7 @@ void write_ping(JsonWriter& json, const PingStatistics& ping) {
       .field("received", ping.received);
   json.field("duplicates", ping.duplicates)
       .field("errors", ping.errors)
+      .field("corrupted", ping.corrupted)
       .field("loss_percent", ping.loss_percent);
   if (ping.received > 0) {
     json.key("rtt_ns").begin_object().field("min", ping.rtt_min_ns).field("avg", ping.rtt_avg_ns);
@@ -401,9 +416,6 @@ std::string summary_json(const Summary& summary) {
   return json.text();
 }
 
-void JsonSink::summary(const Summary& summary) {
-  out_.write(summary_json(summary) + "\n");
-  out_.flush();
-}
+void JsonSink::summary(const Summary& summary) { out_.write(summary_json(summary) + "\n"); }
 
 }  // namespace tracepkt::sinks

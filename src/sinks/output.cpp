@@ -85,6 +85,16 @@ void Output::flush() {
   buffer_.clear();
 }
 
+std::size_t Output::unread_bytes() const {
+  int bytes = 0;
+  return ioctl(fd_, FIONREAD, &bytes) == 0 && bytes > 0 ? static_cast<std::size_t>(bytes) : 0;
+}
+
+void Output::abandon() {
+  buffer_.clear();
+  error_ = ECANCELED;
+}
+
 std::string Output::styled(std::string_view code, std::string_view text) const {
   return color_ && !text.empty() ? fmt::format("\x1b[{}m{}\x1b[0m", code, text) : std::string(text);
 }

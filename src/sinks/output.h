@@ -24,6 +24,15 @@ class Output {
   // So much was not taken yet that whoever goes on writing should not.
   bool is_stuck() const;
 
+  // What was written and is not taken yet; and what was taken and its reader has not read yet,
+  // where that is a pipe.
+  std::size_t waiting_bytes() const { return buffer_.size(); }
+  std::size_t unread_bytes() const;
+  // For poll(): POLLOUT when more is taken.
+  int fd() const { return fd_; }
+  // All output that waits, or comes from now on, is dropped.
+  void abandon();
+
   // The reader has gone (EPIPE), or nothing can be written any more (a full disk): see error().
   bool closed() const { return error_ != 0; }
   int error() const { return error_; }

@@ -163,7 +163,7 @@ void PerfettoSink::summary(const Summary& summary) {
   json.field("journeys", summary.journeys).field("events", summary.events);
   json.field("lost", summary.lost_events()).field("not_shown", summary.not_shown).end_object();
   out_.write("\n],\"otherData\":" + json.text() + "}\n");
-  out_.flush();
+  out_.offer();
   err_.write(summary_words(summary));
   err_.flush();
 }

@@ -51,6 +51,7 @@ std::string shown(Show show) {
   PerfettoSink sink(out, err, {.wall_minus_monotonic_ns = 1'795'277'369'000'000'000});
   show(sink);
   sink.summary({.journeys = 1, .events = 4, .kernel = "6.12"});
+  out.flush();
   std::string text(static_cast<std::size_t>(lseek(file.get(), 0, SEEK_END)), '\0');
   EXPECT_EQ(pread(file.get(), text.data(), text.size(), 0), static_cast<ssize_t>(text.size()));
   return text;

@@ -11,14 +11,13 @@
 namespace tracepkt::sinks {
 namespace {
 
-// An exchange may have any number of journeys: each host that heard a broadcast answers it.
+// A question may have any number of answers: each host that heard a broadcast answers it.
 constexpr std::size_t kMostDrawn = 4;
 
 }  // namespace
 
 void PictureSink::journey(const journey::Journey& journey) {
-  const bool belongs =
-      drawn_.empty() || (journey.exchange != 0 && journey.exchange == drawn_.front().exchange);
+  const bool belongs = drawn_.empty() || journey.is_paired_with(drawn_.front());
   if (belongs && drawn_.size() < kMostDrawn) {
     drawn_.push_back(journey);
     if (!every_stage_) {
@@ -45,7 +44,7 @@ void PictureSink::summary(const Summary&) {
   out_.write(format_ == Format::kSvg       ? svg_picture(drawn_)
              : format_ == Format::kMermaid ? mermaid_picture(drawn_)
                                            : dot_picture(drawn_));
-  out_.flush();
+  out_.offer();
   if (others_ > 0) {
     const journey::Journey& first = drawn_.front();
     err_.write(fmt::format(

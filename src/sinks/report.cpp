@@ -79,7 +79,6 @@ void ReportSink::summary(const Summary& summary) {
   }
   out_.write(data_element("id=\"summary\"", summary_json(summary)));
   out_.write(report_page().substr(report_page().find(kPlaceOfData) + kPlaceOfData.size()));
-  out_.flush();
 }
 
 }  // namespace tracepkt::sinks

@@ -21,9 +21,9 @@ struct PingExchange {
   std::string host;    // as the user typed it
   std::string target;  // its address
   std::size_t payload_bytes = 0;
-  std::optional<std::uint64_t> rtt_ns;  // answered
-  int ttl = -1;                         // with which the reply arrived
-  std::string trouble;                  // why it was not sent, or the ICMP error that came back
+  std::optional<std::uint64_t> rtt_ns;         // answered
+  int ttl = -1;                                // with which the reply arrived
+  std::string trouble;                         // why it was not sent, or what came back instead
   std::span<const journey::Journey> journeys;  // in order of first sight
 };
 
@@ -37,6 +37,7 @@ struct PingStatistics {
   std::uint64_t received = 0;
   std::uint64_t duplicates = 0;
   std::uint64_t errors = 0;
+  std::uint64_t corrupted = 0;  // replies whose checksum is wrong
   double loss_percent = 0;
   std::uint64_t rtt_min_ns = 0;
   double rtt_avg_ns = 0;
@@ -108,7 +109,7 @@ struct Clock {
 class Sink {
  public:
   virtual ~Sink() = default;
-  // The caller flushes the output, after a batch; only summary() does it itself.
+  // The caller flushes the output.
   virtual void journey(const journey::Journey& journey) = 0;
   virtual void exchange(const PingExchange& exchange) = 0;
   virtual void summary(const Summary& summary) = 0;

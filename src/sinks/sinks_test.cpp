@@ -141,6 +141,29 @@ TEST(Classic, StatisticsGoElsewhere) {
   EXPECT_THAT(text.err, ::testing::HasSubstr("1 packets transmitted, 0 received"));
 }
 
+TEST(Table, SaysThatAPingWasCutIntoFragments) {
+  const auto headline = [](bool reply) {
+    return written(Format::kTable, ColorMode::kNever,
+                   [&](Sink& sink) {
+                     auto both = journeys();
+                     for (Journey& one : both) {
+                       if ((one.direction == Direction::kReply) == reply) {
+                         one.hops.front().packet->first_fragment = true;
+                       }
+                     }
+                     sink.exchange({.seq = 1,
+                                    .host = "web",
+                                    .target = "172.17.0.2",
+                                    .payload_bytes = 4000,
+                                    .journeys = both});
+                   })
+        .out;
+  };
+  EXPECT_THAT(headline(false),
+              ::testing::StartsWith("ping web (172.17.0.2), 4000 bytes in fragments, seq 1"));
+  EXPECT_THAT(headline(true), ::testing::StartsWith("ping web (172.17.0.2), 4000 bytes, seq 1"));
+}
+
 TEST(Table, IsReadByPeople) {
   EXPECT_EQ(exchange(Format::kTable).out,
             "ping web (172.17.0.2), 56 bytes, seq 1       NOT ANSWERED: reply DROPPED in host\n"
@@ -154,9 +177,10 @@ TEST(Table, IsReadByPeople) {
             "  host          veth61528aa   drop      NETFILTER_DROP                       0.5\n"
             "  Dropped by the kernel in namespace host at interface veth61528aa, reason\n"
             "    NETFILTER_DROP, in nf_hook_slow+0x9a.\n"
-            "  A firewall rule or the policy of a chain dropped it; seldom conntrack, NAT,\n"
-            "    IPVS or SELinux.\n"
-            "  Check it: nft -a list ruleset\n"
+            "  A hook of the firewall dropped it: a rule or policy of iptables-legacy, NAT\n"
+            "    (no free port) or conntrack; seldom IPVS or SELinux. On kernels before 6.7\n"
+            "    that may be nftables as well, which frees what it drops itself since then.\n"
+            "  Check it: sh -c 'nft -a list ruleset; iptables-legacy-save -c; conntrack -S'\n"
             "  Mend it: Change the rule or policy that drops it, or accept the packet\n"
             "    before it. If none does, see `iptables-legacy-save -c` and `conntrack -S`.\n"
             "\n");
@@ -354,8 +378,9 @@ TEST(Json, HoldsTheNamesAsTheyAre) {
       text,
       ::testing::HasSubstr(
           R"("outcome":{"kind":"dropped","netns":{"inode":4026531992,"name":"host"},"reason":"NETFILTER_DROP","function":"nf_hook_slow+0x9a",)"
-          R"("advice":{"key":"firewall","cause":"A firewall rule or the policy of a chain dropped it; seldom conntrack, NAT, IPVS or SELinux.",)"
-          R"("check":"nft -a list ruleset","mend":"Change the rule or policy that drops it, or accept the packet before it. )"
+          R"("advice":{"key":"firewall","cause":"A hook of the firewall dropped it: a rule or policy of iptables-legacy, NAT (no free port) or conntrack; )"
+          R"(seldom IPVS or SELinux. On kernels before 6.7 that may be nftables as well, which frees what it drops itself since then.",)"
+          R"("check":"sh -c 'nft -a list ruleset; iptables-legacy-save -c; conntrack -S'","mend":"Change the rule or policy that drops it, or accept the packet before it. )"
           R"(If none does, see `iptables-legacy-save -c` and `conntrack -S`."},"device")"));
 }
 
@@ -397,7 +422,7 @@ TEST(Json, SummaryCountsEveryCause) {
       R"({"type":"summary","journeys":2,"delivered":1,"dropped":1,"left":0,"consumed":0,"lost_sight":0,"events":6,)"
       R"("lost":{"ring_full":3},"not_shown":0,"kernel":"6.12","probes":{"attached":["tp_btf:netif_rx"],)"
       R"("unavailable":[{"name":"tp_btf:x","why":"this kernel has no such tracepoint"}]},)"
-      R"("ping":{"host":"web","transmitted":1,"received":0,"duplicates":0,"errors":0,"loss_percent":100}})"
+      R"("ping":{"host":"web","transmitted":1,"received":0,"duplicates":0,"errors":0,"corrupted":0,"loss_percent":100}})"
       "\n");
 }
 

@@ -20,7 +20,7 @@ std::string ping_words(const PingStatistics& ping) {
 std::string journeys_words(const Summary& summary) {
   const std::pair<std::uint64_t, const char*> kinds[] = {{summary.delivered, "delivered"},
                                                          {summary.dropped, "dropped"},
-                                                         {summary.left, "left this machine"},
+                                                         {summary.left, "handed to an interface"},
                                                          {summary.consumed, "consumed"},
                                                          {summary.lost_sight, "lost sight of"}};
   std::vector<std::string> parts;

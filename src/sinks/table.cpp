@@ -37,6 +37,16 @@ bool ended_well(const Journey& journey) {
   return !explain::is_fault(journey) && journey.outcome.kind != journey::OutcomeKind::kLost;
 }
 
+// Was the request cut into fragments, here or by a router? The rows are those of the first.
+bool is_cut(const PingExchange& exchange) {
+  return std::ranges::any_of(exchange.journeys, [](const Journey& one) {
+    return std::ranges::any_of(one.hops, [](const Hop& hop) {
+      return hop.packet && hop.packet->first_fragment &&
+             hop.packet->echo_kind() == decode::EchoKind::kRequest;
+    });
+  });
+}
+
 }  // namespace
 
 bool TableSink::is_shown(const Hop& hop) const {
@@ -180,8 +190,9 @@ void TableSink::journey(const Journey& journey) {
 void TableSink::exchange(const PingExchange& exchange) {
   const std::string address =
       exchange.host == exchange.target ? "" : fmt::format(" ({})", exchange.target);
-  const std::string what = fmt::format("ping {}{}, {} bytes, seq {}", printable(exchange.host),
-                                       address, exchange.payload_bytes, exchange.seq);
+  const std::string what =
+      fmt::format("ping {}{}, {} bytes{}, seq {}", printable(exchange.host), address,
+                  exchange.payload_bytes, is_cut(exchange) ? " in fragments" : "", exchange.seq);
   std::string result = "NOT ANSWERED";
   if (exchange.rtt_ns) {
     result = fmt::format("answered in {}, ttl {}", explain::duration_words(*exchange.rtt_ns),
@@ -232,9 +243,6 @@ void TableSink::exchange(const PingExchange& exchange) {
   out_.write("\n");
 }
 
-void TableSink::summary(const Summary& summary) {
-  out_.write(summary_words(summary));
-  out_.flush();
-}
+void TableSink::summary(const Summary& summary) { out_.write(summary_words(summary)); }
 
 }  // namespace tracepkt::sinks

@@ -43,6 +43,7 @@ enum hook_id {
   HOOK_neigh_event_send_done = 54,
   HOOK_qdisc_dequeue = 55,
   HOOK_net_dev_xmit = 56,
+  HOOK_qdisc_enqueue = 57,
   HOOK_ip_local_out = 80,
   HOOK_ip6_local_out = 81,
   HOOK_function = 82,
@@ -66,6 +67,7 @@ enum loss_id {
 enum {
   RECORD_FIRST = 1, /* the first sight of this packet */
   RECORD_LAST = 2,  /* nobody else holds the packet's bytes: its life ends here */
+  RECORD_TO_IP = 4, /* came to GRO, and the IP layer of this interface is next */
 };
 
 struct record_header {
@@ -169,7 +171,8 @@ struct route_section {
 
 /* route_section.flags */
 enum {
-  ROUTE_KEPT = 1, /* no table was asked: the socket has kept it. `table` says nothing */
+  ROUTE_KEPT = 1,    /* no table was asked: the socket has kept it. `table` says nothing */
+  ROUTE_ANY_HOP = 2, /* it has several next hops, and which was taken is not known: no `via` */
 };
 
 enum netfilter_kind {
@@ -199,8 +202,10 @@ struct netfilter_section {
   __u32 ct_mark;
   __u16 ct_zone;
   __u16 pad2;
-  __u32 generation; /* xtables: another one when the rules of its table were replaced */
-  __u64 rule;       /* its handle (nftables) or number (xtables); 0: none */
+  /* Another one when the rules of its table were replaced (xtables) or the table was (nftables: its
+   * handle, which no other of the namespace has or had). */
+  __u32 generation;
+  __u64 rule; /* its handle (nftables) or number (xtables); 0: none */
   char table[32];
   char chain[64]; /* xtables: empty, it is called as the hook is */
 };

@@ -32,11 +32,13 @@ struct tracked {
   __s64 id;      /* 0: only its answers are told; negative: only its drop is (see sight()) */
   __u64 seen_ns; /* CLOCK_MONOTONIC */
   __u64 fingerprint;
-  __u32 netns;  /* inode; 0 where it was on no device and no socket */
-  __u16 offset; /* of its IP header from the start of the buffer */
-  __u8 stage;   /* enum stage_id */
-  __u8 tunnels; /* headers in front of what was there at first sight */
-  __u64 rx_ns;  /* when it was received, for whoever sees it next to tell; 0: told already */
-  __u32 rx_cpu; /* and where */
-  __u32 pad;
+  __u32 netns;   /* inode; 0 where it was on no device and no socket */
+  __u16 offset;  /* of its IP header from the start of the buffer */
+  __u8 stage;    /* enum stage_id */
+  __u8 tunnels;  /* headers in front of what was there at first sight */
+  __u64 rx_ns;   /* when it was received, for whoever sees it next to tell; 0: told already */
+  __u32 rx_cpu;  /* and where */
+  __u32 skb;     /* the lower half of its address */
+  __u32 ifindex; /* where it was received; 0 elsewhere */
+  __u32 ends;    /* what its addresses and ports come to, where the IP layer took it in */
 };

@@ -28,6 +28,7 @@ for signal in INT TERM; do
 	tp_end $signal
 	expect_status 1
 	ended_well "waiting, $signal"
+	expect_json 'and why nothing came' 'Interrupted before an answer came.' '.[] | select(.type == "exchange").trouble'
 	expect_json 'it counts' '1 0' 'summary.ping | "\(.transmitted) \(.received)"'
 	[ $((SECONDS - begin)) -lt 20 ] || fail "it took $((SECONDS - begin)) s to end"
 
@@ -78,6 +79,52 @@ for moment in "${moments[@]}"; do
 	[ ! -s "$out" ] || [ $status = 130 ] || ended_well "at moment $moment"
 	[ ! -s "$err" ] || { fail "an error at moment $moment" && show "$err"; }
 done
+
+# Nothing is sent after the signal, and what came before it is heard.
+echo '== while it starts'
+takes_signals() { [ $((0x$(awk '$1 == "SigBlk:" { print $2 }' "/proc/$tp_pid/status") & 2)) != 0 ]; }
+tp_start ping -W 1 -i 0.2 --format json "$target"
+wait_for 'it to take signals' takes_signals
+tp_end INT
+ended_well 'while it starts'
+expect_json 'whatever it sent was answered' '[]' '[.[] | select(.type == "exchange" and (.answered | not))]'
+
+# A reader that has the pipe open and reads nothing: what it did not take is left out, and that is said.
+echo '== nobody reads the output'
+mkfifo "$work/pipe"
+for command in ping trace; do
+	python3 -c '
+import fcntl, struct, sys, termios, time
+pipe = open(sys.argv[1], "rb", 0)
+fcntl.fcntl(pipe, 1031, 4096)  # F_SETPIPE_SZ: a page, and with anything in it is full
+while not struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, b"\0" * 4))[0]: time.sleep(0.05)
+print("full", flush=True)
+time.sleep(10000)' "$work/pipe" >"$work/reader" &
+	reader=$!
+	: >"$err"
+	args=(ping -i 0.05 "$target")
+	[ $command = ping ] || args=(trace "icmp and net $net4.0/24")
+	tp_command="tracepkt ${args[*]} >pipe"
+	env --default-signal=INT "$TRACEPKT" "${args[@]}" >"$work/pipe" 2>"$err" &
+	tp_pid=$!
+	if [ $command = trace ]; then
+		wait_until_ready
+		ping -q -c1 "$target" >/dev/null
+	fi
+	wait_for 'the pipe to be full' has full "$work/reader"
+	tp_end INT
+	expect_status 2
+	expect_line 'that it was left out' 'nobody reads the output: its last [0-9]+ bytes are left out' "$err"
+	expect_line 'what was traced' '^traced [0-9]+ packets' "$err"
+	kill "$reader"
+done
+
+echo '== SIGQUIT (Ctrl and the backslash)'
+tp_start ping -i 0.1 --format json "$target"
+wait_for_journeys 2
+tp_end QUIT
+expect_status 0
+ended_well 'ping, QUIT'
 
 echo '== twice'
 tp_start ping -i 0.1 --format json "$target"

@@ -39,13 +39,13 @@ if at left nft list ruleset >/dev/null 2>"$work/nft" && firewall left input acce
 		dropped "input, $host" right '^NETFILTER_DROP$' firewall
 		# Where chains can be seen, it is said which.
 		expect_json 'how to check it' 'ip netns exec right nft -a list ruleset' \
-			'requests[0].outcome.advice.check | sub("list chain inet guard it$"; "list ruleset")'
+			'requests[0].outcome.advice.check | sub("list chain inet guard it$"; "list ruleset") | sub("sh -c .(?<list>[^;]*);.*"; .list)'
 		expect_json 'it came so far' 'left eth0 tx, router eth0 rx, router eth1 tx, right eth0 rx' 'requests[0] | crossings'
 		expect_json 'no reply' 0 'replies | length'
 		tp ping --netns left -c1 -W 1 "$host"
 		expect_status 1
 		expect_line 'the headline says it' 'NOT ANSWERED: .*[Dd][Rr][Oo][Pp][Pp][Ee][Dd] in right' "$out"
-		expect_line 'how to check it' '^  Check it: ip netns exec right [a-z]' "$out"
+		expect_line 'how to check it' '^ +(Check it: )?ip netns exec right [a-z]' "$out"
 		expect_line 'what mends it' '^  Mend it: [A-Z]' "$out"
 		no_firewall right
 
@@ -92,6 +92,9 @@ if command -v iptables-legacy >/dev/null && at right iptables-legacy -A INPUT -p
 	ping_right "$target"
 	expect_status 1
 	dropped 'legacy iptables' right '^NETFILTER_DROP$' firewall
+	check=$(query 'requests[0].outcome.advice.check')
+	[ -z "$has_symbols" ] || expect_match 'legacy iptables: the check shows the rule' '.*1[: ]+84.* DROP.*' \
+		"$(eval "$check" 2>/dev/null | tr '\n' ' ')"
 	at right iptables-legacy -F
 else
 	without "legacy iptables: $(head -1 "$work/iptables" 2>/dev/null)"

@@ -83,6 +83,20 @@ else
 	missing ipvlan
 fi
 
+echo '== ifb'
+pair
+modprobe -qa ifb sch_ingress cls_u32 act_mirred 2>/dev/null || true
+if { ip -n $r link add name ifb7 type ifb && ip -n $r link set dev ifb7 up && tc -n $r qdisc add dev eth0 ingress &&
+	tc -n $r filter add dev eth0 parent ffff: protocol ip u32 match u32 0 0 action mirred egress redirect dev ifb7; } \
+	2>"$work/has_device"; then
+	wait_for 'the way through the ifb to be open' at $l ping -c1 -W2 "$base.$n.2"
+	tp ping -c1 --netns $l --format json "$base.$n.2"
+	expect_json 'it comes to the IP layer once, when it is back' \
+		"$l eth0 tx, $r eth0 rx, $r ifb7 tx, $r eth0 rx, $r eth0 in, $r eth0 deliver" 'requests[0] | way'
+else
+	missing ifb
+fi
+
 echo '== VLAN'
 pair
 modprobe -q 8021q 2>/dev/null || true

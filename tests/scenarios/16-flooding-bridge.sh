@@ -56,3 +56,39 @@ expect_status 1
 # The bridge itself gets a copy, which says why it is not for the bridge; or nobody does (Linux 6.14 and later say so).
 expect_json 'the advice is of bridges' true 'requests[0].outcome | .kind == "dropped"
 	and (.advice.key | IN("bridge_no_port", "bridge_refused", "not_for_us", "unknown"))'
+
+echo '== one packet, though its copies come to interfaces of the same number, and to IP layers here and there'
+netns hub one two
+ip -n hub link add name br0 index 50 type bridge forward_delay 0
+ip -n hub link set dev br0 type bridge mcast_snooping 0 2>/dev/null || true
+number=60
+for port in one two; do
+	number=$((number + 1))
+	ip -n hub link add name v-$port index $number type veth peer name eth0 index 50 netns $port
+	ip -n hub link set dev v-$port master br0 up
+	ip -n $port link set dev eth0 up
+done
+ip -n hub link set dev br0 up
+address hub br0 "${net4%.*}.77.1/24"
+address one eth0 "${net4%.*}.77.2/24"
+address two eth0 "${net4%.*}.77.3/24"
+ip -n hub route add 224.0.0.0/4 dev br0
+ip -n one route add 224.0.0.0/4 dev eth0
+ip -n hub addr add 239.77.0.1/32 dev br0 autojoin
+ip -n two addr add 239.77.0.1/32 dev eth0 autojoin
+wait_for 'the bridge to be open' at one ping -c1 -W2 "${net4%.*}.77.1"
+tp_trace --format json 'udp port 6007 and net 239.77.0.0/16'
+datagrams one 239.77.0.1 6007 20 1 # for both
+datagrams hub 239.77.0.2 6007 20 1 # for nobody
+wait_for_journeys 2
+tp_end INT
+expect_json 'one journey each' 2 'journeys | length'
+expect_json 'of what came in' 'hub br0 rx, hub v-one rx, hub v-two tx, one eth0 tx, two eth0 rx' \
+	"journeys[0] | $crossings"
+expect_json 'both who want it have it' 'hub, two' \
+	'journeys[0].hops | map(select(.stage == "in") | .netns.name) | sort | join(", ")'
+if kernel_since 5 17; then # before, there are no reasons
+	expect_json 'that no process there listens is no fault' multicast_group 'journeys[0].outcome.advice.key // "multicast_group"'
+fi
+expect_json 'of what was made there' 'hub br0 tx, hub v-one tx, hub v-two tx, one eth0 rx, two eth0 rx' \
+	"journeys[1] | $crossings"

@@ -80,3 +80,80 @@ expect_json 'the destination becomes the real one' "$base.0.50 $base.0.50 $targe
 expect_json 'and in the reply, the source the other again' "$target $target $base.0.50 $base.0.50" "replies[0] | $sources"
 expect_json 'one exchange' 1 'journeys | map(.exchange) | unique | length'
 expect_json 'outcomes' 'delivered in right, delivered in left' '[requests[0], replies[0]] | map(outcome_words) | join(", ")'
+
+echo '== both ways of a flow, through DNAT'
+flow() { # socket kind: the client sends from two ports, and each time waits for the answer
+	rm -f "$work/port"
+	at right python3 -c "
+import socket
+s = socket.socket(socket.AF_INET, socket.$1)
+s.bind(('$target', 0))
+if s.type == socket.SOCK_STREAM: s.listen()
+open('$work/port.new', 'w').write(str(s.getsockname()[1]))
+__import__('os').rename('$work/port.new', '$work/port')
+for _ in range(2):
+    if s.type == socket.SOCK_STREAM:
+        with s.accept()[0] as c: c.sendall(c.recv(9))
+    else:
+        s.sendto(*s.recvfrom(9))" &
+	local server_job=$!
+	wait_for 'the server' test -s "$work/port"
+	port=$(cat "$work/port")
+	tp_trace --format json -w "$work/$1.pcapng" "port $port"
+	at left python3 -c "
+import socket
+for _ in range(2):
+    with socket.socket(socket.AF_INET, socket.$1) as s:
+        s.connect(('$base.0.50', $port))
+        s.sendall(b'question')
+        assert s.recv(9) == b'question'"
+	wait "$server_job"
+	wait_for_journeys 2 ".direction == \"reply\" and .packet.len > 28"
+	tp_end INT
+	# Of each: its exchange, who began it, and that the answers came from where NAT had sent it.
+	expect_json "$1: an exchange for each port of the client" 2 \
+		'journeys | map({exchange, port: (if .direction == "reply" then .packet.dport else .packet.sport end)}) | unique | length'
+	expect_json "$1: which way is the first" "$base.0.50 original, $target reply" \
+		'journeys | map(if .direction == "reply" then "\(.packet.src) reply" else "\(.packet.dst) original" end) | unique | join(", ")'
+}
+flow SOCK_DGRAM
+flow SOCK_STREAM
+tp trace -r "$work/SOCK_STREAM.pcapng" --format json --journey 1
+expect_status 0
+expect_json 'one packet of a flow alone' 'SYN' 'journeys | map(.packet.tcp.flags) | join(", ")'
+
+echo '== for a process on another port, and its answers'
+at router nft delete table inet translate
+at right nft -f - <<-END
+	table inet guard {
+		chain prerouting {
+			type nat hook prerouting priority -100;
+			tcp dport 80 redirect to :8000
+		}
+	}
+END
+for there in "$target" "$net6:1::2"; do
+	serve right tcp6 8000 '
+c = s.accept()[0]
+c.sendall(c.recv(10))
+c.recv(10)'
+	tp_trace --format json "tcp port 80 and host $there"
+	port=$(at left python3 -c "
+import socket
+s = socket.create_connection(('$there', 80))
+s.sendall(b'x')
+s.recv(1)
+print(s.getsockname()[1])")
+	wait "$server"
+	wait_for_journeys 2 '.packet.tcp.flags | IN("SYN", "SYN ACK")'
+	tp_end INT
+	changes='map(.hops[] | select(.stage == "nat") | "\(.netns.name) \(.from.sport)>\(.to.sport) \(.from.dport)>\(.to.dport)") | unique | join(" ")'
+	expect_json "to $there: the port is another" "right $port>$port 80>8000" \
+		"journeys | map(select(.packet.tcp.flags == \"SYN\")) | $changes"
+	expect_json "from $there: and back again" "right 8000>80 $port>$port" \
+		"journeys | map(select(.packet.tcp.flags == \"SYN ACK\")) | $changes"
+	expect_json 'who reads is told behind it' 'in nat deliver' \
+		'journeys | map(select(.packet.tcp.flags == "PSH ACK" and .packet.dport == 80))[0].hops | map(.stage | select(IN("in", "nat", "deliver"))) | .[-3:] | join(" ")'
+	check_json
+done
+at right nft delete table inet guard

@@ -7,8 +7,8 @@ bridge_network web
 # Small packets from one namespace to another.
 flood() { datagrams web "$net4.1" 6002 20 "$1"; } # number
 
-# In poll(p, 1, -1), or in write(1, ...): see Output::flush().
-waits_to_write() { grep -qE '^[0-9]+ (0x[0-9a-f]+ 0x1 0xf+|0x1 0x[0-9a-f]+) ' "/proc/$tp_pid/syscall"; }
+# In poll(fds, 2, 3000): see hand_over(), which does not wait for ever for a reader that reads nothing.
+waits_to_write() { grep -qE '^[0-9]+ 0x[0-9a-f]+ 0x2 0xbb8 ' "/proc/$tp_pid/syscall"; }
 
 for format in json table; do
 	echo "== a reader that stops, $format"

@@ -48,6 +48,73 @@ tp ping -c1 -W4 --netns left --format json "$base.0.77"
 expect_status 1
 expect_json 'the route and the end' "left main unicast dev eth0; dropped" "requests[0] | ($routes) + \"; \" + .outcome.kind"
 
+echo '== one of several next hops: which, is selected after the table was asked'
+netns near
+netns far
+for k in 1 2; do
+	ip link add "x$k" netns near type veth peer name "x$k" netns far
+	for at in near far; do
+		ip -n $at link set "x$k" up
+		n=$([ $at = near ] && echo 1 || echo 2)
+		ip -n $at addr add "10.8.$k.$n/24" dev "x$k"
+		ip -n $at addr add "$net6:8$k::$n/64" dev "x$k" nodad
+	done
+done
+ip -n far addr add 10.8.1.3/24 dev x1
+taken='[.hops[] | select(.netns.name == "near" and (.stage == "route" or .stage == "tx"))
+	| if .stage == "tx" then .dev.name else "\(.via) \(.dev.name)" end] | join(" then ")'
+several() { # destination "next hops" "what is told": a list
+	local d=$1 family
+	family=$([[ $d == *:* ]] && echo 6 || echo 4)
+	ip -n far addr add "$d" dev lo
+	# shellcheck disable=SC2086
+	ip -n near "-$family" route add "$d" $2
+	tp ping -c1 --netns near --format json "$d"
+	expect_status 0
+	check_json
+	expect_json "$d" true "requests[0] | ($taken) | IN($3)"
+}
+for k in 1 2 3 4 5 6; do
+	several "10.9.9.$k" 'nexthop via 10.8.1.2 dev x1 nexthop via 10.8.2.2 dev x2' \
+		'"10.8.1.2 x1 then x1", "10.8.2.2 x2 then x2"'
+	several "$net6:99::$k" "nexthop via $net6:81::2 dev x1 nexthop via $net6:82::2 dev x2" \
+		"\"$net6:81::2 x1 then x1\", \"$net6:82::2 x2 then x2\""
+done
+echo '== and nothing tells which of two at the same interface'
+# The first packet to 10.8.1.3 has to wait for its link address, and has its route with it then.
+several 10.9.9.7 'nexthop via 10.8.1.2 dev x1 nexthop via 10.8.1.3 dev x1' '"null x1 then x1", "10.8.1.3 x1 then x1"'
+tp ping -c1 --netns near 10.9.9.7
+expect_line 'in words' '^ +main: dev x1, by one of several next hops' "$out"
+echo '== nor which of a group of nexthop objects'
+ip -n near nexthop add id 1 via 10.8.1.2 dev x1
+ip -n near nexthop add id 2 via 10.8.2.2 dev x2
+ip -n near nexthop add id 3 via 10.8.2.2 dev x2
+ip -n near nexthop add id 9 group 1/2
+several 10.9.9.8 'nhid 9' '"null x1 then x1", "null x2 then x2"'
+several 10.9.9.9 'nhid 3' '"10.8.2.2 x2 then x2"'
+
+echo '== what others ask for meanwhile is not told: their packets have a mark, and go another way'
+ip -n far addr add 10.9.9.10 dev lo
+ip -n near route add 10.9.9.10 via 10.8.1.2
+ip -n near route add 10.9.9.10 via 10.8.2.2 table 100
+ip -n near rule add fwmark 1 lookup 100
+others=()
+for i in 1 2 3; do
+	nsenter --net=/run/netns/near python3 -c '
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
+s.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, 1)
+while True:
+    try: s.sendto(b"\x08\0\xf7\xff\0\0\0\0", ("10.9.9.10", 0))
+    except OSError: pass' &
+	others+=($!)
+done
+sent_by_others() { [ "$(ip -n near -s -j link show x2 | jq '.[0].stats64.tx.packets')" -gt 100 ]; }
+wait_for 'the others to send' sent_by_others
+tp ping -c20 -i .05 --netns near --format json 10.9.9.10
+kill "${others[@]}"
+expect_json 'ours' '["10.8.1.2 x1 then x1"]' "requests | map($taken) | unique | tojson"
+
 echo '== by a rule, from a table of its own'
 at router ip rule add fwmark 7 table 77
 at router ip route add "$target/32" via "$target" dev eth1 onlink table 77

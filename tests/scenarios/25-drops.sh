@@ -75,6 +75,29 @@ expect_line 'the table' '^ +[0-9]+ +[0-9.]+  right +eth0 ' "$out"
 expect_line 'what to do' '^    Check it: ip netns exec right ' "$out"
 expect_line 'the last line' '^[0-9]+ drops? in [0-9.]+ s, of 1 kind; [0-9]+ events, none lost$' "$out"
 
+echo '== a network in which all is well'
+tp_watch drops -v --format json -i 0.1 "net $base.0.0/16"
+at right python3 -c "
+import socket
+s = socket.create_server(('$target', 6011))
+for _ in range(3): s.accept()[0].close()" &
+server=$!
+at_exit "kill $server 2>/dev/null"
+# shellcheck disable=SC2016 # for bash there
+wait_for 'the server' at right bash -c '[ -n "$(ss -ltnH sport = 6011)" ]'
+at left python3 -c "
+import socket
+for _ in range(3):
+    c = socket.create_connection(('$target', 6011))
+    while c.recv(1): pass
+    c.close()"
+wait $server
+at left ping -qc3 -i0.2 "$target" >/dev/null
+knock "$target" 4444 1
+wait_for 'the one fault' seen 1 '.sample.dport == 4444'
+tp_end INT
+expect_json 'no other fault' '1 4444' "$kinds | map(select(.advice.harmless | not)) | \"\(length) \(.[0].sample.dport)\""
+
 echo '== a reader that goes away, and what cannot be'
 tp_watch drops -i 0.1 --duration 0.3
 tp_wait

@@ -21,6 +21,15 @@ begin_server() { # program
 	server_job=$!
 	wait_for 'the server' has ready "$work/server"
 }
+# One that listens there and accepts nobody.
+begin_listener() { # port backlog
+	begin_server "
+s = socket.socket()
+s.bind(('$target', $1))
+s.listen($2)
+ready()
+while not os.path.exists('$work/end'): time.sleep(0.01)"
+}
 end_server() {
 	touch "$work/end"
 	wait "$server_job"
@@ -187,12 +196,7 @@ expect_json 'why' true "$again | .[0].hops[1].cause | IN(\"timeout\", \"probe\")
 
 echo '== TCP: a process that does not accept, and no room for another connection'
 rm -f "$work/client"
-begin_server "
-s = socket.socket()
-s.bind(('$target', 6007))
-s.listen(1)
-ready()
-while not os.path.exists('$work/end'): time.sleep(0.01)"
+begin_listener 6007 1
 # Where the kernel does not tell (no tcp_diag), ss shows what /proc has: no backlog.
 if [ "$(at right ss -ltnH 'sport = 6007' | awk '{ print $3 }')" = 1 ]; then
 	tp_trace --format json "tcp port 6007 and tcp[tcpflags] & (tcp-syn|tcp-ack) == tcp-syn"
@@ -201,7 +205,6 @@ clients = [socket.socket() for _ in range(3)]
 for one in clients:
     one.setblocking(False)
     one.connect_ex(('$target', 6007))
-    time.sleep(0.2)
 while not os.path.exists('$work/end'): time.sleep(0.01)" &
 	client_job=$!
 	wait_for_journeys 1 '.outcome | select(.full_queue)'
@@ -216,5 +219,75 @@ while not os.path.exists('$work/end'): time.sleep(0.01)" &
 		"$ignored | \"\\(.socket.process) \\(.socket.pid) \\(.advice.key) \\(.advice.check)\""
 else
 	without 'a full listen queue: this kernel does not tell of it'
+fi
+end_server
+
+echo '== a connection that the server has no way to answer'
+begin_listener 6008 8
+if [ "$(at right ss -ltnH 'sport = 6008' | awk '{ print $3 }')" = 8 ]; then
+	tp_trace --format json -w "$work/no-way.pcapng" "tcp port 6008 and tcp[tcpflags] & (tcp-syn|tcp-ack) == tcp-syn"
+	connect() { # socket
+		python left "$work/client" "
+c = socket.socket()
+c.setblocking(False)
+c.connect_ex(('$target', 6008))
+while not os.path.exists('$work/$1'): time.sleep(0.01)"
+	}
+	connect first &
+	wait_for_journeys 1
+	touch "$work/first"
+	wait $!
+	way_back=$(at right ip route show default)
+	at right ip route del default
+	connect second &
+	wait_for_journeys 1 '.outcome | select(.no_way_back)'
+	touch "$work/second"
+	wait $!
+	tp_end INT
+	no_way="journeys | sort_by(.id) | map(\"\(.outcome.kind) \(.outcome.no_way_back) \(.outcome.advice.key) \(.outcome.advice.check)\")[0:2] | join(\"; \")"
+	what="delivered null null null; consumed true no_way_back ip netns exec right ip route get $(at left hostname -I | awk '{ print $1 }') from $target"
+	expect_json 'with a way back, and without' "$what" "$no_way"
+	# shellcheck disable=SC2086 # words
+	at right ip route add $way_back
+	tp trace --format json -r "$work/no-way.pcapng"
+	expect_json 'the same from the file' "$what" "$no_way"
+else
+	without 'no way back: this kernel does not tell of sockets that listen'
+fi
+end_server
+
+echo '== no room for another connection that is being made, and no SYN cookies'
+begin_listener 6009 8
+cookies=$(at right sysctl -n net.ipv4.tcp_syncookies 2>/dev/null || true)
+if [ -n "$cookies" ] && [ "$(at right ss -ltnH 'sport = 6009' | awk '{ print $3 }')" = 8 ]; then
+	at right sysctl -qw net.ipv4.tcp_syncookies=0 net.ipv4.tcp_max_syn_backlog=4
+	tp_trace --format json -w "$work/syns.pcapng" "tcp port 6009 and tcp[tcpflags] & (tcp-syn|tcp-ack) == tcp-syn"
+	# What the first ones are answered, they do not get.
+	firewall left input 'tcp sport 6009 drop'
+	python left "$work/client" "
+def connect():
+    c = socket.socket()
+    c.setblocking(False)
+    c.connect_ex(('$target', 6009))
+    return c
+clients = [connect() for _ in range(12)]
+while not os.path.exists('$work/told'): time.sleep(0.01)" &
+	client_job=$!
+	wait_for_journeys 1 '.outcome | select(.full_syn_queue)'
+	touch "$work/told"
+	wait "$client_job"
+	tp_end INT
+	no_firewall left
+	ignored='journeys | map(.outcome | select(.full_syn_queue))'
+	what="$(process "$work/server") true 4 syn_queue_full ip netns exec right ss -tan state syn-recv"
+	told="$ignored | map(\"\\(.socket.process) \\(.socket.pid) \\(.full_syn_queue.waiting >= .full_syn_queue.backlog) \\(.full_syn_queue.backlog) \\(.advice.key) \\(.advice.check)\") | unique | join(\"; \")"
+	expect_json 'the ones that there was none for' "$what" "$told"
+	expect_json 'those that there was room for' true 'journeys | map(select(.outcome.kind == "delivered")) | length >= 4'
+	check_json
+	tp trace --format json -r "$work/syns.pcapng"
+	expect_json 'the same from the file' "$what" "$told"
+	at right sysctl -qw "net.ipv4.tcp_syncookies=$cookies"
+else
+	without 'a full SYN queue: this kernel does not tell of sockets that listen'
 fi
 end_server

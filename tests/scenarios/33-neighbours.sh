@@ -47,6 +47,17 @@ expect_status 1
 expect_json 'who does not answer' "router eth1 $base.1.77 failed" "requests[0] | $neighbours"
 expect_json 'dropped' 'dropped in router' 'requests[0] | outcome_words'
 
+echo '== a segment that TCP may send again, which the router has to copy'
+tp_trace --format json "tcp dst port 6010 and dst host $base.1.77"
+at left bash -c "echo x >/dev/tcp/$base.1.77/6010" 2>/dev/null &
+client=$!
+at_exit "kill $client 2>/dev/null"
+wait_for_journeys 1
+tp_end INT
+kill $client 2>/dev/null || true
+expect_json 'is one journey' 'left eth0 tx, router eth0 rx, router eth0 in, router eth1 neigh, router eth1 drop' \
+	'journeys[0].hops | map(select((.stage | IN("tx", "rx", "in", "drop")) or (.stage == "neigh" and .netns.name == "router")) | "\(.netns.name) \(.dev.name) \(.stage)") | join(", ")'
+
 echo '== not found yet when the run ends'
 at left sysctl -q net.ipv4.neigh.eth0.retrans_time_ms=1000000
 tp_trace --format json "icmp and dst host $base.0.78"

@@ -48,6 +48,26 @@ tp ping -c1 --netns left --format json "$net4.2"
 expect_json 'without -v' 0 'requests | map(.hops[] | select(.stage == "qdisc")) | length'
 check_json
 
+echo '== in it still when the ping gives up'
+tc -n left qdisc replace dev eth0 root handle 9: tbf rate 8kbit burst 1600 limit 100000
+send 30 # which takes half a minute
+tp ping -v -c1 -W1 --netns left --format json "$net4.2"
+expect_status 1
+if has_hook 'tp_btf:qdisc_enqueue'; then
+	expect_json 'it waits there' 'left eth0 tbf 9: true' \
+		'requests[0].hops | last | "\(.netns.name) \(.dev.name) \(.qdisc) \(.handle) \(.waits)"'
+	expect_json 'what shows it' 'interface_queue: ip netns exec left tc -s qdisc show dev eth0' \
+		'requests[0].outcome | "\(.advice.key): \(.advice.check)"'
+	tp ping -v -c1 -W1 --netns left "$net4.2"
+	expect_line 'in words' 'NOT ANSWERED: WAITING in the queue of eth0' "$out"
+	expect_line 'and as a hop' 'left +eth0 +qdisc +tbf 9: still in the queue' "$out"
+else
+	without 'what waits in a queue: Linux 5.15'
+fi
+tp ping -c1 -W1 --netns left "$net4.2"
+expect_line 'without -v it may be' 'It may still be in' "$out"
+expect_no_line 'which is not known' WAITING "$out"
+
 # A veth whose other end has a ring, for GRO, that is full: its driver says so since 6.16.
 echo '== a driver that is busy'
 napi_threads() { ps -e -o pid=,comm= | awk '$2 ~ "^napi/eth0-" { print $1 }' | sort; }

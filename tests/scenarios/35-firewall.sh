@@ -82,6 +82,18 @@ expect_json 'the chain' 'inet forward guard through through drop' "requests[0] |
 expect_json 'no rule' null 'requests[0].outcome.rule'
 expect_json 'how to see it' 'ip netns exec router nft -a list chain inet guard through' 'requests[0].outcome.advice.check'
 
+echo '== a rule between braces'
+at router nft insert rule inet guard through ip ttl '<' 200 jump '{ icmp type echo-request drop; }'
+handle=$(at router nft -a list chain inet guard through | sed -n 's|^\t\t}.* # handle \([0-9]*\)$|\1|p')
+tp ping --netns left -c1 -W1 --rules --format json "$target"
+expect_json 'the rule that they belong to' 'ip ttl < 200 jump { icmp type echo-request drop }' \
+	"requests[0] | $chain | .rules[0].text"
+expect_json 'it is the one' true \
+	"requests[0].outcome.advice.cause | contains(\"(nftables, table inet guard, chain through, handle $handle)\")"
+expect_json 'how to see it' 'ip netns exec router nft -a list chain inet guard through' 'requests[0].outcome.advice.check'
+check_json
+at router nft delete rule inet guard through handle "$handle"
+
 echo '== a rule that accepts'
 at router nft insert rule inet guard deep counter accept
 tp ping --netns left -c1 --rules --format json "$target"
@@ -97,6 +109,34 @@ tp ping --netns left -c1 -W1 --rules --format json "$target"
 expect_json 'by the policy' 'drop true null' "requests[0] | $chain | \"\\(.verdict) \\(.policy) \\(.rule)\""
 no_firewall router
 
+# As nft -f does it: the new table has the old one's name, and its rules their handles.
+echo '== rules loaded anew while it runs'
+firewall router forward 'ip daddr != 127.0.0.1 drop comment "old"'
+tp_trace --rules --format json "icmp and dst host $target"
+at left ping -c1 -W1 "$target" >/dev/null || true
+wait_for_journeys 1
+at router nft -f - <<-END
+	flush ruleset
+	table inet guard {
+		chain it {
+			type filter hook forward priority 0;
+			ip daddr != 127.0.0.1 drop comment "new"
+		}
+	}
+END
+# Listed again after a while: until then a text is not known.
+is_told_again() {
+	at left ping -c1 -W1 "$target" >/dev/null || true
+	has_journeys 2 .outcome.rule.text
+}
+wait_for 'the text of a rule' is_told_again
+tp_end INT
+expect_json 'by its handle it is the same' 1 'journeys | map(.outcome.rule.handle) | unique | length'
+expect_json 'by its text it is not' '"old", then "new"' \
+	'[journeys[].outcome.rule.text // empty | sub(".* comment "; "")] | join(", then ")'
+check_json
+no_firewall router
+
 echo '== what is made here and does not leave'
 firewall left output 'udp dport 9 drop' out
 tp_trace --rules --format json "udp and dst host $target and port 9"
@@ -107,6 +147,28 @@ expect_json 'its way' 'out netfilter drop' 'journeys[0].hops | map(.stage) | joi
 expect_json 'the rule' 'udp dport 9 drop' 'journeys[0].outcome.rule.text'
 check_json
 no_firewall left
+
+# The reset has neither a socket nor a device there.
+echo '== what the kernel makes by itself'
+firewall router forward 'tcp dport 6009 reject with tcp reset'
+firewall router output 'tcp flags rst drop' answers
+tp_trace --rules --format json "tcp port 6009 and net $base.0.0/16"
+at left python3 -c "
+import socket
+refused = socket.socket()
+refused.settimeout(0.2)
+try: refused.connect(('$target', 6009))
+except OSError: pass"
+wait_for_journeys 1 '.packet.sport == 6009'
+tp_end INT
+expect_json 'where it is' 'router out, router netfilter, router drop' \
+	'[journeys[] | select(.packet.sport == 6009)][0].hops | map("\(.netns.name) \(.stage)") | join(", ")'
+expect_json 'by which rule' 'router tcp flags rst drop' \
+	'[journeys[] | select(.packet.sport == 6009)][0].outcome | "\(.netns.name) \(.rule.text)"'
+expect_json 'how to see it' 'ip netns exec router nft -a list chain inet guard answers' \
+	'[journeys[] | select(.packet.sport == 6009)][0].outcome.advice.check'
+check_json
+no_firewall router
 
 echo "== an interface's own chains"
 if at left nft -f - 2>"$work/nft" <<-END; then

@@ -120,6 +120,22 @@ socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'x', ('$net4.2', 6001))
 	wait_for_journeys 1
 	tp_end INT
 	expect_json 'nor is a datagram another one there' 'left eth0 tx, right eth0 rx' 'journeys | map(crossings) | join("; ")'
+	# TCP's data are not in one piece, but in the copy they are.
+	serve right tcp 6004 'peer, _ = s.accept()
+while data := peer.recv(100): peer.send(data)'
+	tp_trace --format json "tcp dst port 6004 and net $net4.0/24"
+	at left python3 -c "
+import socket
+with socket.create_connection(('$net4.2', 6004)) as s:
+    for i in range(20):
+        s.send(b'x' * 50)
+        s.recv(100)"
+	wait "$server"
+	wait_for_journeys 22
+	tp_end INT
+	expect_json 'nor are data of TCP' 'left eth0 tx, right eth0 rx' \
+		'journeys | map(select(.packet.len > 100) | crossings) | unique | join("; ")'
+	expect_json 'each of them is told' 20 'journeys | map(select(.packet.len > 100)) | length'
 	ip -n right link set dev eth0 xdpdrv off
 
 	bounce=$(program xdp bounce_all 3 "$pins/bounce")

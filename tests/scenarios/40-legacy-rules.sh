@@ -89,6 +89,21 @@ expect_json 'then by the one in its place' "2 -A FORWARD -s $base.0.0/16 -j DROP
 check_json
 legacy -F FORWARD
 
+# The reset has neither a socket nor a device there.
+echo '== what the kernel makes by itself, where no rule is'
+if legacy -A FORWARD -p tcp --dport 6009 -j REJECT --reject-with tcp-reset 2>"$work/reject"; then
+	tp_trace --rules --format json "tcp port 6009 and net $base.0.0/16"
+	at left bash -c "echo >/dev/tcp/$target/6009" 2>/dev/null || true
+	wait_for_journeys 1 '.packet.sport == 6009'
+	tp_end INT
+	expect_json 'where it begins, and by what it leaves' 'router out, router output accept true null' \
+		"[journeys[] | select(.packet.sport == 6009)][0] | \"\(.hops[0].netns.name) \(.hops[0].stage), \" + ($chain | select(.table == \"filter\") | \"\(.netns.name) \(.hook) \(.verdict) \(.policy) \(.rule)\")"
+	check_json
+else
+	without "a reset: $(head -1 "$work/reject")"
+fi
+legacy -F FORWARD
+
 echo '== NAT'
 if legacy -t nat -A POSTROUTING -o eth1 -j MASQUERADE 2>"$work/nat"; then
 	tp ping --netns left -c1 --rules --format json "$target"

@@ -70,6 +70,23 @@ for there in "$target" "$net6:1::2"; do
 	no_firewall router
 done
 
+# Its sender keeps it: the router has changed it in a buffer of its own when it refuses it.
+echo '== reject of TCP, with an ICMP error'
+if tells_icmp; then
+	firewall router forward 'tcp dport 6001 reject' through
+	tp_trace "${rules[@]}" --format json "tcp port 6001 and dst host $target"
+	at left python3 -c "
+import socket
+s = socket.socket()
+print(s.connect_ex(('$target', 6001)))" >/dev/null
+	wait_for_journeys 1
+	tp_end INT
+	expect_json 'the error is told with what it is about' 'dropped router 3/3 icmp drop' \
+		'journeys[0] | [.outcome.kind, (.hops[] | select(.stage == "icmp") | "\(.netns.name) \(.icmp.type)/\(.icmp.code)"), (.hops[].stage | select(IN("icmp", "drop")))] | join(" ")'
+	check_json
+	no_firewall router
+fi
+
 echo '== reject, with a reset: what comes back is one, and of the same connection'
 firewall router forward 'tcp dport 6002 reject with tcp reset' through
 tp_trace "${rules[@]}" --format json "tcp port 6002 and host $target"

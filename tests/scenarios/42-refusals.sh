@@ -100,6 +100,97 @@ for protocol in udp tcp icmp; do
 	check_json
 done
 
+echo '== segments that no connection here is for'
+cat >"$work/segment" <<-'END'
+	# A TCP segment without data, with such flags.
+	import socket, struct, sys
+	source, there, flags = sys.argv[1:]
+	data = struct.pack("!HHIIBBHHH", 1234, 6003, 1, 1, 5 << 4, int(flags, 16), 100, 0, 0)
+	pseudo = socket.inet_aton(source) + socket.inet_aton(there) + struct.pack("!BBH", 0, 6, len(data))
+	total = sum(struct.unpack("!16H", pseudo + data))
+	total = (total >> 16) + (total & 0xffff)
+	data = data[:16] + struct.pack("!H", ~(total + (total >> 16)) & 0xffff) + data[18:]
+	socket.socket(socket.AF_INET, socket.SOCK_RAW, 6).sendto(data, (there, 0))
+END
+for segment in '02 port_closed' '12 unasked_answer' '10 no_connection' '04 no_connection_to_reset'; do
+	read -r flags key <<<"$segment"
+	tp_trace --format json "tcp dst port 6003 and dst host $target"
+	at left python3 "$work/segment" "$near" "$target" "$flags"
+	wait_for_journeys 1
+	tp_end INT
+	if [ -n "$has_reasons" ]; then
+		expect_json "flags $flags" "dropped NO_SOCKET $key" 'journeys[0].outcome | "\(.kind) \(.reason) \(.advice.key)"'
+	fi
+	check_json
+done
+serve right tcp 6003 's.accept()'
+tp_trace --format json "tcp dst port 6003 and dst host $target"
+at left python3 "$work/segment" "$near" "$target" 10
+wait_for_journeys 1
+tp_end INT
+# Since 6.9 it is told that it is its flags.
+if [ "$(query 'journeys[0].outcome.reason')" = TCP_FLAGS ]; then
+	expect_json 'to a server that was started again' no_connection 'journeys[0].outcome.advice.key'
+fi
+check_json
+kill "$server"
+
+echo '== a receiver that is full, and is asked whether it still is'
+serve right tcp 6003 "
+c = s.accept()[0]
+while not __import__('os').path.exists('$work/end'): __import__('time').sleep(0.05)"
+tp_trace --format json "tcp dst port 6003 and dst host $target"
+nsenter --net=/run/netns/left python3 -c "
+import os, socket, time
+s = socket.create_connection(('$target', 6003))
+s.setblocking(False)
+while not os.path.exists('$work/end'):
+    try: s.send(b'x' * 65536)
+    except BlockingIOError: time.sleep(0.05)" &
+sender=$!
+if [ -n "$has_reasons" ]; then
+	wait_for_journeys 1 '.outcome.reason | IN("TCP_OLD_SEQUENCE", "TCP_INVALID_SEQUENCE")'
+	touch "$work/end"
+	tp_end INT
+	# Before 6.6 it is told that its number is outside of the window.
+	expect_json 'a probe' '[]' \
+		'journeys | map(select(.outcome.reason == "TCP_OLD_SEQUENCE").outcome.advice | select(.key != "tcp_probe" or .harmless != true))'
+else
+	touch "$work/end"
+	tp_end INT
+fi
+check_json
+wait "$sender" "$server"
+rm -f "$work/end"
+
+echo '== longer than the other end of a veth takes'
+at router ip link set eth0 mtu 1300
+tp_trace --format json "udp port 6003 and dst host $target"
+datagrams left "$target" 6003 1350 1
+wait_for_journeys 1
+tp_end INT
+dropped 'the other end' left NOT_SPECIFIED peer_refused
+[ -z "$has_symbols" ] || expect_match 'the other end: the check names it' '.*eth0@.* link-netns.*' \
+	"$(eval "$(query 'journeys[0].outcome.advice.check')" | tr '\n' ' ')"
+check_json
+at router ip link set eth0 mtu 1500
+
+echo '== what IPv6 throws away'
+for packet in '59 consumed' '43 routing_header'; do
+	read -r protocol key <<<"$packet"
+	tp_trace --format json "ip6 proto 59 or ip6 proto 43"
+	at left python3 -c "
+import socket
+there = '$net6:1::2'
+routing = bytes([59, 2, 4, 1, 0, 0, 0, 0]) + socket.inet_pton(socket.AF_INET6, there)
+socket.socket(socket.AF_INET6, socket.SOCK_RAW, $protocol).sendto(routing, (there, 0))"
+	wait_for_journeys 1
+	tp_end INT
+	[ -z "$has_symbols" ] || expect_json "IPv6, protocol $protocol" "dropped $key" \
+		'journeys[0].outcome | "\(.kind) \(.advice.key)"'
+	check_json
+done
+
 echo '== may not be cut, and is larger than the next link takes'
 at router ip link set eth1 mtu 1000
 tp_trace --format json "udp port 6003 and dst host $target"
@@ -307,3 +398,20 @@ query 'journeys[0].outcome.reason' | grep -q '^BRIDGE_' || key=bridge_refused
 dropped 'blocked port' outer 'BRIDGE_INGRESS_STP_STATE|NOT_SPECIFIED' $key bridge_refused
 expect_json 'blocked port: which' v-db 'journeys[0].outcome.device.name'
 check_json
+ip link set dev br0 type bridge stp_state 0
+ip link set dev br0 type bridge forward_delay 0
+is_forwarding() { bridge -d link show dev v-db | grep -q 'state forwarding'; }
+wait_for 'the port' is_forwarding
+
+echo '== a bridge that is down'
+ip link set dev br0 down
+tp ping -c1 -W1 --netns db --format json "$net4.2"
+expect_status 1
+dropped 'bridge down' outer 'BRIDGE_INGRESS_STP_STATE|NOT_SPECIFIED' $key bridge_refused
+expect_match 'bridge down: the check shows it' '.*state disabled.*' \
+	"$(eval "$(query 'journeys[0].outcome.advice.check')" | tr '\n' ' ')"
+[ $key != bridge_port ] || expect_json 'bridge down: what mends it' true \
+	'journeys[0].outcome.advice.mend | contains("ip link set dev BRIDGE up")'
+check_json
+ip link set dev br0 up
+wait_for 'the bridge to take it' at db ping -c1 -W1 "$net4.2"

@@ -15,26 +15,27 @@ at left python3 -c "
 import fcntl, os, select, socket, struct, subprocess, sys
 nic = os.open('/dev/net/tun', os.O_RDWR)
 fcntl.ioctl(nic, 0x400454ca, struct.pack('16sH22x', b'nic0', 0x1001))
-subprocess.check_call('ip addr add $base.240.1/24 dev nic0 && ip link set nic0 up', shell=True)
+subprocess.check_call('ip addr add $base.240.1/24 dev nic0 && ip addr add $net6:240::1/64 dev nic0 nodad && ip link set nic0 up', shell=True)
 def taken(what):
     while True:
         select.select([nic], [], [], 10)
         packet = os.read(nic, 4000)
-        if packet[0] >> 4 == 4 and packet[9] == what: return
+        if packet[9 if packet[0] >> 4 == 4 else 6] == what: return
 print('up', flush=True)
 sys.stdin.readline()
 os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-for i in range(20):
-    tcp = socket.socket()
-    tcp.setblocking(False)
-    try: tcp.connect(('$base.240.2', 80))
-    except BlockingIOError: pass
-    taken(6)
-    tcp.close()
-    for size in 30, 400:
-        udp.sendto(b'x' * size, ('$base.240.2', 53))
-        taken(17)
+for family, there in (socket.AF_INET, '$base.240.2'), (socket.AF_INET6, '$net6:240::2'):
+    udp = socket.socket(family, socket.SOCK_DGRAM)
+    for i in range(10):
+        tcp = socket.socket(family)
+        tcp.setblocking(False)
+        try: tcp.connect((there, 80))
+        except BlockingIOError: pass
+        taken(6)
+        tcp.close()
+        for size in 30, 45, 60, 100, 150, 400:
+            udp.sendto(b'x' * size, (there, 53))
+            taken(17)
 print('done', flush=True)
 sys.stdin.readline()" <"$work/go" >"$work/sender" 2>"$work/sender.err" &
 sender=$!
@@ -42,15 +43,19 @@ exec {go}>"$work/go"
 is_up_or_gone() { has up "$work/sender" || is_gone "$sender"; }
 wait_for 'the tun device' is_up_or_gone
 if has up "$work/sender"; then
-	tp_trace --format json "net $base.240.0/24"
+	tp_trace --format json "net $base.240.0/24 or net $net6:240::/64"
 	echo >&"$go"
 	wait_for 'the packets' has 'done' "$work/sender"
-	wait_for_journeys 60
+	wait_for_journeys 140 '.packet.proto != "icmp6"'
 	tp_end INT
 	expect_status 0
-	expect_json 'each is one' '20 tcp 60, 20 udp 58, 20 udp 428' \
-		'journeys | group_by([.packet.proto, .packet.len]) | map("\(length) \(.[0].packet.proto) \(.[0].packet.len)") | join(", ")'
-	expect_json 'and went the same way' 'out tx deliver' 'journeys | map([.hops[].stage] | join(" ")) | unique | join(", ")'
+	for there in "$base.240.2 60 28" "$net6:240::2 80 48"; do
+		read -r there opens header <<<"$there"
+		expect_json "each to $there is one" "10 tcp $opens$(for size in 30 45 60 100 150 400; do printf ', 10 udp %s' $((size + header)); done)" \
+			'journeys | map(select(.packet.dst == "'"$there"'")) | group_by([.packet.proto, .packet.len]) | map("\(length) \(.[0].packet.proto) \(.[0].packet.len)") | join(", ")'
+	done
+	expect_json 'and went the same way' 'out tx deliver' \
+		'journeys | map(select(.packet.proto != "icmp6") | [.hops[].stage] | join(" ")) | unique | join(", ")'
 	check_json
 	echo >&"$go"
 else
@@ -108,6 +113,39 @@ else
 	without "GRO: $(head -1 "$work/ethtool")"
 fi
 
+# A socket that takes merged datagrams (UDP_GRO) from one that sends many at once (UDP_SEGMENT); both reuse what was merged.
+echo '== the buffers of datagrams that GRO merged'
+if [ -n "$has_gro" ] && kernel_since 5 13 && at left ethtool -K eth0 tx-udp-segmentation off 2>"$work/ethtool"; then
+	address left eth0 "$net6:25::1/64"
+	address right eth0 "$net6:25::2/64"
+	wait_for 'IPv6 to be open' at left ping -c1 -W2 "$net6:25::2"
+	serve right udp6 7003 '
+s.setsockopt(socket.SOL_UDP, 104, 1)
+while True:
+    data, peer = s.recvfrom(65000)
+    for i in range(4): s.sendto(b"y" * (40 + i), peer)'
+	tp_trace --format json "udp and net $net6:25::/64"
+	at left python3 -c "
+import socket
+s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+s.setsockopt(socket.SOL_UDP, 103, 100)
+s.settimeout(10)
+for i in range(50):
+    s.sendto(b'x' * 1000, ('$net6:25::2', 7003))
+    for answer in range(4): s.recv(2000)"
+	wait_for_journeys 700
+	tp_end INT
+	expect_status 0
+	expect_json 'each of those received is one, merged or read' '500 50' \
+		'journeys | map(select(.packet.len == 148)) | "\(length) \(map(select(.outcome.kind == "delivered")) | length)"'
+	expect_json 'an answer is no request that goes on' 'out tx rx in' \
+		'journeys | map(select(.packet.dport != 7003) | [.hops[].stage | select(. != "deliver" and . != "route")] | join(" ")) | unique | join(", ")'
+	expect_json 'each answer is one' 200 'journeys | map(select(.packet.dport != 7003)) | length'
+	check_json
+else
+	without "GRO of UDP: a veth has it since Linux 5.13"
+fi
+
 echo '== a tunnel with a queue'
 modprobe -qa vxlan sch_tbf 2>/dev/null || true
 if ! ip -n left link add tun type vxlan id 7 dstport 4789 dev eth0 local "$net4.1" remote "$net4.2" 2>"$work/ip"; then
@@ -152,4 +190,30 @@ with socket.create_connection(('$base.250.2', 7002)) as sender:
 	expect_json 'sight is lost of none' 0 'summary.lost_sight'
 else
 	without 'a tunnel, or GRO'
+fi
+
+# A router makes room for the tunnel's header: the packet goes on in other memory (pskb_expand_head). flannel's shape.
+echo '== what comes in by a cable goes on through a tunnel'
+if ip -n left link show dev tun >/dev/null 2>&1; then
+	netns inner
+	cable left side inner eth0
+	address left side "$base.245.1/24"
+	address inner eth0 "$base.245.2/24"
+	forward left
+	route inner default via "$base.245.1"
+	route right "$base.245.0/24" via "$base.250.1"
+	wait_for 'the way to be open' at inner ping -c1 -W2 "$base.250.2"
+	serve right udp 7004 'while True: s.recv(2000)'
+	tp_trace --format json 'udp port 7004'
+	datagrams inner "$base.250.2" 7004 100 20
+	wait_for_journeys 20
+	tp_end INT
+	expect_status 0
+	expect_json 'each is one journey' "20 inner left right" \
+		'journeys | "\(length) \(map([.hops[].netns.name] | join(" ") | gsub("(?<name>\\w+)( \\k<name>)+"; .name)) | unique | join(", "))"'
+	expect_json 'with its tunnel' 'encap decap' 'journeys | map([.hops[] | select(.stage == "tunnel") | .action] | join(" ")) | unique | join(", ")'
+	expect_json 'in order' true 'journeys | map(ordered) | all'
+	check_json
+else
+	without 'a tunnel'
 fi

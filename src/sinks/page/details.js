@@ -49,6 +49,11 @@ function section(title, ...children) {
   return make('section', {'aria-labelledby': id}, make('h3', {id}, title), ...children);
 }
 
+// Of a flow an exchange has any number of packets, else a question and its answers.
+function isInFlow(journey) {
+  return journey.exchange !== 0 && ['tcp', 'udp', 'sctp'].includes(journey.proto);
+}
+
 class Details {
   constructor(element, report, onLink) {
     this.element = element;
@@ -77,6 +82,9 @@ class Details {
   // answered) the first ones and the one itself.
   partners(journey) {
     const all = [...(this.byExchange.get(journey.exchange) ?? [journey])].sort((a, b) => a.begin - b.begin);
+    if (isInFlow(journey)) {
+      return {all, drawn: [journey]};
+    }
     const mostDrawn = 4;
     const drawn = all.slice(0, mostDrawn);
     if (!drawn.includes(journey)) {
@@ -101,7 +109,8 @@ class Details {
       definition([
         ['journey', make('a', {href: link}, link)],
         ['begin', clockTime(this.report.info.base_ns, journey.begin, true)],
-        [journey.direction === 'reply' ? 'answers' : 'answered by', this.links(all, journey)],
+        isInFlow(journey) ? ['in its flow', this.neighbours(all, journey)]
+          : [journey.direction === 'reply' ? 'answers' : 'answered by', this.links(all, journey)],
       ]),
       ...this.journeys.map(adviceBox),
       section('The way', this.figure, this.moreWords(all, own)),
@@ -127,9 +136,20 @@ class Details {
     return make('span', {}, ...words, others.length > most ? `and ${others.length - most} more` : null);
   }
 
+  // The packets of a flow before and after this one.
+  neighbours(all, journey) {
+    if (all.length === 1) {
+      return null;
+    }
+    const at = all.indexOf(journey);
+    const link = (one, word) => one ? [make('a', {href: '#' + one.id}, `${word} #${one.id}`), ' '] : [];
+    return make('span', {}, `${at + 1} of ${all.length} packets, both ways `,
+      ...link(all[at - 1], 'before'), ...link(all[at + 1], 'after'));
+  }
+
   moreWords(all, own) {
     const words = [];
-    if (all.length > this.journeys.length) {
+    if (all.length > this.journeys.length && !isInFlow(own)) {
       words.push(`${all.length - this.journeys.length} more of this exchange are not drawn.`);
     }
     if (own.moreHops > 0) {
