@@ -5,6 +5,7 @@
 #include <asm/unistd.h>
 
 #include "bpf/command_port.bpf.h"
+#include "bpf/unbroken.bpf.h"
 
 static __always_inline void add_process(__u32 process)
 {
@@ -19,7 +20,7 @@ static __always_inline bool is_command_process(__u32 process)
 	return bpf_map_lookup_elem(&command_processes, &process);
 }
 
-SEC("hook/sched_process_fork") int on_sched_process_fork(__u64 *ctx)
+SEC("hook/sched_process_fork") int UNBROKEN(on_sched_process_fork, __u64 *ctx)
 {
 	struct task_struct *parent = (struct task_struct *)ctx[0];
 	struct task_struct *child = (struct task_struct *)ctx[1];
@@ -30,7 +31,7 @@ SEC("hook/sched_process_fork") int on_sched_process_fork(__u64 *ctx)
 	return 0;
 }
 
-SEC("hook/sched_process_exit") int on_sched_process_exit(__u64 *ctx)
+SEC("hook/sched_process_exit") int UNBROKEN(on_sched_process_exit, __u64 *ctx)
 {
 	struct task_struct *task = (struct task_struct *)ctx[0];
 	__u32 process = task->tgid;
@@ -76,7 +77,7 @@ static __always_inline void learn_socket(__u32 fd)
  * The system calls that make a socket, or give it a port. A process becomes the command's by one
  * that no other makes: bind(-1, token, 0), which fails. So it needs no id, of which it has several.
  */
-SEC("hook/sys_exit") int on_sys_exit(__u64 *ctx)
+SEC("hook/sys_exit") int UNBROKEN(on_sys_exit, __u64 *ctx)
 {
 	struct pt_regs *regs = (struct pt_regs *)ctx[0];
 	__s64 result = ctx[1];

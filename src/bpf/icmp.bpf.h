@@ -7,6 +7,7 @@
 #pragma once
 
 #include "bpf/crossing.bpf.h"
+#include "bpf/unbroken.bpf.h"
 
 struct icmp_note {
 	struct record_header header;
@@ -42,18 +43,18 @@ static __always_inline int tell_icmp(const __u64 *ctx, struct sk_buff *skb, enum
 	return 0;
 }
 
-SEC("hook/icmp_send") int on_icmp_send(__u64 *ctx)
+SEC("hook/icmp_send") int UNBROKEN(on_icmp_send, __u64 *ctx)
 {
 	return tell_icmp(ctx, (struct sk_buff *)ctx[0], HOOK_icmp_send, IPPROTO_ICMP);
 }
 
 /* Where there is no such tracepoint, as in 5.10. */
-SEC("fentry/__icmp_send") int on_icmp_send_function(__u64 *ctx)
+SEC("fentry/__icmp_send") int UNBROKEN(on_icmp_send_function, __u64 *ctx)
 {
 	return tell_icmp(ctx, (struct sk_buff *)ctx[0], HOOK_icmp_send, IPPROTO_ICMP);
 }
 
-SEC("fentry/icmp6_send") int on_icmp6_send(__u64 *ctx)
+SEC("fentry/icmp6_send") int UNBROKEN(on_icmp6_send, __u64 *ctx)
 {
 	return tell_icmp(ctx, (struct sk_buff *)ctx[0], HOOK_icmp6_send, IPPROTO_ICMPV6);
 }

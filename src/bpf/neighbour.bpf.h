@@ -7,6 +7,7 @@
 #pragma once
 
 #include "bpf/notes.bpf.h"
+#include "bpf/unbroken.bpf.h"
 
 #define NUD_INCOMPLETE 0x01
 #define NUD_FAILED 0x20
@@ -83,7 +84,7 @@ static __always_inline bool fill_neigh_key(struct neigh_key *key, struct neighbo
  * A packet is to go to a neighbour that nobody asked for yet. Its answer may come before
  * neigh_event_send_done: where a process sends, a softirq can run in between.
  */
-SEC("hook/neigh_create") int on_neigh_create(__u64 *ctx)
+SEC("hook/neigh_create") int UNBROKEN(on_neigh_create, __u64 *ctx)
 {
 	struct neigh_wait wait = {};
 	struct neigh_key key = {};
@@ -117,7 +118,7 @@ __attribute__((noinline)) int keep_wait(__u64 neighbour)
 	return 1;
 }
 
-SEC("hook/neigh_timer_handler") int on_neigh_timer_handler(__u64 *ctx)
+SEC("hook/neigh_timer_handler") int UNBROKEN(on_neigh_timer_handler, __u64 *ctx)
 {
 	struct neighbour *neigh = (struct neighbour *)argument(ctx, 0);
 	struct neigh_key key = {};
@@ -129,7 +130,7 @@ SEC("hook/neigh_timer_handler") int on_neigh_timer_handler(__u64 *ctx)
 }
 
 /* Its link address is told: what waits for it will be sent before this function ends. */
-SEC("hook/neigh_update") int on_neigh_update(__u64 *ctx)
+SEC("hook/neigh_update") int UNBROKEN(on_neigh_update, __u64 *ctx)
 {
 	struct neighbour *neigh = (struct neighbour *)argument(ctx, 0);
 	__u8 new_state = argument(ctx, 2);
@@ -160,7 +161,7 @@ SEC("hook/neigh_update") int on_neigh_update(__u64 *ctx)
 	return 0;
 }
 
-SEC("hook/neigh_update_done") int on_neigh_update_done(__u64 *ctx)
+SEC("hook/neigh_update_done") int UNBROKEN(on_neigh_update_done, __u64 *ctx)
 {
 	struct neigh_turn *turn = this_turn();
 

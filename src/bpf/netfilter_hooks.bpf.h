@@ -6,6 +6,7 @@
 #include "bpf/crossing.bpf.h"
 #include "bpf/netfilter.bpf.h"
 #include "bpf/shared_buffer.bpf.h"
+#include "bpf/unbroken.bpf.h"
 
 /* What is followed with these bytes, unless it was another packet, whose end was not seen. */
 static __always_inline bool is_followed(__u64 head, __u64 start)
@@ -61,7 +62,7 @@ static __always_inline void keep_chain(struct sk_buff *skb, struct netfilter_rec
 	bpf_map_update_elem(&chains_entered, &key, record, BPF_ANY);
 }
 
-SEC("fentry/nft_do_chain") int on_nft_do_chain(__u64 *ctx)
+SEC("fentry/nft_do_chain") int UNBROKEN(on_nft_do_chain, __u64 *ctx)
 {
 	struct nft_pktinfo *pkt = (struct nft_pktinfo *)ctx[0];
 	struct sk_buff *skb = pkt->skb;
@@ -74,7 +75,7 @@ SEC("fentry/nft_do_chain") int on_nft_do_chain(__u64 *ctx)
 	return 0;
 }
 
-SEC("fexit/nft_do_chain") int after_nft_do_chain(__u64 *ctx)
+SEC("fexit/nft_do_chain") int UNBROKEN(after_nft_do_chain, __u64 *ctx)
 {
 	struct nft_pktinfo *pkt = (struct nft_pktinfo *)ctx[0];
 
@@ -142,7 +143,7 @@ static __always_inline struct xtables_arguments xtables_arguments_of(const __u64
 }
 
 #define XTABLES(function, family, table_type)                                                      \
-	SEC("fentry/" #function) int on_##function(__u64 *ctx)                                     \
+	SEC("fentry/" #function) int UNBROKEN(on_##function, __u64 *ctx)                           \
 	{                                                                                          \
 		struct xtables_arguments arguments = xtables_arguments_of(ctx);                    \
                                                                                                    \
@@ -154,7 +155,7 @@ static __always_inline struct xtables_arguments xtables_arguments_of(const __u64
 				  (const void *)arguments.table +                                  \
 				      bpf_core_field_offset(struct table_type, private));          \
 	}                                                                                          \
-	SEC("fexit/" #function) int after_##function(__u64 *ctx)                                   \
+	SEC("fexit/" #function) int UNBROKEN(after_##function, __u64 *ctx)                         \
 	{                                                                                          \
 		leave_chain(xtables_arguments_of(ctx).skb, ctx[3]);                                \
 		return 0;                                                                          \
@@ -170,7 +171,7 @@ XTABLES(ebt_do_table, NFPROTO_BRIDGE, ebt_table)
  * order in which they are attached): that one has no room left on its stack, and no use for this
  * where chains are not seen.
  */
-SEC("hook/kfree_skb") int in_chain_kfree_skb(__u64 *ctx)
+SEC("hook/kfree_skb") int UNBROKEN(in_chain_kfree_skb, __u64 *ctx)
 {
 	if (tracked_count)
 		leave_chain(ctx[0], NF_DROP);
@@ -181,12 +182,12 @@ SEC("hook/kfree_skb") int in_chain_kfree_skb(__u64 *ctx)
  * With -vv: what is made here is seen for the first time where the IP layer begins to send it, so
  * that the functions on its way out are told as well.
  */
-SEC("fentry/__ip_local_out") int on_ip_local_out(__u64 *ctx)
+SEC("fentry/__ip_local_out") int UNBROKEN(on_ip_local_out, __u64 *ctx)
 {
 	return on_crossing((struct sk_buff *)ctx[2], HOOK_ip_local_out, STAGE_out, VIEW_OUT);
 }
 
-SEC("fentry/__ip6_local_out") int on_ip6_local_out(__u64 *ctx)
+SEC("fentry/__ip6_local_out") int UNBROKEN(on_ip6_local_out, __u64 *ctx)
 {
 	return on_crossing((struct sk_buff *)ctx[2], HOOK_ip6_local_out, STAGE_out, VIEW_OUT);
 }
@@ -242,7 +243,7 @@ static __always_inline void tell_rule(struct sk_buff *skb, const struct nf_hook_
  * Called for each rule that matches, as long as any rule anywhere has `meta nftrace set`. Until 6.3
  * its arguments are (info, chain, type), since then (pkt, verdict, rule, info, type).
  */
-SEC("fentry/__nft_trace_packet") int on_nft_trace_packet(__u64 *ctx)
+SEC("fentry/__nft_trace_packet") int UNBROKEN(on_nft_trace_packet, __u64 *ctx)
 {
 	struct nft_traceinfo *info = (struct nft_traceinfo *)ctx[0];
 	struct rule_walk walk = {};

@@ -10,6 +10,7 @@
 #include "bpf/alone.bpf.h"
 #include "bpf/emit.bpf.h"
 #include "bpf/note_header.bpf.h"
+#include "bpf/unbroken.bpf.h"
 
 struct socket_note {
 	struct record_header header;
@@ -255,7 +256,7 @@ static __always_inline int tell_tcp(const struct tracked *known, struct tcp_sect
 }
 
 /* A segment at the socket of an established connection. */
-SEC("hook/tcp_probe") int on_tcp_probe(__u64 *ctx)
+SEC("hook/tcp_probe") int UNBROKEN(on_tcp_probe, __u64 *ctx)
 {
 	__u64 skb = argument(ctx, 1);
 	struct tracked *known = find_noted(skb);
@@ -269,7 +270,7 @@ SEC("hook/tcp_probe") int on_tcp_probe(__u64 *ctx)
 	return tell_tcp(known, &tcp, HOOK_tcp_probe, argument(ctx, 0), (struct sk_buff *)skb);
 }
 
-SEC("hook/tcp_send_reset") int on_tcp_send_reset(__u64 *ctx)
+SEC("hook/tcp_send_reset") int UNBROKEN(on_tcp_send_reset, __u64 *ctx)
 {
 	__u64 skb = argument(ctx, 1);
 	struct tracked *known = find_noted(skb);
@@ -305,7 +306,7 @@ static __always_inline bool is_reset_for(__u64 header, struct sock *sk, bool v4)
  * that came in last on this CPU. One that had to wait for its socket, because a process was at it,
  * is not told.
  */
-SEC("hook/tcp_receive_reset") int on_tcp_receive_reset(__u64 *ctx)
+SEC("hook/tcp_receive_reset") int UNBROKEN(on_tcp_receive_reset, __u64 *ctx)
 {
 	struct sock *sk = (struct sock *)argument(ctx, 0);
 	__u64 head = last_taken_in();
@@ -323,7 +324,7 @@ SEC("hook/tcp_receive_reset") int on_tcp_receive_reset(__u64 *ctx)
 }
 
 /* Called when the segment's clone has been handed to the device. */
-SEC("hook/tcp_retransmit_skb") int on_tcp_retransmit_skb(__u64 *ctx)
+SEC("hook/tcp_retransmit_skb") int UNBROKEN(on_tcp_retransmit_skb, __u64 *ctx)
 {
 	__u64 skb = argument(ctx, 1);
 	struct tracked *known = find_noted(skb);
@@ -364,7 +365,7 @@ static __always_inline void tell_queue(__u64 skb, struct Qdisc *qdisc, enum hook
  * Since 5.15. Who finds the queue empty may go past it. Of several segments in one a queue may have
  * made packets by now (tbf, cake), and freed it.
  */
-SEC("hook/qdisc_enqueue") int on_qdisc_enqueue(__u64 *ctx)
+SEC("hook/qdisc_enqueue") int UNBROKEN(on_qdisc_enqueue, __u64 *ctx)
 {
 	__u64 skb = argument(ctx, 2);
 	struct sk_buff *packet = (struct sk_buff *)skb;
@@ -381,7 +382,7 @@ SEC("hook/qdisc_enqueue") int on_qdisc_enqueue(__u64 *ctx)
 /* What leaves a queue together is a list. */
 #define DEQUEUED_MAX 16
 
-SEC("hook/qdisc_dequeue") int on_qdisc_dequeue(__u64 *ctx)
+SEC("hook/qdisc_dequeue") int UNBROKEN(on_qdisc_dequeue, __u64 *ctx)
 {
 	struct Qdisc *qdisc = (struct Qdisc *)argument(ctx, 0);
 	__u64 skb = argument(ctx, 3);
@@ -399,7 +400,7 @@ SEC("hook/qdisc_dequeue") int on_qdisc_dequeue(__u64 *ctx)
  */
 #define NETDEV_TX_BUSY 0x10
 
-SEC("hook/net_dev_xmit") int on_net_dev_xmit(__u64 *ctx)
+SEC("hook/net_dev_xmit") int UNBROKEN(on_net_dev_xmit, __u64 *ctx)
 {
 	struct refusal_note *note;
 	struct tracked *known;

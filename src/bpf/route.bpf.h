@@ -6,6 +6,7 @@
 #pragma once
 
 #include "bpf/emit.bpf.h"
+#include "bpf/unbroken.bpf.h"
 
 #define LOOPBACK_IFINDEX 1
 #define RTN_UNICAST 1
@@ -219,7 +220,7 @@ static __always_inline void keep_answer(const struct route_key *key, struct rout
 	bpf_map_update_elem(&route_answers, key, answer, BPF_ANY);
 }
 
-SEC("hook/fib_table_lookup") int on_fib_table_lookup(__u64 *ctx)
+SEC("hook/fib_table_lookup") int UNBROKEN(on_fib_table_lookup, __u64 *ctx)
 {
 	const struct flowi4 *flow = (const struct flowi4 *)ctx[1];
 	const struct fib_nh_common *next;
@@ -243,7 +244,7 @@ SEC("hook/fib_table_lookup") int on_fib_table_lookup(__u64 *ctx)
 	return 0;
 }
 
-SEC("hook/fib6_table_lookup") int on_fib6_table_lookup(__u64 *ctx)
+SEC("hook/fib6_table_lookup") int UNBROKEN(on_fib6_table_lookup, __u64 *ctx)
 {
 	const struct net *net = (const struct net *)ctx[0];
 	const struct fib6_result *result = (const struct fib6_result *)ctx[1];

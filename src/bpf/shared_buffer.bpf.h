@@ -6,6 +6,7 @@
 #pragma once
 
 #include "bpf/crossing.bpf.h"
+#include "bpf/unbroken.bpf.h"
 
 struct shared_buffer {
 	__u64 head;
@@ -22,7 +23,7 @@ struct {
 
 /* A program of its own, for where chains are seen; whether it comes to the IP layer is seen then.
  */
-SEC("hook/netif_receive_skb") int keep_netif_receive_skb(__u64 *ctx)
+SEC("hook/netif_receive_skb") int UNBROKEN(keep_netif_receive_skb, __u64 *ctx)
 {
 	struct sk_buff *skb = (struct sk_buff *)ctx[0];
 	struct shared_buffer buffer = {.head = head_of(skb)};

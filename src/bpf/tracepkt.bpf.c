@@ -2,6 +2,7 @@
 /* The programs: one per hook. What they have in common is in the headers, in order of the way. */
 #include "bpf/kernel_types.bpf.h"
 #include "bpf/maps.bpf.h"
+#include "bpf/unbroken.bpf.h"
 #include "bpf/packet.bpf.h"
 #include "bpf/match.bpf.h"
 #include "bpf/track.bpf.h"
@@ -28,7 +29,7 @@ struct socket_record {
 };
 
 #define HOOK(id, name, stage, view, says)                                                          \
-	SEC("hook/" #name) int on_##name(__u64 *ctx)                                               \
+	SEC("hook/" #name) int UNBROKEN(on_##name, __u64 *ctx)                                     \
 	{                                                                                          \
 		return on_crossing((struct sk_buff *)ctx[0], HOOK_##name, STAGE_##stage, view);    \
 	}
@@ -49,7 +50,7 @@ static __always_inline void on_turned_away(struct sk_buff *skb, const struct pla
 	tell_received(&header, &sighting);
 }
 
-SEC("hook/netif_receive_skb") int on_netif_receive_skb(__u64 *ctx)
+SEC("hook/netif_receive_skb") int UNBROKEN(on_netif_receive_skb, __u64 *ctx)
 {
 	struct sk_buff *skb = (struct sk_buff *)ctx[0];
 	struct tracked *known = find_tracked(head_of(skb));
@@ -76,7 +77,7 @@ static __always_inline __u64 socket_inode(const struct place *place)
 }
 
 /* A reader copies the packet out of its socket. */
-SEC("hook/skb_copy_datagram_iovec") int on_skb_copy_datagram_iovec(__u64 *ctx)
+SEC("hook/skb_copy_datagram_iovec") int UNBROKEN(on_skb_copy_datagram_iovec, __u64 *ctx)
 {
 	struct sk_buff *skb = (struct sk_buff *)ctx[0];
 	struct record_header header;
@@ -123,7 +124,7 @@ SEC("hook/skb_copy_datagram_iovec") int on_skb_copy_datagram_iovec(__u64 *ctx)
  * Dropped. A packet that no interface has seen yet, such as one that a firewall kept from leaving,
  * is matched here.
  */
-SEC("hook/kfree_skb") int on_kfree_skb(__u64 *ctx)
+SEC("hook/kfree_skb") int UNBROKEN(on_kfree_skb, __u64 *ctx)
 {
 	__u8 window[FILTER_WINDOW] __attribute__((aligned(8)));
 	struct sk_buff *skb = (struct sk_buff *)ctx[0];
@@ -175,7 +176,7 @@ SEC("hook/kfree_skb") int on_kfree_skb(__u64 *ctx)
 }
 
 /* Freed without complaint. Only the last holder's going is an end. */
-SEC("hook/consume_skb") int on_consume_skb(__u64 *ctx)
+SEC("hook/consume_skb") int UNBROKEN(on_consume_skb, __u64 *ctx)
 {
 	struct sk_buff *skb = (struct sk_buff *)ctx[0];
 	__u64 head = head_of(skb);

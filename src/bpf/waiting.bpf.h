@@ -6,6 +6,7 @@
 #pragma once
 
 #include "bpf/crossing.bpf.h"
+#include "bpf/unbroken.bpf.h"
 
 /*
  * The packet is told once; that it waits, and for whom, in a record of its own. Another thread will
@@ -37,7 +38,7 @@ static __always_inline void on_waiting(struct sk_buff *skb, __u64 neighbour)
  * A packet was given to a neighbour whose link address is not known (any more): it is the last in
  * its queue. Another CPU may have sent the queue by now.
  */
-SEC("hook/neigh_event_send_done") int on_neigh_event_send_done(__u64 *ctx)
+SEC("hook/neigh_event_send_done") int UNBROKEN(on_neigh_event_send_done, __u64 *ctx)
 {
 	struct neighbour *neigh = (struct neighbour *)ctx[0];
 	__u64 neighbour = argument(ctx, 0);

@@ -176,6 +176,9 @@ constexpr std::array<std::string_view, 2> kCommandHooks = {"sys_exit", "sched_pr
 // The firewalls' functions had the table as their last argument before (8844e01062dd).
 constexpr KernelVersion kXtablesTableFirst = {.major = 5, .minor = 16};
 
+// Programs at tracepoints are preempted since (bpf/unbroken.bpf.h).
+constexpr KernelVersion kPreempted = {.major = 7, .minor = 0};
+
 }  // namespace
 
 struct Tracer::State {
@@ -343,8 +346,9 @@ Status Tracer::State::load(std::span<const std::byte> bytes, const TraceRequest&
   config->filter_has_l3 = request.filter.l3.has_value();
   config->with_routes = request.routes;
   config->drops_only = request.drops_only;
-  config->xtables_table_last =
-      parse_version(kernel_release()).value_or(kXtablesTableFirst) < kXtablesTableFirst;
+  const std::optional<KernelVersion> version = parse_version(kernel_release());
+  config->xtables_table_last = version && *version < kXtablesTableFirst;
+  config->preempted = version && *version >= kPreempted;
   config->with_senders = request.sockets;
   config->with_neighbours = !request.drops_only;
   // The kernel functions between the two hooks are told of by themselves.

@@ -112,8 +112,10 @@ done
 sent_by_others() { [ "$(ip -n near -s -j link show x2 | jq '.[0].stats64.tx.packets')" -gt 100 ]; }
 wait_for 'the others to send' sent_by_others
 tp ping -c20 -i .05 --netns near --format json 10.9.9.10
+# Since 7.0 a program is preempted with its thread, and what others ask for meanwhile is missed, ours too: that is counted.
 kill "${others[@]}"
-expect_json 'ours' '["10.8.1.2 x1 then x1"]' "requests | map($taken) | unique | tojson"
+expect_json 'ours' '["10.8.1.2 x1 then x1"]' \
+	"(summary.lost.program_busy > 0) as \$busy | requests | map($taken) | unique | map(select(. != \"x1\" or (\$busy | not))) | tojson"
 
 echo '== by a rule, from a table of its own'
 at router ip rule add fwmark 7 table 77
