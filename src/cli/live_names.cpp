@@ -16,6 +16,7 @@ namespace tracepkt::cli {
 namespace {
 
 constexpr std::uint64_t kLookEveryNs = 200'000'000;
+constexpr std::uint64_t kStaysFullNs = 50'000'000;
 
 kernel::SocketEnd socket_end(const decode::Address& address, std::uint16_t port) {
   kernel::SocketEnd end{.address = address.bytes, .port = port};
@@ -141,16 +142,28 @@ std::string LiveNames::full_queue(const journey::SocketPlace& place) {
 std::string LiveNames::full_syn_queue(const journey::SocketPlace& place) {
   const auto taker = tcp_taker(place);
   const auto file = file_of(place.netns);
-  std::optional<kernel::SynQueue> queue;
-  if (file && taker && taker->listens) {
-    (void)kernel::run_in_netns_file(*file, [&] {
-      queue = kernel::find_syn_queue(place.local_port, taker->backlog);
-      return Status();
-    });
+  if (!file || !taker || !taker->listens) {
+    return "";
   }
-  return queue && queue->is_full() ? journey::queue_text(journey::ListenQueue{
-                                         .waiting = queue->waiting, .backlog = queue->room})
-                                   : "";
+  FullSynQueue& last = full_syn_queue_;
+  if (last.netns == place.netns && last.port == place.local_port &&
+      monotonic_ns() < last.until_ns) {
+    return last.text;
+  }
+  std::optional<kernel::SynQueue> queue;
+  (void)kernel::run_in_netns_file(*file, [&] {
+    queue = kernel::find_syn_queue(place.local_port, taker->backlog);
+    return Status();
+  });
+  if (!queue || !queue->is_full()) {
+    return "";
+  }
+  last = {.netns = place.netns,
+          .port = place.local_port,
+          .until_ns = monotonic_ns() + kStaysFullNs,
+          .text = journey::queue_text(
+              journey::ListenQueue{.waiting = queue->waiting, .backlog = queue->room})};
+  return last.text;
 }
 
 bool LiveNames::has_connection(const journey::SocketPlace& place) {

@@ -48,6 +48,14 @@ class LiveNames : public journey::Names {
  private:
   using ReasonNames = std::unordered_map<std::uint32_t, std::string>;
 
+  // The queue that was full last. Counting it takes a millisecond, in which a flood sends dozens.
+  struct FullSynQueue {
+    std::uint32_t netns = 0;
+    std::uint16_t port = 0;
+    std::uint64_t until_ns = 0;
+    std::string text;
+  };
+
   // A file that is the namespace, empty for ours; also with -n, which is about names.
   std::optional<std::string> file_of(std::uint32_t inode);
   std::optional<kernel::TcpTaker> tcp_taker(const journey::SocketPlace& place);
@@ -66,6 +74,7 @@ class LiveNames : public journey::Names {
   kernel::SocketOwners owners_;
   kernel::BoundSockets bound_;
   std::uint64_t looked_ns_ = 0;  // for owners that were not known before
+  FullSynQueue full_syn_queue_;
   std::optional<ReasonNames> reset_reasons_;
 };
 

@@ -286,6 +286,33 @@ while not os.path.exists('$work/told'): time.sleep(0.01)" &
 	check_json
 	tp trace --format json -r "$work/syns.pcapng"
 	expect_json 'the same from the file' "$what" "$told"
+	check_json
+	if [ -z "$brief" ]; then
+		echo '== nor in a flood of them, whose requests the kernel gives up after three seconds'
+		at right sysctl -qw net.ipv4.tcp_synack_retries=1
+		firewall left input 'tcp sport 6009 drop'
+		tp_trace --format json "tcp port 6009 and tcp[tcpflags] & (tcp-syn|tcp-ack) == tcp-syn"
+		python left "$work/client" "
+import struct
+def with_checksum(segment):
+    bytes = socket.inet_aton(here) + socket.inet_aton('$target') + struct.pack('!BBH', 0, 6, 20) + segment
+    sum = 0xffff * 2
+    for word in struct.unpack('!16H', bytes): sum += word
+    while sum >> 16: sum = (sum & 0xffff) + (sum >> 16)
+    return segment[:16] + struct.pack('!H', 0xffff - sum) + segment[18:]
+probe = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+probe.connect(('$target', 9))
+here = probe.getsockname()[0]
+raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_TCP)
+for port in range(10000, 14000):
+    time.sleep(0.0003) # no faster than all can be shown
+    raw.sendto(with_checksum(struct.pack('!HHIIBBHHH', port, 6009, 1, 0, 0x50, 2, 64240, 0, 0)), ('$target', 0))"
+		wait_for_journeys 4000
+		tp_end INT
+		no_firewall left
+		expect_json 'all but those that there was room for' '4000 true' \
+			'"\(journeys | length) \(journeys | map(select(.outcome.full_syn_queue | not)) | length < 20)"'
+	fi
 	at right sysctl -qw "net.ipv4.tcp_syncookies=$cookies"
 else
 	without 'a full SYN queue: this kernel does not tell of sockets that listen'
