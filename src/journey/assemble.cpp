@@ -153,6 +153,18 @@ bool is_translated(const decode::Packet& from, const decode::Packet& to) {
   return from.is_ip() && same && (moved || other_ports);
 }
 
+// Where what led to the drop begins: by then NAT had done its part.
+std::size_t begin_of_end(const std::vector<Hop>& hops, std::size_t drop) {
+  const auto belongs = [&](const Hop& hop) {
+    return (hop.stage == STAGE_neigh || hop.stage == STAGE_icmp || hop.stage == STAGE_tcp) &&
+           hop.netns.inode == hops[drop].netns.inode;
+  };
+  while (drop > 0 && belongs(hops[drop - 1])) {
+    --drop;
+  }
+  return drop;
+}
+
 // No hook tells of NAT: what is seen of the packet before and after it does. Where it ends in a
 // process it is told as it is then; where it came from one, what NAT changed back of it is what it
 // had changed of what that answers.
@@ -167,11 +179,11 @@ void infer_nat(std::vector<Hop>& hops, const Translations* translations) {
       continue;
     }
     const bool is_told = hops[i].stage == STAGE_nat;
-    const bool is_reverted = hops[i].stage == STAGE_drop;
     // Of another length it is one in a tunnel's. A reader's may have got more behind it.
-    if (before && !is_reverted && is_translated(*before, *hops[i].packet) &&
+    if (before && is_translated(*before, *hops[i].packet) &&
         (is_told || before->len == hops[i].packet->len)) {
-      Hop nat{.time_ns = is_told && i > 0 ? hops[i - 1].time_ns : hops[i].time_ns,
+      const std::size_t at = hops[i].stage == STAGE_drop ? begin_of_end(hops, i) : i;
+      Hop nat{.time_ns = is_told && i > 0 ? hops[i - 1].time_ns : hops[at].time_ns,
               .cpu = hops[i].cpu,
               .netns = hops[i].netns,
               .device = {},
@@ -179,7 +191,7 @@ void infer_nat(std::vector<Hop>& hops, const Translations* translations) {
               .inferred = true,
               .packet = hops[i].packet,
               .nat = AddressChange{.from = *before, .to = *hops[i].packet}};
-      hops.insert(hops.begin() + static_cast<std::ptrdiff_t>(i), std::move(nat));
+      hops.insert(hops.begin() + static_cast<std::ptrdiff_t>(at), std::move(nat));
       ++i;
     }
     before = hops[i].packet;

@@ -248,6 +248,21 @@ TEST_F(Assemble, NatIsWhatIsOtherThanBefore) {
   EXPECT_EQ(journey.hops.size(), 2u);
 }
 
+TEST_F(Assemble, WhatIsDroppedWasTranslatedBeforeWhatLedToThat) {
+  const decode::Packet after = echo(false, 9, 2, 7, 1);
+  const auto dropped = [&](stage_id stage) {
+    return run({event({.time_ns = 1, .stage = STAGE_in, .netns = 2, .ifindex = 3}, packet_),
+                event({.time_ns = 2, .stage = stage, .netns = 2, .ifindex = 4}),
+                event({.time_ns = 3, .stage = STAGE_drop, .netns = 2, .ifindex = 4}, after)});
+  };
+  const Journey refused = dropped(STAGE_icmp);
+  EXPECT_EQ(way(refused), "ns2 eth0 in | ns2  nat | ns2 eth0 icmp | ns2 eth0 drop");
+  EXPECT_EQ(refused.hops[1].time_ns, 2u);
+  EXPECT_EQ(refused.hops[1].nat->to.src, after.src);
+  // Where it was to go was known after its destination was changed, and before its source was.
+  EXPECT_EQ(way(dropped(STAGE_route)), "ns2 eth0 in | ns2 eth0 route | ns2  nat | ns2 eth0 drop");
+}
+
 TEST_F(Assemble, AnInferredArrivalWasBeforeTheRouteThatWasLookedUpThere) {
   decode::Event route =
       event({.time_ns = 20, .stage = STAGE_route, .netns = 2, .ifindex = 0, .device = ""});

@@ -156,4 +156,14 @@ print(s.getsockname()[1])")
 		'journeys | map(select(.packet.tcp.flags == "PSH ACK" and .packet.dport == 80))[0].hops | map(.stage | select(IN("in", "nat", "deliver"))) | .[-3:] | join(" ")'
 	check_json
 done
+echo '== to a port where nobody listens'
+tp_trace --format json "tcp dst port 80"
+at left python3 -c "
+import socket
+socket.socket().connect_ex(('$target', 80))"
+wait_for_journeys 1 '.outcome.kind == "dropped"'
+tp_end INT
+expect_json 'the port is another before that' 'nat 80>8000' \
+	'journeys[0].hops | map(select(.stage | IN("nat", "tcp", "drop")))[0] | "\(.stage) \(.from.dport)>\(.to.dport)"'
+check_json
 at right nft delete table inet guard
