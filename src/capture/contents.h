@@ -70,6 +70,7 @@ enum class NameKind : std::uint64_t {
   kConnection = 27,    // key: which place; "1": there is one, empty: none
   kNoWayBack = 28,     // from who listens. key: which place; "1": there is none, empty: there is
   kFullSynQueue = 29,  // of who listens. key: which place; "WAITING ROOM", empty: it has room
+  kUnread = 30,  // of UDP. key: inode; key2: since (as events' times); bytes, empty: not known
   kRoutingRules = 26,  // `ip -N rule show`. key: inode; key2: AF_INET or AF_INET6
   kPrograms = 18,      // at an interface. key: inode << 32 | ifindex; key2: journey::ProgramPlace
 };

@@ -62,6 +62,12 @@ std::string FileNames::full_syn_queue(const journey::SocketPlace& place) {
   return std::string(find(capture::NameKind::kFullSynQueue, place_key(place)));
 }
 
+std::optional<std::uint64_t> FileNames::unread(const journey::SocketPlace& /*place*/,
+                                               std::uint64_t inode, std::uint64_t since_ns) {
+  const std::string_view text = find(capture::NameKind::kUnread, inode, since_ns);
+  return text.empty() ? std::nullopt : std::optional(number_in(text));
+}
+
 bool FileNames::has_connection(const journey::SocketPlace& place) {
   return !find(capture::NameKind::kConnection, place_key(place)).empty();
 }

@@ -166,6 +166,12 @@ std::string LiveNames::full_syn_queue(const journey::SocketPlace& place) {
   return last.text;
 }
 
+std::optional<std::uint64_t> LiveNames::unread(const journey::SocketPlace& place,
+                                               std::uint64_t inode, std::uint64_t since_ns) {
+  const auto file = file_of(place.netns);
+  return file ? bound_.unread(place.netns, *file, inode, since_ns) : std::nullopt;
+}
+
 bool LiveNames::has_connection(const journey::SocketPlace& place) {
   const auto taker = tcp_taker(place);
   return taker && !taker->listens;

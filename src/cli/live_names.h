@@ -38,6 +38,8 @@ class LiveNames : public journey::Names {
   std::uint64_t socket_at(const journey::SocketPlace& place) override;
   std::string full_queue(const journey::SocketPlace& place) override;
   std::string full_syn_queue(const journey::SocketPlace& place) override;
+  std::optional<std::uint64_t> unread(const journey::SocketPlace& place, std::uint64_t inode,
+                                      std::uint64_t since_ns) override;
   bool has_connection(const journey::SocketPlace& place) override;
   bool has_no_way_back(const journey::SocketPlace& place) override;
   std::string routing_rules(std::uint32_t inode, std::uint8_t family) override;

@@ -159,6 +159,15 @@ std::string Recorder::full_syn_queue(const journey::SocketPlace& place) {
               [&] { return live_.full_syn_queue(place); });
 }
 
+std::optional<std::uint64_t> Recorder::unread(const journey::SocketPlace& place,
+                                              std::uint64_t inode, std::uint64_t since_ns) {
+  const std::string& text = name({NameKind::kUnread, inode, since_ns}, [&] {
+    const auto unread = live_.unread(place, inode, since_ns);
+    return unread ? std::to_string(*unread) : "";
+  });
+  return text.empty() ? std::nullopt : std::optional(number_in(text));
+}
+
 bool Recorder::has_connection(const journey::SocketPlace& place) {
   return !name({NameKind::kConnection, place_key(place), 0}, [&] {
             return live_.has_connection(place) ? "1" : "";

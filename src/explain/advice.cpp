@@ -302,7 +302,9 @@ AdviceWords in_full(const Advice& found, const journey::Journey& journey,
       {"hop", hop_text},
       {"asking", asking_filter(packet.dst.family, hop_text)},
       {"who", outcome.socket ? process_words(*outcome.socket) : ""},
-      {"waiting", queue ? std::to_string(queue->waiting) : ""},
+      {"waiting", queue            ? std::to_string(queue->waiting)
+                  : outcome.unread ? std::to_string(*outcome.unread)
+                                   : ""},
       {"ip_rule", fmt::format("{}: {}", rule.priority, printable(rule.text))},
       {"pref", std::to_string(rule.priority)},
       {"selector", shell_words(rule.text)},
@@ -512,6 +514,9 @@ std::optional<AdviceWords> advice_words(const journey::Journey& journey) {
   }
   if (outcome.no_way_back) {
     return in_full(silence("no_way_back"), journey, last_packet(journey));
+  }
+  if (outcome.unread) {
+    return in_full(silence("unread"), journey, last_packet(journey));
   }
   if (journey::waiting_queue(journey) != nullptr) {
     return in_full(silence("interface_queue"), journey, last_packet(journey));

@@ -122,9 +122,11 @@ struct Outcome {
   // The same, of connections whose clients were not heard of again.
   std::optional<ListenQueue> full_syn_queue = {};
   bool no_way_back = false;  // consumed: a connection that could not be answered
-  bool merged = false;       // consumed: GRO made it a part of the segment before it
-  bool seen = true;          // false: concluded from silence, no end was seen
-  bool cut = false;          // lost: where what is known of all packets ends
+  // Consumed: bytes of the socket's receive buffer in use by what nobody has read; not 0.
+  std::optional<std::uint64_t> unread = {};
+  bool merged = false;  // consumed: GRO made it a part of the segment before it
+  bool seen = true;     // false: concluded from silence, no end was seen
+  bool cut = false;     // lost: where what is known of all packets ends
 
   // Did the kernel forget a wish for a connection, without a word?
   bool is_ignored() const { return full_queue || full_syn_queue || no_way_back; }
@@ -223,6 +225,12 @@ class Names {
   // room, as queue_text() has it. Empty: there was room, or SYN cookies are sent, or it is not
   // known.
   virtual std::string full_syn_queue(const SocketPlace& /*place*/) { return ""; }
+  // How many bytes of the receive buffer of that socket of UDP are in use, after `since_ns`
+  // (CLOCK_MONOTONIC). Nothing where that is not known.
+  virtual std::optional<std::uint64_t> unread(const SocketPlace& /*place*/, std::uint64_t /*inode*/,
+                                              std::uint64_t /*since_ns*/) {
+    return std::nullopt;
+  }
   // Does the kernel there know a connection between these, or make one? False also where it cannot
   // be asked.
   virtual bool has_connection(const SocketPlace& /*place*/) { return false; }

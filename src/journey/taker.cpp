@@ -82,7 +82,12 @@ void find_taker(Journey& journey, const std::vector<Event>& events,
   name_owner(*socket, context.names);
   outcome.socket = socket;
   if (!outcome.seen && !opens) {
-    return;
+    // The kernel may free what was read long after that (skb_attempt_defer_free(); of UDP 6.18).
+    outcome.unread = context.names.unread(place, socket->inode, in->time_ns);
+    if (outcome.unread != 0u) {
+      return;
+    }
+    outcome.unread = std::nullopt;
   }
   // The kernel forgets such a SYN without a word (tcp_conn_request()), and frees it as if it had
   // taken it.

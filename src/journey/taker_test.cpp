@@ -37,7 +37,13 @@ class Sockets : public testing::FakeNames {
     return place.netns == 2 && place.remote == testing::ip(1) && no_way_back;
   }
 
+  std::optional<std::uint64_t> unread(const SocketPlace& place, std::uint64_t inode,
+                                      std::uint64_t since_ns) override {
+    return place.netns == 2 && inode == 7 && since_ns == 3 ? waiting_bytes : std::nullopt;
+  }
+
   std::uint16_t port = kPort;
+  std::optional<std::uint64_t> waiting_bytes;
   decode::Address asked_address;
   std::string queue;
   std::string syn_queue;
@@ -107,6 +113,22 @@ TEST_F(TakerTest, AsLongAsItIsNotFreedItMayLieThere) {
   ASSERT_TRUE(journey.outcome.socket);
   EXPECT_EQ(journey.outcome.socket->pid, 4711u);
   EXPECT_EQ(way(journey), "host eth0 tx | ns2 eth0 rx | ns2 eth0 in");
+}
+
+TEST_F(TakerTest, WhereNothingWaitsItWasReadThoughItIsNotFreed) {
+  names_.waiting_bytes = 0;
+  const Journey read = run(datagram(1, 2), std::nullopt);
+  EXPECT_EQ(read.outcome.kind, OutcomeKind::kDelivered);
+  EXPECT_FALSE(read.outcome.unread);
+  EXPECT_EQ(way(read), "host eth0 tx | ns2 eth0 rx | ns2 eth0 in | ns2 eth0 deliver");
+
+  names_.waiting_bytes = 768;
+  const Journey waits = run(datagram(1, 2), std::nullopt);
+  EXPECT_EQ(waits.outcome.kind, OutcomeKind::kConsumed);
+  EXPECT_EQ(waits.outcome.unread, 768u);
+  EXPECT_EQ(waits.outcome.netns_file, "/run/netns/ns2");
+  // Of what was seen to be freed nothing is asked.
+  EXPECT_EQ(run(datagram(1, 2), end(9)).outcome.kind, OutcomeKind::kDelivered);
 }
 
 TEST_F(TakerTest, NatMayHaveGivenItAnotherPort) {

@@ -127,11 +127,18 @@ std::vector<ListedSocket> parse_sockets(std::string_view text, bool listening) {
     if (listening && next_word(line) != kListening) {
       break;
     }
-    // state (read above where it counts), queues, timer, retransmissions, uid, timeout
-    for (int skipped = listening ? 1 : 0; skipped < 6; ++skipped) {
-      next_word(line);
+    if (!listening) {
+      next_word(line);  // state
     }
     ListedSocket socket{.local = *local, .remote = *remote};
+    const std::string_view queues = next_word(line);  // what is to be sent: what is to be read
+    if (std::uint64_t unread = 0; parse(queues.substr(queues.find(':') + 1), 16, unread)) {
+      socket.unread = unread;
+    }
+    // timer, retransmissions, uid, timeout
+    for (int skipped = 0; skipped < 4; ++skipped) {
+      next_word(line);
+    }
     if (parse(next_word(line), 10, socket.inode) && socket.inode != 0) {
       sockets.push_back(socket);
     }
@@ -175,26 +182,33 @@ void BoundSockets::look(Listed& listed, const std::string& netns_file, std::uint
   listed.took_ns = listed.read_ns - began_ns;
 }
 
-std::vector<std::uint64_t> BoundSockets::find(std::uint32_t netns, const std::string& netns_file,
-                                              std::uint8_t protocol, const SocketEnd& local,
-                                              const SocketEnd& remote) {
+bool BoundSockets::is_older(const Listed& listed, std::uint64_t age_ns) const {
+  return now_() > listed.read_ns + std::max(age_ns, kRestPerRead * listed.took_ns);
+}
+
+BoundSockets::Listed& BoundSockets::list(std::uint32_t netns, const std::string& netns_file,
+                                         std::uint8_t protocol) {
   if (listed_.size() >= kMostNamespaces && !listed_.contains({netns, protocol})) {
     listed_.clear();
   }
   const auto [it, is_new] = listed_.try_emplace({netns, protocol});
   Listed& listed = it->second;
-  const auto is_older_than = [&](std::uint64_t age_ns) {
-    return now_() > listed.read_ns + std::max(age_ns, kRestPerRead * listed.took_ns);
-  };
-  if (is_new || is_older_than(kUsedForNs)) {
+  if (is_new || is_older(listed, kUsedForNs)) {
     look(listed, netns_file, protocol);
   }
+  return listed;
+}
+
+std::vector<std::uint64_t> BoundSockets::find(std::uint32_t netns, const std::string& netns_file,
+                                              std::uint8_t protocol, const SocketEnd& local,
+                                              const SocketEnd& remote) {
+  Listed& listed = list(netns, netns_file, protocol);
   const std::pair key(local, remote);
   if (const auto known = listed.found.find(key); known != listed.found.end()) {
     return known->second;
   }
   std::vector<std::uint64_t> takers = find_takers(listed.sockets, local, remote);
-  if (takers.empty() && is_older_than(kMissedForNs)) {
+  if (takers.empty() && is_older(listed, kMissedForNs)) {
     look(listed, netns_file, protocol);
     takers = find_takers(listed.sockets, local, remote);
   }
@@ -206,6 +220,19 @@ std::vector<std::uint64_t> BoundSockets::find(std::uint32_t netns, const std::st
     listed.found.emplace(key, takers);
   }
   return takers;
+}
+
+std::optional<std::uint64_t> BoundSockets::unread(std::uint32_t netns,
+                                                  const std::string& netns_file,
+                                                  std::uint64_t inode, std::uint64_t since_ns) {
+  Listed& listed = list(netns, netns_file, IPPROTO_UDP);
+  // What is being read meanwhile may have been listed before.
+  const auto began_ns = [&] { return listed.read_ns - listed.took_ns; };
+  if (began_ns() <= since_ns && is_older(listed, 0)) {
+    look(listed, netns_file, IPPROTO_UDP);
+  }
+  const auto it = std::ranges::find(listed.sockets, inode, &ListedSocket::inode);
+  return began_ns() > since_ns && it != listed.sockets.end() ? it->unread : std::nullopt;
 }
 
 }  // namespace tracepkt::kernel

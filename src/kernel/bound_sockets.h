@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -27,6 +28,7 @@ struct ListedSocket {
   SocketEnd local;
   SocketEnd remote;  // port 0: it is not connected
   std::uint64_t inode = 0;
+  std::optional<std::uint64_t> unread = {};  // bytes of the receive buffer that are in use
 };
 
 // What /proc/net/udp, udp6, tcp or tcp6 lists. Of TCP with `listening` only what listens, which
@@ -54,6 +56,11 @@ class BoundSockets {
                                   std::uint8_t protocol, const SocketEnd& local,
                                   const SocketEnd& remote);
 
+  // How many bytes of the receive buffer of that socket of UDP are in use, at a moment after
+  // `since_ns`; nothing where it is not listed, or was last read before and must not be again now.
+  std::optional<std::uint64_t> unread(std::uint32_t netns, const std::string& netns_file,
+                                      std::uint64_t inode, std::uint64_t since_ns);
+
  private:
   struct Listed {
     std::vector<ListedSocket> sockets;
@@ -62,6 +69,8 @@ class BoundSockets {
     std::map<std::pair<SocketEnd, SocketEnd>, std::vector<std::uint64_t>> found;
   };
 
+  Listed& list(std::uint32_t netns, const std::string& netns_file, std::uint8_t protocol);
+  bool is_older(const Listed& listed, std::uint64_t age_ns) const;
   void look(Listed& listed, const std::string& netns_file, std::uint8_t protocol);
 
   Read read_;

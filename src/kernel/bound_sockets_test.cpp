@@ -145,6 +145,23 @@ TEST_F(BoundSocketsTest, IsReadAgainWhenItIsOldOrNobodyWasFound) {
   EXPECT_THAT(find(IPPROTO_UDP, udp), IsEmpty());
 }
 
+TEST_F(BoundSocketsTest, WhatWaitsToBeReadIsKnownOnlyOfLater) {
+  files_["udp"] = "  1: 00000000:0038 00000000:0000 07 00000000:00000300 0 0 0 0 41\n";
+  const auto unread = [&](std::uint64_t inode, std::uint64_t since_ns) {
+    return sockets_.unread(1, "/run/netns/a", inode, since_ns);
+  };
+  EXPECT_EQ(unread(41, 0), 0x300u);
+  EXPECT_EQ(unread(42, 0), std::nullopt);
+  // Listed before, and again at the next moment.
+  EXPECT_EQ(unread(41, 1), std::nullopt);
+  files_["udp"] = "  1: 00000000:0038 00000000:0000 07 00000000:00000000 0 0 0 0 41\n";
+  now_ns_ = 5;
+  EXPECT_EQ(unread(41, 1), 0u);
+  EXPECT_EQ(reads_, 4);
+  EXPECT_EQ(unread(41, 4), 0u);
+  EXPECT_EQ(reads_, 4);
+}
+
 TEST(BoundSocketsHere, OurOwnIsFound) {
   const Fd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   sockaddr_in address = {};

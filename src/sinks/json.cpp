@@ -307,6 +307,9 @@ void write_outcome_fields(JsonWriter& json, const journey::Journey& journey) {
   if (outcome.no_way_back) {
     json.field("no_way_back", true);
   }
+  if (outcome.unread) {
+    json.field("unread", *outcome.unread);
+  }
   if (outcome.device.index != 0) {
     write_device(json.key("device"), outcome.device);
   }
