@@ -103,6 +103,7 @@ tp_trace --format json -w "$work/unread.pcapng" "udp port 5301"
 python left "$work/client" "
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 s.sendto(b'x', ('$target', 5301))"
+# shellcheck disable=SC2016 # awk's
 at_socket() { [ "$(at right awk '$2 ~ /:14B5$/ { print $5 != "00000000:00000000" }' /proc/thread-self/net/udp)" = 1 ]; }
 wait_for 'it to wait in the socket' at_socket
 tp_end INT
