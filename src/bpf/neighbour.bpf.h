@@ -287,8 +287,8 @@ __attribute__((noinline)) int tell_waiting(__u64 packet, __u64 neighbour)
 }
 
 /*
- * For a packet that is dropped on its way out: was it because of its neighbour? Takes the skb's
- * address, and where its IP header is.
+ * For a packet that is dropped on its way out: was it because of its neighbour, or did it wait for
+ * that until now? Takes the skb's address, and where its IP header is.
  */
 __attribute__((noinline)) int tell_lost_neighbour(__u64 packet, __u64 skb, __u64 start)
 {
@@ -296,6 +296,7 @@ __attribute__((noinline)) int tell_lost_neighbour(__u64 packet, __u64 skb, __u64
 	struct net_device *dev = READ((struct sk_buff *)skb, dev);
 	struct neigh_key key = {};
 	struct neigh_wait *wait;
+	struct neigh_turn *turn;
 	struct neigh_note *note;
 	struct neighbour *neigh;
 
@@ -305,6 +306,20 @@ __attribute__((noinline)) int tell_lost_neighbour(__u64 packet, __u64 skb, __u64
 		return 0;
 	key.ifindex = READ(dev, ifindex);
 	key.netns = READ(dev, nd_net.net, ns.inum);
+	turn = this_turn();
+	/* It was found, and this was dropped on its way to the interface's queue. */
+	if (turn && turn->ifindex == key.ifindex && turn->netns == key.netns) {
+		note = room_for(sizeof(*note));
+		if (!note)
+			return 0;
+		fill_note(&note->header, HOOK_neigh_update, STAGE_neigh, packet);
+		fill_device(&note->header, dev);
+		note->neigh = turn->section;
+		if (note->neigh.asked_ns)
+			note->header.time_ns = note->neigh.asked_ns;
+		submit(note);
+		return 0;
+	}
 	wait = bpf_map_lookup_elem(&neigh_waits, &key);
 	if (!wait)
 		return 0;

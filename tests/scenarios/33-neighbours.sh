@@ -41,6 +41,31 @@ expect_json 'how often it was asked' "$(at left sysctl -n net.ipv4.neigh.eth0.mc
 	'requests[0].hops[] | select(.stage == "neigh") | "\(.probes) \(.waited_ns > 0)"'
 expect_json 'dropped' 'dropped in left' 'requests[0] | outcome_words'
 
+echo '== found, and dropped before the queue of the interface'
+modprobe -qa sch_ingress cls_matchall act_gact nf_tables 2>/dev/null || true
+drop_leaving() {
+	{ at router tc qdisc add dev eth1 clsact && at router tc filter add dev eth1 egress protocol ip matchall action drop; } 2>/dev/null ||
+		at router nft -f - <<-'END' 2>/dev/null
+			table netdev guard {
+				chain leaving {
+					type filter hook egress device eth1 priority 0;
+					meta protocol ip drop
+				}
+			}
+		END
+}
+if drop_leaving; then
+	forget
+	tp ping -c1 -W1 --netns left --format json "$target"
+	expect_json 'found' "router eth1 $target resolved $(mac right eth0)" 'requests[0] | .hops |= map(select(.netns.name == "router")) | '"$neighbours"
+	expect_json 'dropped there' 'dropped in router' 'requests[0] | outcome_words'
+	check_json
+	at router tc qdisc del dev eth1 clsact 2>/dev/null || true
+	at router nft delete table netdev guard 2>/dev/null || true
+else
+	without 'a drop before the queue: neither tc nor nftables looks at what leaves an interface here'
+fi
+
 echo '== not found by a router'
 tp ping -c1 -W4 --netns left --format json "$base.1.77"
 expect_status 1
