@@ -218,6 +218,15 @@ static __always_inline bool may_leave_untold(struct sk_buff *skb, enum hook_id h
 	return hook == HOOK_netif_rx && config.with_untold && !BPF_CORE_READ_BITFIELD(skb, cloned);
 }
 
+/* It comes to the IP layer as the bond's, whatever port has received it; NULL: there is none. */
+static __always_inline void move_to_bond(struct record_header *header, struct net_device *bond)
+{
+	if (!bond)
+		return;
+	header->ifindex = header->iif = READ(bond, ifindex);
+	BPF_CORE_READ_INTO(&header->ifname, bond, name);
+}
+
 /* A packet at an interface, or on its way from one to the IP layer. */
 static __always_inline int on_crossing(struct sk_buff *skb, enum hook_id hook, enum stage_id stage,
 				       enum view_kind kind)
@@ -239,7 +248,9 @@ static __always_inline int on_crossing(struct sk_buff *skb, enum hook_id hook, e
 		return 0;
 	fill_header(&header, skb, &place, hook, stage, &sighting);
 	if (hook == HOOK_napi_gro_receive_entry || hook == HOOK_napi_gro_frags_entry)
-		header.flags |= forgotten(goes_to_ip(skb, &place) ? RECORD_TO_IP : 0);
+		header.flags |= forgotten(is_seen_after_gro(skb, &place) ? RECORD_TO_IP : 0);
+	if (stage == STAGE_in)
+		move_to_bond(&header, bond_to_ip(skb, &place));
 	if (stage == STAGE_in && sighting.rx_ns) {
 		tell_taken_in(&header, &sighting, skb, &view, window);
 		return 0;

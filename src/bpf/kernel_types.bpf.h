@@ -83,6 +83,7 @@ struct net_device {
 	} adj_list;
 	char name[16];
 	int ifindex;
+	unsigned int flags;
 	possible_net_t nd_net;
 	struct in_device *ip_ptr;
 	struct inet6_dev *ip6_ptr;
@@ -428,7 +429,10 @@ enum sk_rst_reason {
 #define TCP_TIME_WAIT 6
 #define TCP_NEW_SYN_RECV 12
 #define IFF_MACVLAN_PORT (1 << 8)
+#define IFF_SLAVE (1 << 11) /* of net_device.flags, the others of priv_flags */
 #define IFF_BRIDGE_PORT (1 << 9)
+#define IFF_OVS_DATAPATH (1 << 10)
+#define IFF_TEAM_PORT (1 << 13)
 #define IFF_L3MDEV_MASTER (1 << 18)
 #define IFF_L3MDEV_SLAVE (1 << 21)
 #define AF_INET 2

@@ -262,9 +262,12 @@ SEC("hook/tcp_probe") int UNBROKEN(on_tcp_probe, __u64 *ctx)
 	struct tracked *known = find_noted(skb);
 	struct tcp_section tcp = {};
 
-	/* The IP layer has just seen it: if not, what is known of this address is another packet.
+	/*
+	 * The IP layer has just seen it, or a device upon another (a macvlan) has taken it there
+	 * unseen: if not, what is known of this address is another packet.
 	 */
-	if (!known || known->stage != STAGE_in)
+	if (!known ||
+	    !(known->stage == STAGE_in || (known->stage == STAGE_rx && known->skb == (__u32)skb)))
 		return 0;
 	tcp.note = TCP_ARRIVED;
 	return tell_tcp(known, &tcp, HOOK_tcp_probe, argument(ctx, 0), (struct sk_buff *)skb);

@@ -271,10 +271,53 @@ static __always_inline bool is_bridge_port(const struct place *place)
 	return place->dev && BPF_CORE_READ_BITFIELD(device_at(place), priv_flags) & IFF_BRIDGE_PORT;
 }
 
+static __always_inline bool is_for_ip(struct sk_buff *skb, const struct place *place)
+{
+	return is_ip(bpf_ntohs(skb->protocol)) && place->dev &&
+	       BPF_CORE_READ_BITFIELD(skb, pkt_type) != PACKET_OTHERHOST;
+}
+
 static __always_inline bool goes_to_ip(struct sk_buff *skb, const struct place *place)
 {
-	return is_ip(bpf_ntohs(skb->protocol)) && place->dev && !has_master(device_at(place)) &&
-	       BPF_CORE_READ_BITFIELD(skb, pkt_type) != PACKET_OTHERHOST;
+	return is_for_ip(skb, place) && !has_master(device_at(place));
+}
+
+/* The device that is the first above this one: its master, where it has one. */
+static __always_inline struct net_device *upper_of(struct net_device *dev)
+{
+	struct netdev_adjacent *first = (void *)READ(dev, adj_list.upper.next) -
+					bpf_core_field_offset(struct netdev_adjacent, list);
+
+	return READ(first, dev);
+}
+
+/*
+ * What a port of a bond or a team receives (and what netvsc's virtual function does) is its
+ * master's from there on, and no hook sees that (RX_HANDLER_ANOTHER): the master, if the IP layer
+ * has it next; else NULL.
+ */
+static __always_inline struct net_device *bond_to_ip(struct sk_buff *skb, const struct place *place)
+{
+	struct net_device *dev = device_at(place), *bond;
+
+	if (!is_for_ip(skb, place) || !dev->rx_handler ||
+	    !(dev->flags & IFF_SLAVE || BPF_CORE_READ_BITFIELD(dev, priv_flags) & IFF_TEAM_PORT))
+		return NULL;
+	bond = upper_of(dev);
+	return bond && !READ(bond, rx_handler) ? bond : NULL;
+}
+
+/*
+ * Will what GRO makes of it be seen? By the IP layer's hook, or as a bridge's own or its other
+ * ports'.
+ */
+static __always_inline bool is_seen_after_gro(struct sk_buff *skb, const struct place *place)
+{
+	__u32 taken_by_others = IFF_BRIDGE_PORT | IFF_OVS_DATAPATH;
+
+	return goes_to_ip(skb, place) || bond_to_ip(skb, place) ||
+	       (place->dev &&
+		BPF_CORE_READ_BITFIELD(device_at(place), priv_flags) & taken_by_others);
 }
 
 /* Request and TIME_WAIT sockets are smaller: they have no more than what all have. */

@@ -88,12 +88,9 @@ static __always_inline bool is_vrf(const struct net_device *dev)
 static __always_inline void fill_vrf(struct route_section *route, struct net_device *dev)
 {
 	__u32 flags = BPF_CORE_READ_BITFIELD_PROBED(dev, priv_flags);
-	struct netdev_adjacent *first;
 
 	if (flags & IFF_L3MDEV_SLAVE) {
-		first = (void *)READ(dev, adj_list.upper.next) -
-			bpf_core_field_offset(struct netdev_adjacent, list);
-		dev = READ(first, dev);
+		dev = upper_of(dev);
 		flags = BPF_CORE_READ_BITFIELD_PROBED(dev, priv_flags);
 	}
 	if (flags & IFF_L3MDEV_MASTER)

@@ -92,7 +92,7 @@ struct Event {
   stage_id stage = STAGE_tx;
   bool first = false;
   bool last = false;
-  bool to_ip = false;  // GRO has it, and what it makes of it goes to this interface's IP layer
+  bool to_ip = false;  // GRO has it, and what it makes of it is seen where it goes to
   std::uint32_t cpu = 0;
   std::uint64_t time_ns = 0;  // CLOCK_MONOTONIC
   std::uint64_t packet_id = 0;

@@ -85,7 +85,8 @@ void HopList::add(const Event& event) {
 
 void HopList::infer_arrival(const Event& event) {
   const bool on_its_way = event.stage == STAGE_tx || event.stage == STAGE_in ||
-                          event.stage == STAGE_deliver || event.stage == STAGE_xdp;
+                          event.stage == STAGE_deliver || event.stage == STAGE_xdp ||
+                          event.stage == STAGE_tcp;
   // Where a packet ends, what it says of its device may be what a socket left there.
   const bool ends_there =
       (event.stage == STAGE_drop || event.stage == STAGE_end) && event.device.index == event.iif;
@@ -105,6 +106,7 @@ void HopList::infer_arrival(const Event& event) {
   hop.stage = STAGE_rx;
   hop.drop.reset();
   hop.socket.reset();
+  hop.note = {};
   hop.inferred = true;
   // Where a route or a neighbour was looked up for it before this hook, it had arrived by then.
   for (auto arrival = std::prev(hops_.end()); arrival != hops_.begin(); --arrival) {

@@ -24,6 +24,7 @@ Outcome outcome_at(OutcomeKind kind, const Hop& hop) {
 
 // Where TCP gave the packet to a connection's socket, after it had come to the IP layer at `in`.
 // Whoever reads it there reads what is in it, a copy at times, or nothing where nothing is in it.
+// Where a device upon another has it first (a macvlan), only that is known which received it.
 const Hop* arrival_after(const std::vector<Hop>& hops, const Hop& in) {
   const auto arrival = std::ranges::find_if(std::views::reverse(hops), is_arrival);
   return arrival != std::views::reverse(hops).end() && arrival->netns.inode == in.netns.inode &&
@@ -34,7 +35,7 @@ const Hop* arrival_after(const std::vector<Hop>& hops, const Hop& in) {
 
 // The packet ended in the kernel without being dropped and without a reader: who wanted it?
 Outcome consumed_outcome(const Journey& journey, const Hop& crossing, const Hop* in) {
-  if (const Hop* arrival = in != nullptr ? arrival_after(journey.hops, *in) : nullptr) {
+  if (const Hop* arrival = arrival_after(journey.hops, in != nullptr ? *in : crossing)) {
     Outcome outcome = outcome_at(OutcomeKind::kDelivered, *arrival);
     outcome.socket = arrival->socket.value_or(decode::Socket{});
     return outcome;
@@ -138,13 +139,20 @@ bool may_merge(const decode::Packet& packet) {
   }
 }
 
+// Would what GRO lets pass be heard of again? Where a device upon another has it first (a macvlan),
+// only TCP tells that it came to its connection.
+bool is_heard_of_behind_gro(const Event& event) {
+  return event.to_ip ||
+         (event.packet->protocol == IPPROTO_TCP &&
+          (event.hook == HOOK_napi_gro_receive_entry || event.hook == HOOK_napi_gro_frags_entry));
+}
+
 // GRO makes one packet of segments that follow each other, as they are received; those behind the
-// first are not heard of again. Where the next to have it is not the IP layer (but a bond's or a
-// macvlan's interface), others are not either.
+// first are not heard of again.
 bool was_merged(const Journey& journey, const Hop& crossing, const std::vector<Event>& events) {
   return crossing.stage == STAGE_rx && &crossing == &journey.hops.back() &&
          std::ranges::any_of(events, [&](const Event& event) {
-           return event.to_ip && event.packet && may_merge(*event.packet) &&
+           return event.packet && may_merge(*event.packet) && is_heard_of_behind_gro(event) &&
                   event.time_ns == crossing.time_ns && event.device == crossing.device;
          });
 }
@@ -251,7 +259,7 @@ Outcome judge(const Journey& journey, const std::vector<Event>& events,
   } else if (crossing->stage == STAGE_tx) {
     outcome = outcome_at(OutcomeKind::kLeft, *crossing);
     outcome.sent_by = cut_for(*crossing, events);
-  } else if (seen) {
+  } else if (seen || arrival_after(hops, *crossing) != nullptr) {
     outcome = consumed_outcome(journey, *crossing, nullptr);
   } else if (was_merged(journey, *crossing, events)) {
     outcome = outcome_at(OutcomeKind::kConsumed, *crossing);

@@ -118,7 +118,13 @@ TEST_F(Outcomes, WhatGroTakesAndNobodyHearsOfAgainIsAPartOfAnotherSegment) {
     return run(events, Ending::kSilent).outcome;
   };
   received.hook = HOOK_napi_gro_receive_entry;
-  EXPECT_EQ(outcome({received}).kind, OutcomeKind::kLost) << "for a bond, or a macvlan";
+  EXPECT_TRUE(outcome({received}).merged) << "for a macvlan: what is not, is told by TCP";
+  received.packet->protocol = 17;
+  EXPECT_EQ(outcome({received}).kind, OutcomeKind::kLost) << "and nobody tells of UDP";
+  received.packet->protocol = 6;
+  received.hook = HOOK_netif_rx;
+  EXPECT_EQ(outcome({received}).kind, OutcomeKind::kLost) << "it did not come to GRO";
+  received.hook = HOOK_napi_gro_receive_entry;
   received.to_ip = true;
   EXPECT_EQ(outcome({received}).kind, OutcomeKind::kConsumed);
   EXPECT_TRUE(outcome({received}).merged);
@@ -139,6 +145,23 @@ TEST_F(Outcomes, WhatGroTakesAndNobodyHearsOfAgainIsAPartOfAnotherSegment) {
   EXPECT_EQ(outcome({received}).kind, OutcomeKind::kLost);
   received.packet = echo(false, 1, 2, 7, 1);
   EXPECT_EQ(outcome({received}).kind, OutcomeKind::kLost) << "GRO merges no echoes";
+}
+
+TEST_F(Outcomes, WhatAMacvlanTookUnseenIsDeliveredWhereItCameToItsConnection) {
+  packet_.protocol = 6;
+  packet_.icmp.reset();
+  packet_.has_ports = true;
+  decode::Event received =
+      event({.stage = STAGE_rx, .netns = 1, .ifindex = 2, .device = "eth0"}, packet_);
+  received.hook = HOOK_napi_gro_receive_entry;
+  decode::Event arrived =
+      event({.time_ns = 5, .stage = STAGE_tcp, .netns = 3, .ifindex = 0, .iif = 9});
+  arrived.note = decode::TcpNote{.kind = decode::TcpNote::Kind::kArrived};
+  arrived.socket = decode::Socket{.pid = 7};
+  const Journey journey = run({received, arrived}, Ending::kSilent);
+  EXPECT_EQ(way(journey), "host eth0 rx | ns3  rx | ns3  in | ns3  deliver");
+  EXPECT_EQ(journey.outcome.kind, OutcomeKind::kDelivered);
+  EXPECT_FALSE(journey.outcome.merged);
 }
 
 TEST_F(Outcomes, WhereTheFileEndsNothingIsConcludedFromSilence) {

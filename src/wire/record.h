@@ -67,7 +67,7 @@ enum loss_id {
 enum {
   RECORD_FIRST = 1, /* the first sight of this packet */
   RECORD_LAST = 2,  /* nobody else holds the packet's bytes: its life ends here */
-  RECORD_TO_IP = 4, /* came to GRO, and the IP layer of this interface is next */
+  RECORD_TO_IP = 4, /* came to GRO, and the next to have it is seen: the IP layer, or a bridge */
 };
 
 struct record_header {

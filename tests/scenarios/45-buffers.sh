@@ -113,6 +113,60 @@ else
 	without "GRO: $(head -1 "$work/ethtool")"
 fi
 
+# What GRO makes of them is another device's next, and what it lets pass comes to its connection there.
+below() { # kind command...
+	local kind=$1 l=l-$1 r=r-$1
+	echo "== GRO below a $kind"
+	modprobe -qa "$kind" bonding 2>/dev/null || true
+	netns "$l" "$r"
+	cable "$l" eth0 "$r" eth0
+	if ! "${@:2}" "$r" 2>"$work/ip"; then
+		without "a $kind: $(tail -1 "$work/ip")"
+		return 0
+	fi
+	at "$r" ethtool -K eth0 gro on
+	at "$l" ethtool -K eth0 tso off gso off
+	address "$l" eth0 "$base.246.1/24"
+	address "$r" top0 "$base.246.2/24"
+	ip -n "$r" link set dev top0 up
+	wait_for "IPv4 to the $kind to be open" at "$l" ping -c1 -W2 "$base.246.2"
+	serve "$r" tcp 7005 'peer, _ = s.accept()
+while peer.recv(30000): pass'
+	tp_trace --format json 'tcp dst port 7005'
+	at "$l" python3 -c "
+import socket, time
+with socket.create_connection(('$base.246.2', 7005)) as sender:
+    for i in range(30):
+        sender.send(b'x' * 20000)
+        time.sleep(0.002)"
+	wait_for_journeys 200 '.outcome.merged'
+	tp_end INT
+	expect_status 0
+	expect_json 'what was merged is said to be' 'consumed r eth0 rx' \
+		'journeys | map(select(.outcome.merged)) | map("\(.outcome.kind) \(.hops[-1] | "\(.netns.name[:1]) \(.dev.name) \(.stage)")") | unique | join(", ")'
+	expect_json 'the others come to the server' true \
+		'journeys | map(select(.packet.len > 100 and .hops[-1].netns.name[:1] == "r" and (.outcome.merged | not))) | length > 0 and all(.outcome.kind == "delivered")'
+	expect_json 'sight is lost of none with data' 0 'journeys | map(select(.packet.len > 100 and .outcome.kind == "lost")) | length'
+	[ "$kind" != bond ] || expect_json 'they come to the IP layer as the bond'"'"'s' 'eth0 rx, top0 rx, top0 in' \
+		'journeys | map(select(.outcome.kind == "delivered") | .hops | map(select(.netns.name[:1] == "r" and (.stage | IN("rx", "in"))) | "\(.dev.name) \(.stage)") | join(", ")) | unique | join(" | ")'
+	check_json
+	ip netns del "$l"
+	ip netns del "$r"
+}
+bridge_above() { ip -n "$1" link add name top0 type bridge forward_delay 0 && ip -n "$1" link set dev eth0 master top0; } # netns
+bond_above() {                                                                                                            # netns
+	ip -n "$1" link add name top0 type bond mode active-backup miimon 100 && ip -n "$1" link set dev eth0 down &&
+		ip -n "$1" link set dev eth0 master top0 && ip -n "$1" link set dev eth0 up
+}
+macvlan_above() { # netns
+	ip -n "$1" link add link eth0 name top0 type macvlan mode bridge && at "$1" sysctl -qw net.ipv4.conf.eth0.arp_ignore=1
+}
+if [ -n "$has_gro" ] && kernel_since 5 13; then
+	below bridge bridge_above
+	below macvlan macvlan_above
+	below bond bond_above
+fi
+
 # A socket that takes merged datagrams (UDP_GRO) from one that sends many at once (UDP_SEGMENT); both reuse what was merged.
 echo '== the buffers of datagrams that GRO merged'
 if [ -n "$has_gro" ] && kernel_since 5 13 && at left ethtool -K eth0 tx-udp-segmentation off 2>"$work/ethtool"; then
