@@ -189,6 +189,9 @@ std::string hop_words(const Hop& hop, const Hop* before) {
     default:
       break;
   }
+  if (hop.stage == STAGE_tx && hop.inferred) {
+    return "sent back, as XDP_TX does";
+  }
   const bool renamed =
       before != nullptr && before->packet && hop.packet && before->packet->is_ip() &&
       (before->packet->src != hop.packet->src || before->packet->dst != hop.packet->dst);

@@ -282,6 +282,7 @@ void assemble(std::vector<Event>& events, const AssembleContext& context, Journe
   }
   for (Event& event : events) {
     list.infer_arrival(event);
+    list.infer_return(event);
     if (false_drops.is_refusal(event)) {
       continue;
     }

@@ -98,6 +98,25 @@ TEST_F(Assemble, WhoReadsAPartOfWhatGroMergedReadsItWhereThatCameIn) {
   EXPECT_EQ(way(journey), "ns2 b0 rx | ns2 b0 in | ns2 b0 deliver");
 }
 
+TEST_F(Assemble, WhatComesBackByTheInterfaceThatSentItWasSentBack) {
+  // By a generic XDP program whose verdict is not known.
+  const auto rx = [&](std::uint64_t time_ns, std::uint32_t netns) {
+    return event({.time_ns = time_ns, .stage = STAGE_rx, .netns = netns}, packet_);
+  };
+  const decode::Event sent = event({.time_ns = 1}, packet_);
+  const decode::Event in = event({.time_ns = 3, .stage = STAGE_in, .netns = 2}, packet_);
+  decode::Event dropped = event({.time_ns = 5, .stage = STAGE_drop, .last = true}, packet_);
+  dropped.drop = decode::Drop{};
+  const Journey journey = run({sent, rx(2, 2), in, rx(4, 1), dropped});
+  EXPECT_EQ(way(journey),
+            "host eth0 tx | ns2 eth0 rx | ns2 eth0 tx | host eth0 rx | host eth0 drop");
+  EXPECT_TRUE(journey.hops[2].inferred);
+  EXPECT_EQ(journey.outcome.kind, OutcomeKind::kDropped);
+  EXPECT_EQ(way(run({sent, rx(2, 2), in, rx(4, 3)})),
+            "host eth0 tx | ns2 eth0 rx | ns2 eth0 in | ns3 eth0 rx | ns2 eth0 deliver")
+      << "another copy";
+}
+
 TEST_F(Assemble, TheDeviceOfAVrfHasItsName) {
   auto route = event({.time_ns = 3, .stage = STAGE_route, .ifindex = 0, .device = ""});
   route.route = decode::Route{.table = 10, .vrf = {.bytes = {'b', 'l', 'u', 'e'}}};

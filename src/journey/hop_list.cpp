@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iterator>
 #include <ranges>
+#include <span>
 #include <utility>
 
 #include "journey/legacy_walk.h"
@@ -118,6 +119,31 @@ void HopList::infer_arrival(const Event& event) {
     arrival->time_ns = before.time_ns;
     std::swap(before, *arrival);
   }
+}
+
+void HopList::infer_return(const Event& event) {
+  const Hop* last = last_crossing();
+  if (event.stage != STAGE_rx || last == nullptr || last->stage != STAGE_rx ||
+      (last->netns.inode == event.netns.inode && last->device == event.device)) {
+    return;
+  }
+  const auto earlier = std::views::reverse(std::span<const Hop>(hops_.data(), last));
+  const auto before = std::ranges::find_if(earlier, &Hop::is_crossing);
+  const bool was_sent_here = before != earlier.end() && before->stage == STAGE_tx &&
+                             before->netns.inode == event.netns.inode &&
+                             before->device == event.device;
+  // A program's verdict says it better.
+  if (!was_sent_here || taking_verdict(hops_) != nullptr) {
+    return;
+  }
+  Hop hop{.time_ns = event.time_ns,
+          .cpu = event.cpu,
+          .netns = last->netns,
+          .device = last->device,
+          .stage = STAGE_tx,
+          .inferred = true,
+          .packet = event.packet};
+  hops_.push_back(std::move(hop));
 }
 
 decode::Device HopList::device_of(const Event& event, std::uint32_t netns) const {

@@ -22,6 +22,9 @@ class HopList {
   // A VLAN, macvlan or ipvlan interface takes a packet over from the one below it without any hook:
   // the packet itself remembers the interface that it came in by last.
   void infer_arrival(const decode::Event& event);
+  // What a generic XDP program sends back (XDP_TX) leaves without any hook: the interface that had
+  // sent it receives it again.
+  void infer_return(const decode::Event& event);
 
  private:
   bool came_in_by(std::uint32_t netns, std::uint32_t ifindex) const;

@@ -57,6 +57,13 @@ bool is_given_to_an_ifb(const Hop& in, const Hop* end) {
   return back != end && back->stage == STAGE_rx && is_there(*back);
 }
 
+// A generic XDP program, which is asked before the IP layer: see HopList::infer_return().
+bool is_sent_back(const Hop& in, const Hop* end) {
+  const Hop* const next = &in + 1;
+  return next != end && next->stage == STAGE_tx && next->inferred &&
+         next->netns.inode == in.netns.inode && next->device == in.device;
+}
+
 }  // namespace
 
 void settle_ingress(std::vector<Hop>& hops) {
@@ -74,6 +81,7 @@ void settle_ingress(std::vector<Hop>& hops) {
     });
     const bool passes =
         std::all_of(next, end, lets_pass) && !is_given_to_an_ifb(*in, hops.data() + hops.size()) &&
+        !is_sent_back(*in, hops.data() + hops.size()) &&
         (end == hops.end() || !is_same_place(*end) || !is_dropped_on_the_way_in(*end));
     if (!passes) {
       in = hops.erase(in);

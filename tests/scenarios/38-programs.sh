@@ -89,6 +89,16 @@ socket.create_connection(('$net4.2', 6002)).send(b'x')"
 		expect_json 'and followed to there' left "$outcome.netns.name"
 		ip -n right link set dev eth0 xdpgeneric off
 	fi
+	# Of one without BTF no verdict is told; the packet comes back, though.
+	program xdp silent_bounce 3 "$pins/silent_bounce" none >/dev/null
+	ip -n right link set dev eth0 xdpgeneric pinned "$pins/silent_bounce"
+	tp ping -c1 -W1 --netns left --format json "$net4.2"
+	expect_json 'generic, sent back without a verdict' 'left eth0 tx, right eth0 rx, right eth0 tx, left eth0 rx, left eth0 drop' \
+		'requests[0] | way'
+	expect_json 'and dropped there' 'dropped left' "$outcome | \"\(.kind) \(.netns.name)\""
+	tp ping -c1 -W1 --netns left "$net4.2"
+	expect_line 'in words' 'right +eth0 +tx +sent back, as XDP_TX does' "$out"
+	ip -n right link set dev eth0 xdpgeneric off
 else
 	without "generic XDP: $(cat "$work/ip")"
 fi
