@@ -149,7 +149,8 @@ static __always_inline __u16 spot_stage(__u64 spot)
 #define SEEN_INSIDE 8	/* it begins behind headers of the known packet, which are still there */
 #define SEEN_SAME_DEVICE 16
 #define SEEN_SAME_SKB 32 /* TCP sends clones, which come from a cache of their own */
-#define SEEN_BITS 6
+#define SEEN_CLONED 64	 /* others may hold its bytes */
+#define SEEN_BITS 7
 
 /*
  * Is what is seen now another packet than the one that was seen at this address before, `age`
@@ -169,6 +170,8 @@ __attribute__((noinline)) int is_another_packet(__u64 known_print, __u64 known_s
 	/* No header that a tunnel puts before a packet is TCP's. */
 	bool is_outer = (at_once || carrying) && is_around && (now_print & 0xff) != IPPROTO_TCP;
 	bool is_inner = at_once && age_and_seen & SEEN_INSIDE;
+	/* A queue may duplicate it (netem): the other one comes by the same way. */
+	bool is_duplicate = same && age_and_seen & SEEN_CLONED && !(age_and_seen & SEEN_SAME_SKB);
 	__u16 before = spot_stage(known_spot);
 	__u16 now = spot_stage(now_spot);
 	bool goes_out = now == STAGE_tx || now == STAGE_out;
@@ -179,7 +182,7 @@ __attribute__((noinline)) int is_another_packet(__u64 known_print, __u64 known_s
 	if (before == STAGE_in) {
 		/* Of a packet that a bridge floods, another copy elsewhere. */
 		if (now == STAGE_in)
-			return !at_once || same_netns || !same;
+			return !at_once || (same_netns && !is_duplicate) || !same;
 		/* It leaves again from there, as one that came in by some interface, or is new. */
 		if (goes_out)
 			return !came_in || !same_netns || !(same || is_outer || is_inner);
@@ -188,7 +191,7 @@ __attribute__((noinline)) int is_another_packet(__u64 known_print, __u64 known_s
 		 * a macvlan hands copies of what it took to its children.
 		 */
 		if (now == STAGE_rx)
-			return !at_once || (same ? same_netns : !is_inner);
+			return !at_once || (same ? same_netns && !is_duplicate : !is_inner);
 		return !same && !is_inner;
 	}
 	/*
@@ -196,7 +199,8 @@ __attribute__((noinline)) int is_another_packet(__u64 known_print, __u64 known_s
 	 * or made there, may look the same. No interface receives a packet twice.
 	 */
 	if (before == STAGE_rx && now == STAGE_rx)
-		return !at_once || (same_netns && age_and_seen & SEEN_SAME_DEVICE) ||
+		return !at_once ||
+		       (same_netns && age_and_seen & SEEN_SAME_DEVICE && !is_duplicate) ||
 		       !(same || is_inner);
 	if (before == STAGE_rx && now != STAGE_in && !came_in)
 		return goes_out || !same;
@@ -269,6 +273,8 @@ static __always_inline bool is_another(struct sk_buff *skb, const struct place *
 	    seen_alike(came_in ? SEEN_CAME_IN : 0, (__u64)known->skb << 32 | known->ifindex,
 		       (__u64)now->skb << 32 | now->ifindex);
 
+	if (BPF_CORE_READ_BITFIELD(skb, cloned))
+		seen |= SEEN_CLONED;
 	if (now->offset != known->offset)
 		seen |= look_around(head_of(skb), known->offset, now->offset, skb->tail,
 				    known->fingerprint);

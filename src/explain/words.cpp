@@ -154,6 +154,9 @@ void append_packet_words(std::string& out, const decode::Packet& packet) {
 }
 
 std::string hop_words(const Hop& hop, const Hop* before) {
+  if (hop.duplicate) {
+    return "a duplicate of it";
+  }
   switch (hop.stage) {
     case STAGE_drop:
       return hop.drop ? drop_words(*hop.drop) : "";

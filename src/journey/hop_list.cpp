@@ -44,12 +44,28 @@ bool HopList::came_back_from(const Event& event) const {
          });
 }
 
+// Was the same made, or taken in, at this place before? What a router sends round in a circle has a
+// smaller TTL the next time. What is received twice is told once, until it comes to the IP layer.
+bool HopList::is_duplicate(const Event& event) const {
+  const Hop* last = last_crossing();
+  const bool may_be = event.stage == STAGE_in || (event.stage == STAGE_tx && event.iif == 0) ||
+                      (event.stage == STAGE_rx && last != nullptr && last->duplicate);
+  return may_be && event.packet && std::ranges::any_of(hops_, [&](const Hop& hop) {
+           return hop.stage == event.stage && hop.netns.inode == event.netns.inode &&
+                  hop.device == event.device && hop.packet &&
+                  hop.packet->protocol == event.packet->protocol &&
+                  hop.packet->ttl == event.packet->ttl && hop.packet->src == event.packet->src &&
+                  hop.packet->dst == event.packet->dst;
+         });
+}
+
 void HopList::add(const Event& event) {
   Hop hop{.time_ns = event.time_ns,
           .cpu = event.cpu,
           .netns = {.inode = event.netns.inode, .name = {}},
           .device = event.device,
           .stage = event.stage,
+          .duplicate = is_duplicate(event),
           .packet = event.packet,
           .socket = event.socket,
           .route = event.route,

@@ -83,6 +83,16 @@ bool was_taken_from(const std::vector<Hop>& hops, const Hop& in) {
   });
 }
 
+// Of a packet that came twice one may be dropped, as TCP does that has it already.
+bool dropped_each(const std::vector<Hop>& hops, const Netns& netns) {
+  const auto count = [&](auto is_one) {
+    return std::ranges::count_if(
+        hops, [&](const Hop& hop) { return hop.netns.inode == netns.inode && is_one(hop); });
+  };
+  return count([](const Hop& hop) { return hop.stage == STAGE_drop; }) >
+         count([](const Hop& hop) { return hop.stage == STAGE_in && hop.duplicate; });
+}
+
 // A packet that a bridge copies to many ports is dropped by all who are not meant. Did a branch of
 // it come to an IP layer that neither dropped it nor sent it on? Null if none did.
 const Hop* taken_branch(const std::vector<Hop>& hops) {
@@ -90,10 +100,7 @@ const Hop* taken_branch(const std::vector<Hop>& hops) {
     const auto in_same_netns = [&](const Hop& other) {
       return other.netns.inode == hop->netns.inode;
     };
-    if (hop->stage == STAGE_in && !was_taken_from(hops, *hop) &&
-        std::none_of(
-            hops.begin(), hops.end(),
-            [&](const Hop& other) { return other.stage == STAGE_drop && in_same_netns(other); }) &&
+    if (hop->stage == STAGE_in && !was_taken_from(hops, *hop) && !dropped_each(hops, hop->netns) &&
         std::none_of(hops.rbegin(), hop, [&](const Hop& other) {
           return (other.stage == STAGE_tx || other.stage == STAGE_neigh) && in_same_netns(other);
         })) {

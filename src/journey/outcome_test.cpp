@@ -164,6 +164,35 @@ TEST_F(Outcomes, WhatAMacvlanTookUnseenIsDeliveredWhereItCameToItsConnection) {
   EXPECT_FALSE(journey.outcome.merged);
 }
 
+TEST_F(Outcomes, OfAPacketThatAQueueDuplicatedOneMayBeDropped) {
+  packet_.protocol = 6;
+  packet_.icmp.reset();
+  packet_.has_ports = true;
+  const auto in = [&](std::uint64_t time_ns) {
+    return event({.time_ns = time_ns, .stage = STAGE_in, .netns = 2}, packet_);
+  };
+  const auto dropped = [&](std::uint64_t time_ns) {
+    decode::Event drop = event({.time_ns = time_ns, .stage = STAGE_drop, .netns = 2}, packet_);
+    drop.drop = decode::Drop{};
+    return drop;
+  };
+  const decode::Event sent = event({.time_ns = 1}, packet_);
+  const decode::Event received = event({.time_ns = 2, .stage = STAGE_rx, .netns = 2}, packet_);
+  decode::Event arrived = event({.time_ns = 5, .stage = STAGE_tcp, .netns = 2, .ifindex = 0});
+  arrived.note = decode::TcpNote{.kind = decode::TcpNote::Kind::kArrived};
+  arrived.socket = decode::Socket{.pid = 7};
+  const Journey one = run({sent, received, in(3), in(4), arrived, dropped(6)});
+  EXPECT_EQ(one.outcome.kind, OutcomeKind::kDelivered);
+  EXPECT_FALSE(one.hops[2].duplicate);
+  EXPECT_TRUE(one.hops[3].duplicate);
+  EXPECT_EQ(run({sent, received, in(3), dropped(4), in(5), dropped(6)}).outcome.kind,
+            OutcomeKind::kDropped);
+  // In a circle it comes by with a smaller TTL.
+  const decode::Event first = in(3);
+  --packet_.ttl;
+  EXPECT_FALSE(run({sent, received, first, in(4)}).hops[3].duplicate);
+}
+
 TEST_F(Outcomes, WhereTheFileEndsNothingIsConcludedFromSilence) {
   packet_.protocol = 17;
   packet_.icmp.reset();

@@ -258,6 +258,9 @@ void write_hop(JsonWriter& json, const journey::Journey& journey, const journey:
   if (hop.inferred) {
     json.field("inferred", true);
   }
+  if (hop.duplicate) {
+    json.field("duplicate", true);
+  }
   if (hop.packet && hop.packet->is_ip()) {
     json.field("src", hop.packet->src.text())
         .field("dst", hop.packet->dst.text())

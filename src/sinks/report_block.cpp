@@ -55,7 +55,7 @@ std::string hop_json(const Journey& journey, const Hop& hop, const Hop* before) 
     json.field("inferred", true);
   }
   // That it is still the packet of the title needs no words.
-  const bool is_same = hop.stage == STAGE_in && hop.packet &&
+  const bool is_same = hop.stage == STAGE_in && !hop.duplicate && hop.packet &&
                        hop.packet->addresses_text() == journey.packet.addresses_text();
   const std::string words = is_same ? "" : explain::hop_words(hop, before);
   if (!words.empty()) {
