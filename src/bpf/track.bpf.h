@@ -176,9 +176,12 @@ __attribute__((noinline)) int is_another_packet(__u64 known_print, __u64 known_s
 	__u16 now = spot_stage(now_spot);
 	bool goes_out = now == STAGE_tx || now == STAGE_out;
 
-	/* It is where it was, but for NAT; how it came into this buffer tells nothing. */
+	/*
+	 * It is where it was, but for NAT, or is in a tunnel's; how it came into this buffer tells
+	 * nothing.
+	 */
 	if (now == STAGE_icmp)
-		return !same;
+		return !(same || is_outer);
 	if (before == STAGE_in) {
 		/* Of a packet that a bridge floods, another copy elsewhere. */
 		if (now == STAGE_in)

@@ -66,6 +66,24 @@ tunnel() { # kind overhead type args...
 }
 
 tunnel vxlan 50 vxlan id 7 dstport 4789 dev eth0
+if ip -n left link add name tun type vxlan id 7 dstport 4789 local "$net4.1" remote "$net4.2" df set 2>"$work/ip"; then
+	echo '== too long for the way of the tunnel'
+	ip -n left link set dev tun up
+	address left tun "$base.250.1/24"
+	ip -n left neigh replace "$base.250.2" lladdr 02:00:00:00:00:02 dev tun
+	ip -n left route add "$net4.2/32" dev eth0 mtu 1400
+	tp ping -c1 -W1 -s 1400 --netns left --format json "$base.250.2"
+	expect_status 1
+	if ! tells_icmp; then
+		without 'the error about the outer packet: this kernel tells of none'
+	fi
+	expect_json 'the outer packet is dropped, and is the same one' 'dropped in left: tun tx, tun tunnel, eth0 drop' \
+		'requests[0] | "\(outcome_words): \([.hops[] | select(.stage | IN("tx", "tunnel", "drop")) | "\(.dev.name) \(.stage)"] | join(", "))"'
+	ip -n left route del "$net4.2/32" dev eth0
+	ip -n left link del dev tun
+else
+	without "what is too long for a tunnel's way: $(cat "$work/ip")"
+fi
 tunnel ipip 20 ipip
 tunnel gre 24 gre
 tunnel gre 38 gretap
