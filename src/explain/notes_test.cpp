@@ -53,6 +53,9 @@ TEST(NoteWords, WhatATunnelsPacketIsCutInto) {
   journey.outcome.sent_by = {.index = 2, .name = {{"eth0"}}};
   EXPECT_THAT(cause_words(journey),
               ::testing::StartsWith("What vx0 put it into was sent by eth0 as several packets"));
+  journey.outcome.device = journey.outcome.sent_by;
+  EXPECT_THAT(cause_words(journey),
+              ::testing::StartsWith("It was sent by eth0 as several packets"));
 }
 
 TEST(NoteWords, WhatItMayBeWaitingFor) {

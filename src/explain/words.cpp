@@ -285,10 +285,12 @@ std::string cause_words(const journey::Journey& journey) {
   }
   if (outcome.kind == OutcomeKind::kLeft && outcome.sent_by.index != 0) {
     return fmt::format(
-        "What {} put it into was sent by {} as several packets, fragments as like as not: it is "
-        "longer than what may go there at once. See them: `tracepkt trace 'ip[6:2] & 0x3fff != 0 "
-        "or ip6[6] = 44'`.",
-        printable(outcome.device.name.view()), printable(outcome.sent_by.name.view()));
+        "{} was sent by {} as several packets, fragments as like as not: it is longer than what "
+        "may go there at once. See them: `tracepkt trace 'ip[6:2] & 0x3fff != 0 or ip6[6] = 44'`.",
+        outcome.sent_by == outcome.device
+            ? "It"
+            : fmt::format("What {} put it into", printable(outcome.device.name.view())),
+        printable(outcome.sent_by.name.view()));
   }
   if (outcome.kind == OutcomeKind::kLeft && !outcome.seen) {
     return journey::waiting_queue(journey) != nullptr ? "" : left_words(journey);

@@ -176,6 +176,16 @@ decode::Device cut_for(const Hop& left, const std::vector<Event>& events) {
   return end != events.end() ? end->device : decode::Device{};
 }
 
+// The same of what a router cuts: nothing but what it was to go out by is told of its end. Index 0:
+// it was not cut.
+decode::Device cut_on_its_way(const Hop& taken, const std::vector<Event>& events) {
+  const decode::Device device = cut_for(taken, events);
+  const bool came_by_that = std::ranges::any_of(events, [&](const Event& event) {
+    return event.stage == STAGE_end && event.device == device && event.device.index == event.iif;
+  });
+  return came_by_that ? decode::Device{} : device;
+}
+
 // A multicast comes back to the machine that sends or forwards it: what that machine's IP layer
 // then makes of its copy decides nothing about the one that goes out.
 bool sent_and_refused(const Journey& journey, const Netns& netns) {
@@ -258,7 +268,13 @@ Outcome judge(const Journey& journey, const std::vector<Event>& events,
   // The kernel itself never takes a packet silently; a socket may.
   const bool for_a_socket = journey.packet.has_ports;
   Outcome outcome;
-  if (taken != nullptr && (seen || for_a_socket)) {
+  const decode::Device cut_by =
+      taken != nullptr ? cut_on_its_way(*taken, events) : decode::Device{};
+  if (cut_by.index != 0) {
+    outcome = outcome_at(OutcomeKind::kLeft, *taken);
+    outcome.device = cut_by;
+    outcome.sent_by = cut_by;
+  } else if (taken != nullptr && (seen || for_a_socket)) {
     outcome = consumed_outcome(journey, *crossing, taken);
   } else if (taken != nullptr && journey.packet.later_fragment) {
     // It waits for the others, and when they have come is a part of the first.

@@ -55,6 +55,25 @@ TEST_F(Outcomes, WhatIsCutForAnotherDeviceIsSentByThat) {
       0u);
 }
 
+TEST_F(Outcomes, WhatARouterCutsIsSentByWhatItWasToGoOutBy) {
+  const auto outcome = [&](decode::Event freed) {
+    freed.time_ns = 9;
+    freed.stage = STAGE_end;
+    freed.last = true;
+    return run({event({.time_ns = 1, .stage = STAGE_rx}, packet_),
+                event({.time_ns = 2, .stage = STAGE_in}, packet_), freed})
+        .outcome;
+  };
+  const Outcome cut = outcome(event({.ifindex = 2, .device = "eth1", .iif = 1}));
+  EXPECT_EQ(cut.kind, OutcomeKind::kLeft);
+  EXPECT_EQ(cut.device.name.view(), "eth1");
+  EXPECT_EQ(cut.sent_by.index, 2u);
+  EXPECT_EQ(outcome(event({.iif = 1})).kind, OutcomeKind::kDelivered);
+  // The device of a VRF takes over what comes in by one of its own.
+  EXPECT_EQ(outcome(event({.ifindex = 3, .device = "red", .iif = 3})).kind,
+            OutcomeKind::kDelivered);
+}
+
 TEST_F(Outcomes, SilenceIsSaidToBeSilence) {
   EXPECT_FALSE(run({event({.time_ns = 1}, packet_)}, Ending::kSilent).outcome.seen);
   EXPECT_EQ(run({event({.time_ns = 1}, packet_)}, Ending::kSilent).outcome.kind,

@@ -30,6 +30,16 @@ wait_for 'the drop' grep -q 'NO_SOCKET\|DROPPED in right' "$out"
 tp_end INT
 expect_no_line 'of none is said what is not so' 'LOST SIGHT|waiting for the link address|MTU' "$out"
 
+echo '== cut by a router'
+ip -n router link set dev eth1 mtu 1300
+tp_trace "$filter"
+datagrams left "$target" 6002 1400 1 0
+wait_for 'the parts' grep -q 'a later fragment' "$out"
+tp_end INT
+expect_line 'the router has not taken it' ' left through eth1 after' "$out"
+expect_line 'it is said what became of it' 'It was sent by eth1 as several packets' "$out"
+ip -n router link set dev eth1 mtu 1500
+
 echo '== IPv6: what the receiver makes of the fragments is the first of them, and so is what a router does that tracks connections'
 target6=$net6:1::2
 for tracking in '' yes; do
