@@ -84,8 +84,11 @@ static __always_inline bool is_vrf(const struct net_device *dev)
 	return BPF_CORE_READ_BITFIELD_PROBED(dev, priv_flags) & IFF_L3MDEV_MASTER;
 }
 
-/* The VRF that the device is in, or that it is. */
-static __always_inline void fill_vrf(struct route_section *route, struct net_device *dev)
+/*
+ * The VRF that the device is in, or that it is. Not if the packet came in by `iif`, another one,
+ * from which a route leads out of one VRF into another; 0: it did not come in.
+ */
+static __always_inline void fill_vrf(struct route_section *route, struct net_device *dev, __u32 iif)
 {
 	__u32 flags = BPF_CORE_READ_BITFIELD_PROBED(dev, priv_flags);
 
@@ -93,7 +96,7 @@ static __always_inline void fill_vrf(struct route_section *route, struct net_dev
 		dev = upper_of(dev);
 		flags = BPF_CORE_READ_BITFIELD_PROBED(dev, priv_flags);
 	}
-	if (flags & IFF_L3MDEV_MASTER)
+	if (flags & IFF_L3MDEV_MASTER && (!iif || iif == (__u32)READ(dev, ifindex)))
 		BPF_CORE_READ_INTO(&route->l3mdev, dev, name);
 }
 
@@ -184,7 +187,7 @@ static __always_inline void fill_next_hop(struct route_key *key, struct route_an
 	key->netns = READ(dev, nd_net.net, ns.inum);
 	answer->route.ifindex = READ(dev, ifindex);
 	BPF_CORE_READ_INTO(&answer->route.ifname, dev, name);
-	fill_vrf(&answer->route, dev);
+	fill_vrf(&answer->route, dev, key->iif == LOOPBACK_IFINDEX ? 0 : key->iif);
 }
 
 /* Packets that come in by an interface of a VRF go on as if they had come by that. */
@@ -303,7 +306,7 @@ static __always_inline void fill_from_dst(struct route_section *route, const str
 		}
 	}
 	fill_way_out(route, dev);
-	fill_vrf(route, dev);
+	fill_vrf(route, dev, 0);
 }
 
 /*

@@ -146,4 +146,18 @@ tp ping -c1 -W1 --netns left --format json "$target"
 expect_status 1
 expect_json 'a blackhole in it' '10 blackhole' \
 	'requests[0] | [.hops[] | select(.stage == "route" and .netns.name == "router") | "\(.table) \(.type)"] | join(", ")'
+echo '== from one VRF into another'
+ip -n router route del vrf blue "$target/32"
+ip -n router link add name red type vrf table 20
+ip -n router link set dev red up
+ip -n router link set dev eth1 master red
+ip -n router route add table 10 "$base.1.0/24" dev eth1
+ip -n router route add table 20 "$base.0.0/24" dev eth0
+wait_for 'the way from VRF to VRF' at left ping -c1 -W2 "$target"
+tp ping -c1 --netns left --format json "$target"
+expect_status 0
+expect_json 'the table is not that of the VRF behind it' '10 null unicast eth1' "requests[0] | $vrf"
+expect_json 'nor back' '20 null unicast eth0' "replies[0] | $vrf"
+expect_json 'and what was not passed is not told' '[]' \
+	'journeys | map(.hops[] | select(.stage == "rx" and (.dev.name == "blue" or .dev.name == "red")).dev.name) | tojson'
 check_json
