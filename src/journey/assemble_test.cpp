@@ -294,6 +294,22 @@ TEST_F(Assemble, AnInferredArrivalWasBeforeTheRouteThatWasLookedUpThere) {
   EXPECT_EQ(way(journey), "host eth0 rx | ns2 m1 rx | ns2 m1 in | ns2  route | ns2 m1 deliver");
 }
 
+TEST_F(Assemble, AnInferredArrivalWasBeforeTheErrorThatItIsAnsweredWith) {
+  decode::Event route =
+      event({.time_ns = 20, .stage = STAGE_route, .netns = 2, .ifindex = 0, .device = ""});
+  route.route = decode::Route{.table = 10};
+  decode::Event dropped = event(
+      {.time_ns = 30, .stage = STAGE_drop, .netns = 2, .ifindex = 5, .device = "red", .iif = 5});
+  dropped.drop = decode::Drop{};
+  const Journey journey =
+      run({event({.time_ns = 10, .stage = STAGE_rx, .netns = 2}, packet_),
+           event({.time_ns = 11, .stage = STAGE_in, .netns = 2}, packet_), route,
+           event({.time_ns = 25, .stage = STAGE_icmp, .netns = 2, .ifindex = 5, .device = "red"}),
+           dropped});
+  EXPECT_EQ(way(journey),
+            "ns2 eth0 rx | ns2 eth0 in | ns2 red rx | ns2  route | ns2 red icmp | ns2 red drop");
+}
+
 TEST_F(Assemble, WhatAnIfbGivesBackDoesNotArriveByIt) {
   const Journey journey =
       run({event({.time_ns = 1, .stage = STAGE_rx}, packet_),

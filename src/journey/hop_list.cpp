@@ -125,11 +125,14 @@ void HopList::infer_arrival(const Event& event) {
   hop.socket.reset();
   hop.note = {};
   hop.inferred = true;
-  // Where a route or a neighbour was looked up for it before this hook, it had arrived by then.
+  // Where a route or a neighbour was looked up for it before this hook, or it was answered as what
+  // came by that, it had arrived by then.
   for (auto arrival = std::prev(hops_.end()); arrival != hops_.begin(); --arrival) {
     Hop& before = *std::prev(arrival);
     const bool is_lookup = before.stage == STAGE_route || before.stage == STAGE_neigh;
-    if (!is_lookup || before.netns.inode != arrival->netns.inode) {
+    const bool is_answer = (before.stage == STAGE_icmp || before.stage == STAGE_tcp) &&
+                           before.device == arrival->device;
+    if (!(is_lookup || is_answer) || before.netns.inode != arrival->netns.inode) {
       break;
     }
     arrival->time_ns = before.time_ns;
