@@ -316,6 +316,7 @@ void assemble(std::vector<Event>& events, const AssembleContext& context, Journe
   if (journey.outcome.kind == OutcomeKind::kDelivered) {
     infer_in(journey.hops, journey.outcome.netns);
   }
+  find_who_accepted(journey, context);
   settle_arrivals(journey);
   find_taker(journey, events, context);
 

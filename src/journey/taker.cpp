@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "journey/hop_list.h"
+#include "journey/outcome.h"
 #include "journey/senders.h"
 
 namespace tracepkt::journey {
@@ -38,6 +39,30 @@ const Hop& last_of_taking_in(const std::vector<Hop>& hops, const Hop& in) {
 }
 
 }  // namespace
+
+void find_who_accepted(Journey& journey, const AssembleContext& context) {
+  Outcome& outcome = journey.outcome;
+  if (outcome.kind != OutcomeKind::kDelivered || !outcome.socket || outcome.socket->inode != 0 ||
+      outcome.socket->pid != 0) {
+    return;
+  }
+  const auto reversed = std::views::reverse(journey.hops);
+  const auto arrival = std::ranges::find_if(reversed, is_arrival);
+  const auto in = std::ranges::find_if(reversed, [&](const Hop& hop) {
+    return hop.stage == STAGE_in && hop.packet && hop.netns.inode == outcome.netns.inode;
+  });
+  // What is no data ends with a connection that has no process any more.
+  if (arrival == reversed.end() || arrival->socket || in == reversed.end() ||
+      in->packet->tcp_data.value_or(0) == 0) {
+    return;
+  }
+  const SocketPlace place = place_of(*in->packet, outcome.netns.inode, in->device.index);
+  if (Boxed<decode::Socket> socket = socket_at(place, context)) {
+    name_owner(*socket, context.names);
+    outcome.socket = socket;
+    arrival->socket = socket;
+  }
+}
 
 void find_taker(Journey& journey, const std::vector<Event>& events,
                 const AssembleContext& context) {

@@ -13,4 +13,8 @@ namespace tracepkt::journey {
 void find_taker(Journey& journey, const std::vector<decode::Event>& events,
                 const AssembleContext& context);
 
+// What came to a connection that nobody has accepted yet came to a socket without a process: finds
+// whose it is by now.
+void find_who_accepted(Journey& journey, const AssembleContext& context);
+
 }  // namespace tracepkt::journey

@@ -312,5 +312,20 @@ TEST(BuilderAndSenders, LearnsThemBeforeTheQuestionHasEnded) {
   EXPECT_EQ(ended[0].outcome.socket->pid, 12u);
 }
 
+TEST_F(TakerTest, DataThatCameBeforeItsConnectionWasAcceptedIsForWhoAcceptedIt) {
+  decode::Event arrived =
+      event({.time_ns = 4, .stage = STAGE_tcp, .netns = 2, .ifindex = 0, .device = "", .iif = 1});
+  arrived.note = decode::TcpNote{};
+  decode::Packet data = segment(TH_ACK);
+  data.tcp_data = 5;
+  const Journey journey = run(data, arrived);
+  EXPECT_EQ(way(journey), "host eth0 tx | ns2 eth0 rx | ns2 eth0 in | ns2 eth0 deliver");
+  ASSERT_TRUE(journey.hops.back().socket);
+  EXPECT_EQ(journey.hops.back().socket->pid, 4711u);
+  EXPECT_EQ(journey.outcome.socket->pid, 4711u);
+  data.tcp_data = 0;
+  EXPECT_FALSE(run(data, arrived).hops.back().socket);
+}
+
 }  // namespace
 }  // namespace tracepkt::journey
