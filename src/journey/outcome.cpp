@@ -90,17 +90,19 @@ bool dropped_each(const std::vector<Hop>& hops, const Netns& netns) {
         hops, [&](const Hop& hop) { return hop.netns.inode == netns.inode && is_one(hop); });
   };
   return count([](const Hop& hop) { return hop.stage == STAGE_drop; }) >
-         count([](const Hop& hop) { return hop.stage == STAGE_in && hop.duplicate; });
+         count([](const Hop& hop) { return hop.duplicate && hop.stage == STAGE_in; });
 }
 
 // A packet that a bridge copies to many ports is dropped by all who are not meant. Did a branch of
-// it come to an IP layer that neither dropped it nor sent it on? Null if none did.
-const Hop* taken_branch(const std::vector<Hop>& hops) {
+// it come to an IP layer that neither dropped it nor sent it on? ARP has none, and is taken where
+// it was received. Null if none did.
+const Hop* taken_branch(const std::vector<Hop>& hops, bool is_arp) {
   for (auto hop = hops.rbegin(); hop != hops.rend(); ++hop) {
     const auto in_same_netns = [&](const Hop& other) {
       return other.netns.inode == hop->netns.inode;
     };
-    if (hop->stage == STAGE_in && !was_taken_from(hops, *hop) && !dropped_each(hops, hop->netns) &&
+    const bool came_in = hop->stage == STAGE_in || (is_arp && hop->stage == STAGE_rx);
+    if (came_in && !was_taken_from(hops, *hop) && !dropped_each(hops, hop->netns) &&
         std::none_of(hops.rbegin(), hop, [&](const Hop& other) {
           return (other.stage == STAGE_tx || other.stage == STAGE_neigh) && in_same_netns(other);
         })) {
@@ -237,7 +239,7 @@ Outcome judge(const Journey& journey, const std::vector<Event>& events,
   if (answered != nullptr) {
     return outcome_at(OutcomeKind::kDelivered, *answered);
   }
-  const Hop* taken = taken_branch(hops);
+  const Hop* taken = taken_branch(hops, bool(journey.packet.arp));
   const auto reversed = std::views::reverse(hops);
   const auto dropped = std::ranges::find_if(reversed, [&](const Hop& hop) {
     return hop.stage == STAGE_drop && !sent_and_refused(journey, hop.netns);

@@ -55,6 +55,19 @@ TEST_F(Outcomes, WhatIsCutForAnotherDeviceIsSentByThat) {
       0u);
 }
 
+TEST_F(Outcomes, AFloodedRequestForALinkAddressIsNotLostWithTheBridgesOwnCopy) {
+  packet_ = {.ethertype = 0x0806, .len = 28, .arp = decode::Arp{.op = 1}};
+  auto own_copy = event({.time_ns = 9, .stage = STAGE_drop, .last = true}, packet_);
+  own_copy.drop = decode::Drop{};
+  const decode::Event came = event({.time_ns = 1, .stage = STAGE_rx}, packet_);
+  const decode::Event sent = event({.time_ns = 2, .ifindex = 2, .device = "vb"}, packet_);
+  const decode::Event received = event({.time_ns = 3, .stage = STAGE_rx, .netns = 2}, packet_);
+  const Outcome outcome = run({came, sent, received, own_copy}).outcome;
+  EXPECT_EQ(outcome.kind, OutcomeKind::kConsumed);
+  EXPECT_EQ(outcome.netns.inode, 2u);
+  EXPECT_EQ(run({came, own_copy}).outcome.kind, OutcomeKind::kDropped);
+}
+
 TEST_F(Outcomes, WhatARouterCutsIsSentByWhatItWasToGoOutBy) {
   const auto outcome = [&](decode::Event freed) {
     freed.time_ns = 9;

@@ -92,3 +92,25 @@ if kernel_since 5 17; then # before, there are no reasons
 fi
 expect_json 'of what was made there' 'hub br0 tx, hub v-one tx, hub v-two tx, one eth0 rx, two eth0 rx' \
 	"journeys[1] | $crossings"
+
+echo '== a VLAN that the bridge itself is not in'
+if ! ip -n hub link set dev br0 type bridge vlan_filtering 1 2>"$work/vlan"; then
+	without "a VLAN: $(head -1 "$work/vlan")"
+else
+	for port in v-one v-two; do
+		at hub bridge vlan add vid 10 pvid untagged dev $port
+		at hub bridge vlan del vid 1 dev $port
+	done
+	ip -n one neigh flush dev eth0
+	tp_trace --format json "arp and host ${net4%.*}.77.3"
+	at one ping -q -c1 -W2 "${net4%.*}.77.3" >/dev/null
+	wait_for_journeys 2
+	tp_end INT
+	expect_json "who is asked gets it, whatever became of the bridge's own copy" 'consumed in two' \
+		'journeys | map(select(.packet.arp.op == 1))[0] | outcome_words'
+	tp_watch drops --format json "arp and host ${net4%.*}.77.3"
+	ip -n one neigh flush dev eth0
+	at one ping -q -c1 -W2 "${net4%.*}.77.3" >/dev/null
+	tp_end INT
+	expect_json 'that copy is no loss' 0 'map(select(.type == "summary"))[0].drops'
+fi
