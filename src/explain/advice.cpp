@@ -199,6 +199,20 @@ bool is_interface_news(const decode::Packet& packet) {
          (packet.icmp->type == 135 && from_nowhere);
 }
 
+bool is_for_everybody(const decode::Packet& packet) {
+  constexpr decode::Address kBroadcast = {.family = 4, .bytes = {255, 255, 255, 255}};
+  return (packet.arp && packet.arp->op == 1) || packet.dst.is_multicast() ||
+         packet.dst == kBroadcast;
+}
+
+// What is not longer fits every link that IP goes over (RFC 791).
+bool is_small(const decode::Packet& packet) { return packet.len != 0 && packet.len <= 576; }
+
+bool hands_to_an_interface(std::string_view function) {
+  return function == "veth_xmit" || function == "__dev_forward_skb" ||
+         function == "__dev_forward_skb2";
+}
+
 // What enters the namespace of that file, in front of a command; nothing where it is not needed.
 std::string enter_words(std::string_view file) {
   constexpr std::string_view kNamed = "/run/netns/";
@@ -211,7 +225,7 @@ std::string enter_words(std::string_view file) {
   return "nsenter --net=" + shell_word(file) + ' ';
 }
 
-using Fields = std::array<std::pair<std::string_view, std::string>, 17>;
+using Fields = std::array<std::pair<std::string_view, std::string>, 19>;
 
 std::string filled(std::string_view text, const Fields& fields) {
   std::string out;
@@ -293,8 +307,10 @@ AdviceWords in_full(const Advice& found, const journey::Journey& journey,
   const journey::RoutingRule rule = last_rule(journey);
   const std::string dev = on_device ? shell_word(outcome.device.name.view()) : "DEV";
   const std::string src = packet.is_ip() ? packet.src.text() : "ADDRESS";
+  const std::string enter = enter_words(outcome.netns_file);
+  const bool is_v6 = packet.dst.family == 6;
   const Fields fields = {{
-      {"in", enter_words(outcome.netns_file)},
+      {"in", enter},
       // What is not known is a word to be replaced, as in a manual.
       {"dev", dev},
       {"src", src},
@@ -311,7 +327,13 @@ AdviceWords in_full(const Advice& found, const journey::Journey& journey,
       {"came_in", came_in(journey) ? fmt::format(" from {} iif {}", src, dev) : ""},
       {"host_src", packet.is_ip() ? " host " + src : ""},
       {"ruleset", std::string(ruleset_list(drop, packet))},
-      {"rule_list", packet.dst.family == 6 ? "ip -6 rule" : "ip rule"},
+      {"forwarding", is_v6 ? "net.ipv6.conf.all.forwarding"
+                           : "net.ipv4.ip_forward net/ipv4/conf/" + dev + "/forwarding"},
+      {"forward", is_v6 ? fmt::format("`{}sysctl -w net.ipv6.conf.all.forwarding=1`", enter)
+                        : fmt::format("`{}sysctl -w net.ipv4.ip_forward=1` (where that is 1 "
+                                      "already: net/ipv4/conf/{}/forwarding=1)",
+                                      enter, dev)},
+      {"rule_list", is_v6 ? "ip -6 rule" : "ip rule"},
       {"reason", printable(drop.reason)},
       {"function", printable(plain_function(drop.function))},
   }};
@@ -443,6 +465,13 @@ Advice find_advice(const journey::DropInfo& drop, const decode::Packet* packet) 
   }
   if (packet != nullptr && floods_or_has_no_route(function) && is_interface_news(*packet)) {
     reason = "interface_news";
+  }
+  if (reason.empty() && packet != nullptr && function == "br_pass_frame_up" &&
+      is_for_everybody(*packet)) {
+    reason = "for_everybody";
+  }
+  if (reason.empty() && packet != nullptr && hands_to_an_interface(function) && is_small(*packet)) {
+    reason = "small";
   }
   // Where these free it for ping_rcv() (seen in 6.12).
   if (packet != nullptr && packet->echo_kind() == decode::EchoKind::kReply &&

@@ -55,10 +55,11 @@ constexpr std::array<std::span<const Row>, 4> kTables = {kRemedies, kReasons, kP
 
 // What is left of a text without what advice_words() fills in.
 std::string unfilled(std::string_view text) {
-  return std::regex_replace(std::string(text),
-                            std::regex("\\{(in|dev|src|dst|hop|asking|who|waiting|came_in|host_src|"
-                                       "ruleset|ip_rule|pref|selector|rule_list)\\}"),
-                            "");
+  return std::regex_replace(
+      std::string(text),
+      std::regex("\\{(in|dev|src|dst|hop|asking|who|waiting|came_in|host_src|"
+                 "ruleset|ip_rule|pref|selector|rule_list|forwarding|forward)\\}"),
+      "");
 }
 
 TEST(AdviceTable, NoRowIsThereTwice) {
@@ -246,6 +247,23 @@ TEST(FindAdvice, AFunctionSaysMoreOfAReason) {
   EXPECT_EQ(find_advice(drop("NO_TX_TARGET", "vxlan_xmit+0x1")).key, "tunnel_no_target");
   EXPECT_THAT(find_advice(drop("IP_INNOROUTES", "ip6_pkt_prohibit+0x14")).cause,
               HasSubstr("prohibited"));
+}
+
+TEST(FindAdvice, TheBridgesOwnCopyOfWhatIsForEverybodyIsNoFault) {
+  const auto refused = drop("NOT_SPECIFIED", "br_pass_frame_up+0x1b5");
+  decode::Packet packet{.ethertype = 0x0806, .arp = decode::Arp{.op = 1}};
+  EXPECT_TRUE(find_advice(refused, &packet).harmless);
+  packet.arp->op = 2;
+  EXPECT_FALSE(find_advice(refused, &packet).harmless);
+  EXPECT_EQ(find_advice(refused, &packet).key, "bridge_vlan");
+}
+
+TEST(FindAdvice, WhatFitsEveryLinkIsNotTooLongForTheOtherEnd) {
+  const auto refused = drop("NOT_SPECIFIED", "__dev_forward_skb2+0x87");
+  const decode::Packet ping{.ethertype = 0x0800, .protocol = 1, .len = 84};
+  EXPECT_EQ(find_advice(refused, &ping).key, "peer_down");
+  const decode::Packet segment{.ethertype = 0x0800, .protocol = 6, .len = 1500};
+  EXPECT_EQ(find_advice(refused, &segment).key, "peer_refused");
 }
 
 TEST(FindAdvice, WhatInterfacesSayByThemselvesIsNoFault) {
@@ -477,7 +495,13 @@ TEST(AdviceWords, ForwardingIsSwitchedOffOfAnInterfaceToo) {
   journey::Journey journey =
       dropped_in("web", "/run/netns/web", drop("IP_INADDRERRORS", "ip_error+0x94"));
   journey.outcome.device = {.index = 2, .name = {{"eth0"}}};
-  EXPECT_THAT(advice_words(journey)->check, HasSubstr(" net/ipv4/conf/eth0/forwarding "));
+  EXPECT_EQ(advice_words(journey)->check,
+            "ip netns exec web sysctl net.ipv4.ip_forward net/ipv4/conf/eth0/forwarding");
+  journey.packet.dst = {.family = 6, .bytes = {0xfd, 1}};
+  EXPECT_EQ(advice_words(journey)->check, "ip netns exec web sysctl net.ipv6.conf.all.forwarding");
+  EXPECT_THAT(
+      advice_words(journey)->mend,
+      StartsWith("If this is to be a router: `ip netns exec web sysctl -w net.ipv6.conf.all.f"));
 }
 
 TEST(AdviceWords, WhatNftablesHasNotDroppedItsListDoesNotShow) {

@@ -337,7 +337,7 @@ tp ping -c1 -W1 --netns left --format json "$target"
 expect_status 1
 dropped 'off at eth0' router IP_INADDRERRORS forwarding_off input_refused
 [ -z "$has_reasons" ] || expect_json 'off at eth0: the check shows it' 0 \
-	"requests[0].outcome.advice.check | test(\" net/ipv4/conf/eth0/forwarding \") | if . then \"$(at router sysctl -n net/ipv4/conf/eth0/forwarding)\" else . end"
+	"requests[0].outcome.advice.check | test(\" net/ipv4/conf/eth0/forwarding$\") | if . then \"$(at router sysctl -n net/ipv4/conf/eth0/forwarding)\" else . end"
 check_json
 at router sysctl -qw net.ipv4.conf.eth0.forwarding=1
 
