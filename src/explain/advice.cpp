@@ -225,7 +225,7 @@ std::string enter_words(std::string_view file) {
   return "nsenter --net=" + shell_word(file) + ' ';
 }
 
-using Fields = std::array<std::pair<std::string_view, std::string>, 19>;
+using Fields = std::array<std::pair<std::string_view, std::string>, 20>;
 
 std::string filled(std::string_view text, const Fields& fields) {
   std::string out;
@@ -265,6 +265,17 @@ std::string shell_words(std::string_view text) {
     text.remove_prefix(std::min(end + 1, text.size()));
   }
   return out;
+}
+
+// Where it was sent or forwarded from, with a route, before it came to where it ended.
+std::string sender_words(const journey::Journey& journey) {
+  for (const journey::Hop& hop : std::views::reverse(journey.hops)) {
+    if ((hop.route || hop.stage == STAGE_out) && hop.netns.inode != journey.outcome.netns.inode &&
+        hop.netns.inode != 0) {
+      return fmt::format(" (namespace {})", printable(hop.netns.label()));
+    }
+  }
+  return "";
 }
 
 // The routing rule that was asked last.
@@ -327,6 +338,7 @@ AdviceWords in_full(const Advice& found, const journey::Journey& journey,
       {"came_in", came_in(journey) ? fmt::format(" from {} iif {}", src, dev) : ""},
       {"host_src", packet.is_ip() ? " host " + src : ""},
       {"ruleset", std::string(ruleset_list(drop, packet))},
+      {"before", sender_words(journey)},
       {"forwarding", is_v6 ? "net.ipv6.conf.all.forwarding"
                            : "net.ipv4.ip_forward net/ipv4/conf/" + dev + "/forwarding"},
       {"forward", is_v6 ? fmt::format("`{}sysctl -w net.ipv6.conf.all.forwarding=1`", enter)

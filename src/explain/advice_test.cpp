@@ -58,7 +58,7 @@ std::string unfilled(std::string_view text) {
   return std::regex_replace(
       std::string(text),
       std::regex("\\{(in|dev|src|dst|hop|asking|who|waiting|came_in|host_src|"
-                 "ruleset|ip_rule|pref|selector|rule_list|forwarding|forward)\\}"),
+                 "ruleset|ip_rule|pref|selector|rule_list|before|forwarding|forward)\\}"),
       "");
 }
 
@@ -502,6 +502,16 @@ TEST(AdviceWords, ForwardingIsSwitchedOffOfAnInterfaceToo) {
   EXPECT_THAT(
       advice_words(journey)->mend,
       StartsWith("If this is to be a router: `ip netns exec web sysctl -w net.ipv6.conf.all.f"));
+}
+
+TEST(AdviceWords, WhoHasAWrongLinkAddressIsNamed) {
+  journey::Journey journey =
+      dropped_in("web", "/run/netns/web", drop("OTHERHOST", "ip_rcv_core+0x22c"));
+  EXPECT_THAT(advice_words(journey)->mend, HasSubstr(" the one before has "));
+  journey::Hop hop{.netns = {.inode = 77, .name = "db"}, .stage = STAGE_route};
+  hop.route = decode::Route{.table = 254};
+  journey.hops = {hop};
+  EXPECT_THAT(advice_words(journey)->mend, HasSubstr(" the one before (namespace db) has "));
 }
 
 TEST(AdviceWords, WhatNftablesHasNotDroppedItsListDoesNotShow) {
