@@ -68,6 +68,42 @@ tp ping -c1 -W1 --netns left "$net4.2"
 expect_line 'without -v it may be' 'It may still be in' "$out"
 expect_no_line 'which is not known' WAITING "$out"
 
+# Both come in by the interface, as one packet.
+echo '== a queue that duplicates'
+modprobe -q sch_netem 2>/dev/null || true
+if tc -n left qdisc replace dev eth0 root netem duplicate 100% 2>"$work/tc"; then
+	twice='[.hops[] | select(.duplicate) | "\(.netns.name) \(.stage)"] | join(", ")'
+	tp ping -c1 --netns left --format json "$net4.2"
+	expect_status 0
+	expect_json 'ping counts the second answer' '1 1' 'summary.ping | "\(.received) \(.duplicates)"'
+	expect_json 'the request came in twice' 'right in' "requests | map($twice) | join(\" | \")"
+	expect_json 'and was answered twice' 'right tx, left rx, left in' "replies | map($twice) | join(\" | \")"
+	tp ping -c1 --netns left "$net4.2"
+	expect_line 'in words' 'right +eth0 +in +a duplicate of it' "$out"
+	serve right udp 6005 'while True: s.recv(2000)'
+	tp_trace --format json "udp port 6005 and net $net4.0/24"
+	datagrams left "$net4.2" 6005 100 3
+	wait_for_journeys 3
+	tp_end INT
+	expect_json 'each datagram is one' '3 right in' "journeys | \"\\(length) \\(map($twice) | unique | join(\" | \"))\""
+	serve right tcp 6004 'peer, _ = s.accept()
+while peer.recv(2000): pass'
+	tp_trace --format json "tcp dst port 6004 and net $net4.0/24"
+	at left python3 -c "
+import socket, time
+with socket.create_connection(('$net4.2', 6004)) as sender:
+    sender.send(b'x' * 1000)
+    time.sleep(0.2)"
+	wait "$server"
+	wait_for_journeys 1 '.packet.len > 1000'
+	tp_end INT
+	expect_json 'the segment is one, delivered' '1 delivered' 'journeys | map(select(.packet.len > 1000)) | "\(length) \(map(.outcome.kind) | join(" "))"'
+	expect_json 'sight is lost of none' 0 'summary.lost_sight'
+	check_json
+else
+	without "a queue that duplicates: $(tail -1 "$work/tc")"
+fi
+
 # A veth whose other end has a ring, for GRO, that is full: its driver says so since 6.16.
 echo '== a driver that is busy'
 napi_threads() { ps -e -o pid=,comm= | awk '$2 ~ "^napi/eth0-" { print $1 }' | sort; }
@@ -100,41 +136,4 @@ for i in range(400): s.sendto(b'x', ('$net4.2', 6003))"
 	expect_line 'in words' 'left +eth0 +driver +busy, does not take it now' "$out"
 else
 	without 'a busy driver: Linux 6.16, ethtool and a NAPI thread'
-fi
-
-# Both come in by the interface, as one packet.
-echo '== a queue that duplicates'
-modprobe -q sch_netem 2>/dev/null || true
-if tc -n left qdisc replace dev eth0 root netem duplicate 100% 2>"$work/tc"; then
-	twice='[.hops[] | select(.duplicate) | "\(.netns.name) \(.stage)"] | join(", ")'
-	tp ping -c1 --netns left --format json "$net4.2"
-	expect_status 0
-	expect_json 'ping counts the second answer' '1 1' 'summary.ping | "\(.received) \(.duplicates)"'
-	expect_json 'the request came in twice' 'right in' "requests | map($twice) | join(\" | \")"
-	expect_json 'and was answered twice' 'right tx, left rx, left in' "replies | map($twice) | join(\" | \")"
-	tp ping -c1 --netns left "$net4.2"
-	expect_line 'in words' 'right +eth0 +in +a duplicate of it' "$out"
-	serve right udp 6003 'while True: s.recv(2000)'
-	tp_trace --format json "udp port 6003 and net $net4.0/24"
-	datagrams left "$net4.2" 6003 100 3
-	wait_for_journeys 3
-	tp_end INT
-	expect_json 'each datagram is one, delivered' '3 delivered right in' \
-		"journeys | \"\\(length) \\(map(\"\\(.outcome.kind) \\($twice)\") | unique | join(\" | \"))\""
-	serve right tcp 6004 'peer, _ = s.accept()
-while peer.recv(2000): pass'
-	tp_trace --format json "tcp dst port 6004 and net $net4.0/24"
-	at left python3 -c "
-import socket, time
-with socket.create_connection(('$net4.2', 6004)) as sender:
-    sender.send(b'x' * 1000)
-    time.sleep(0.2)"
-	wait "$server"
-	wait_for_journeys 1 '.packet.len > 1000'
-	tp_end INT
-	expect_json 'the segment is one, delivered' '1 delivered' 'journeys | map(select(.packet.len > 1000)) | "\(length) \(map(.outcome.kind) | join(" "))"'
-	expect_json 'sight is lost of none' 0 'summary.lost_sight'
-	check_json
-else
-	without "a queue that duplicates: $(tail -1 "$work/tc")"
 fi
