@@ -225,6 +225,17 @@ bool is_queue_that_was_left(const Event& event, const std::vector<Event>& events
          });
 }
 
+// Did a table know no way, which one that was asked behind it did? Where the user has rules of
+// routing, the local table is asked first.
+bool is_refusal_that_was_overruled(const Event& event, const std::vector<Event>& events) {
+  return event.stage == STAGE_route && event.route && event.route->error != 0 &&
+         std::ranges::any_of(events, [&](const Event& other) {
+           return other.stage == STAGE_route && other.route && other.route->error == 0 &&
+                  other.netns.inode == event.netns.inode &&
+                  other.route->family == event.route->family && other.time_ns > event.time_ns;
+         });
+}
+
 // At a socket it is delivered, unless it is dropped there. Who reads it then is told by a hop of
 // its own, and says more.
 void settle_arrivals(Journey& journey) {
@@ -297,7 +308,8 @@ void assemble(std::vector<Event>& events, const AssembleContext& context, Journe
     }
     // The end adds no hop of its own: it is where the last hop was.
     if (event.stage != STAGE_end && !is_repetition(journey.hops, list, event) &&
-        !is_wait_that_ended(event, events) && !is_queue_that_was_left(event, events)) {
+        !is_wait_that_ended(event, events) && !is_queue_that_was_left(event, events) &&
+        !is_refusal_that_was_overruled(event, events)) {
       list.add(event);
       if (taken) {
         journey.hops.back().drop->taken = true;

@@ -362,6 +362,26 @@ TEST_F(Assemble, ItIsAnsweredWhereItCameInNotWhereACopyWasSent) {
   EXPECT_EQ(journey.outcome.device.name.view(), "eth0.5");
 }
 
+TEST_F(Assemble, ATableWithoutAWayIsToldWhereNoOtherHadOne) {
+  const auto looked_up = [](std::uint64_t time_ns, std::uint32_t netns, int error) {
+    decode::Event at = event(
+        {.time_ns = time_ns, .stage = STAGE_route, .netns = netns, .ifindex = 0, .device = ""});
+    at.route = decode::Route{.family = 2, .table = 254, .error = error};
+    return at;
+  };
+  decode::Event dropped = event({.time_ns = 40, .stage = STAGE_drop, .netns = 2}, packet_);
+  dropped.drop = decode::Drop{};
+  const auto with = [&](const decode::Event& first, const decode::Event& second) {
+    return way(run({event({.time_ns = 20, .stage = STAGE_in, .netns = 2}, packet_), first, second,
+                    dropped}));
+  };
+  const std::string one = "ns2 eth0 in | ns2  route | ns2 eth0 drop";
+  EXPECT_EQ(with(looked_up(25, 2, -EAGAIN), looked_up(26, 2, 0)), one);
+  const std::string both = "ns2 eth0 in | ns2  route | ns2  route | ns2 eth0 drop";
+  EXPECT_EQ(with(looked_up(25, 2, 0), looked_up(26, 2, -ENETUNREACH)), both);
+  EXPECT_EQ(with(looked_up(25, 2, -EAGAIN), looked_up(26, 2, -ENETUNREACH)), both);
+}
+
 TEST_F(Assemble, ALookupFromBeforeAPacketCameInIsAnotherPackets) {
   const auto looked_up = [](std::uint64_t time_ns, std::uint32_t netns, std::uint8_t type) {
     decode::Event at = event(
