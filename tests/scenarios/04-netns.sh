@@ -5,7 +5,8 @@
 bridge_network web db
 nsenter --net=/run/netns/web busybox sleep 600 &
 pid=$!
-wait_for 'a process in web' test "$(netns_inode web)" = "$(stat -L -c %i /proc/$pid/ns/net)"
+in_web() { [ "$(netns_inode web)" = "$(stat -L -c %i /proc/$pid/ns/net)" ]; }
+wait_for 'a process in web' in_web
 
 for netns in web /run/netns/web "$pid" "$(netns_inode web)" "/proc/$pid/ns/net"; do
 	for target in "$net4.3" "$net6::3"; do
