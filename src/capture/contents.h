@@ -71,8 +71,9 @@ enum class NameKind : std::uint64_t {
   kNoWayBack = 28,     // from who listens. key: which place; "1": there is none, empty: there is
   kFullSynQueue = 29,  // of who listens. key: which place; "WAITING ROOM", empty: it has room
   kUnread = 30,  // of UDP. key: inode; key2: since (as events' times); bytes, empty: not known
-  kRoutingRules = 26,  // `ip -N rule show`. key: inode; key2: AF_INET or AF_INET6
-  kPrograms = 18,      // at an interface. key: inode << 32 | ifindex; key2: journey::ProgramPlace
+  kConntrackFull = 31,  // key: inode; "1": it has no room, empty: it has, or that is not known
+  kRoutingRules = 26,   // `ip -N rule show`. key: inode; key2: AF_INET or AF_INET6
+  kPrograms = 18,       // at an interface. key: inode << 32 | ifindex; key2: journey::ProgramPlace
 };
 
 struct Name {

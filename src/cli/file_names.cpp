@@ -68,6 +68,10 @@ std::optional<std::uint64_t> FileNames::unread(const journey::SocketPlace& /*pla
   return text.empty() ? std::nullopt : std::optional(number_in(text));
 }
 
+bool FileNames::is_conntrack_full(std::uint32_t inode) {
+  return !find(capture::NameKind::kConntrackFull, inode).empty();
+}
+
 bool FileNames::has_connection(const journey::SocketPlace& place) {
   return !find(capture::NameKind::kConnection, place_key(place)).empty();
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "kernel/conntrack_table.h"
 #include "kernel/kernel_btf.h"
 #include "kernel/netns_open.h"
 #include "kernel/syn_queue.h"
@@ -170,6 +171,21 @@ std::optional<std::uint64_t> LiveNames::unread(const journey::SocketPlace& place
                                                std::uint64_t inode, std::uint64_t since_ns) {
   const auto file = file_of(place.netns);
   return file ? bound_.unread(place.netns, *file, inode, since_ns) : std::nullopt;
+}
+
+bool LiveNames::is_conntrack_full(std::uint32_t inode) {
+  Conntrack& last = conntrack_;
+  if (last.netns == inode && monotonic_ns() < last.until_ns) {
+    return last.full;
+  }
+  last = {.netns = inode, .until_ns = monotonic_ns() + kStaysFullNs, .full = false};
+  if (const auto file = file_of(inode)) {
+    (void)kernel::run_in_netns_file(*file, [&] {
+      last.full = kernel::is_conntrack_full();
+      return Status();
+    });
+  }
+  return last.full;
 }
 
 bool LiveNames::has_connection(const journey::SocketPlace& place) {

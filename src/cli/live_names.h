@@ -40,6 +40,7 @@ class LiveNames : public journey::Names {
   std::string full_syn_queue(const journey::SocketPlace& place) override;
   std::optional<std::uint64_t> unread(const journey::SocketPlace& place, std::uint64_t inode,
                                       std::uint64_t since_ns) override;
+  bool is_conntrack_full(std::uint32_t inode) override;
   bool has_connection(const journey::SocketPlace& place) override;
   bool has_no_way_back(const journey::SocketPlace& place) override;
   std::string routing_rules(std::uint32_t inode, std::uint8_t family) override;
@@ -56,6 +57,12 @@ class LiveNames : public journey::Names {
     std::uint16_t port = 0;
     std::uint64_t until_ns = 0;
     std::string text;
+  };
+  // The table that was asked about last.
+  struct Conntrack {
+    std::uint32_t netns = 0;
+    std::uint64_t until_ns = 0;
+    bool full = false;
   };
 
   // A file that is the namespace, empty for ours; also with -n, which is about names.
@@ -77,6 +84,7 @@ class LiveNames : public journey::Names {
   kernel::BoundSockets bound_;
   std::uint64_t looked_ns_ = 0;  // for owners that were not known before
   FullSynQueue full_syn_queue_;
+  Conntrack conntrack_;
   std::optional<ReasonNames> reset_reasons_;
 };
 

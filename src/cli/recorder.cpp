@@ -168,6 +168,12 @@ std::optional<std::uint64_t> Recorder::unread(const journey::SocketPlace& place,
   return text.empty() ? std::nullopt : std::optional(number_in(text));
 }
 
+bool Recorder::is_conntrack_full(std::uint32_t inode) {
+  return !name({NameKind::kConntrackFull, inode, 0}, [&] {
+            return live_.is_conntrack_full(inode) ? "1" : "";
+          }).empty();
+}
+
 bool Recorder::has_connection(const journey::SocketPlace& place) {
   return !name({NameKind::kConnection, place_key(place), 0}, [&] {
             return live_.has_connection(place) ? "1" : "";

@@ -50,6 +50,7 @@ class Recorder : public journey::Names {
   std::string full_syn_queue(const journey::SocketPlace& place) override;
   std::optional<std::uint64_t> unread(const journey::SocketPlace& place, std::uint64_t inode,
                                       std::uint64_t since_ns) override;
+  bool is_conntrack_full(std::uint32_t inode) override;
   bool has_connection(const journey::SocketPlace& place) override;
   bool has_no_way_back(const journey::SocketPlace& place) override;
   std::string reset_reason(std::uint32_t reason) override;

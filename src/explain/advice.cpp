@@ -570,7 +570,10 @@ std::optional<AdviceWords> advice_words(const journey::Journey& journey) {
   if (const RefusingRoute* const route = refusing_route(journey, found)) {
     found = advice(route->key, route->cause);
   }
-  if (is_past_the_chains(journey)) {
+  if (outcome.conntrack_full) {
+    const auto* const place = std::ranges::find(kPlaces, "conntrack_full", &Place::reason);
+    found = advice(place->key, place->cause);
+  } else if (is_past_the_chains(journey)) {
     const auto* const place = std::ranges::find(kPlaces, "past_the_chains", &Place::reason);
     found = advice(place->key, place->cause);
   }

@@ -554,6 +554,8 @@ TEST(AdviceWords, PastTheLastChainItWasNoRule) {
   journey.hops[0].chain = journey::ChainWalk{.base = decode::Netfilter{.verdict = 1}, .rules = {}};
   EXPECT_EQ(advice_words(journey)->key, "nat_refused");
   EXPECT_EQ(advice_words(journey)->check, "ip netns exec web conntrack -S");
+  journey.outcome.conntrack_full = true;
+  EXPECT_EQ(advice_words(journey)->key, "conntrack_full");
 }
 
 TEST(SilenceWords, OfARequestThatAProgramBehindAnInterfaceTook) {

@@ -356,6 +356,10 @@ void assemble(std::vector<Event>& events, const AssembleContext& context, Journe
   name_routing_rules(journey, context.names);
   if (journey.outcome.drop) {
     name_drop(*journey.outcome.drop, context.names);
+    // A firewall's hook, as which conntrack drops what it has no room for; and old chains.
+    journey.outcome.conntrack_full = journey.outcome.drop->function.starts_with("nf_hook_slow+") &&
+                                     !journey.outcome.chain &&
+                                     context.names.is_conntrack_full(outcome.netns.inode);
   }
   if (const auto* verdict = ending_verdict(journey)) {
     name_program(journey.outcome, *verdict, context.names);

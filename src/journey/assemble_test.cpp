@@ -362,6 +362,24 @@ TEST_F(Assemble, ItIsAnsweredWhereItCameInNotWhereACopyWasSent) {
   EXPECT_EQ(journey.outcome.device.name.view(), "eth0.5");
 }
 
+TEST_F(Assemble, WhatAFirewallsHookDropsWhileConntrackIsFull) {
+  struct Full : testing::FakeNames {
+    bool is_conntrack_full(std::uint32_t inode) override { return inode == 2; }
+  } names;
+  names.symbols[7] = "nf_hook_slow+0xaa";
+  const auto dropped = [&](std::uint32_t netns, std::uint64_t location) {
+    decode::Event drop = event({.time_ns = 40, .stage = STAGE_drop, .netns = netns}, packet_);
+    drop.drop = decode::Drop{.location = location};
+    std::vector<decode::Event> events = {drop};
+    Journey journey;
+    assemble(events, {.names = names}, journey);
+    return journey.outcome.conntrack_full;
+  };
+  EXPECT_TRUE(dropped(2, 7));
+  EXPECT_FALSE(dropped(1, 7));
+  EXPECT_FALSE(dropped(2, 8));
+}
+
 TEST_F(Assemble, ATableWithoutAWayIsToldWhereNoOtherHadOne) {
   const auto looked_up = [](std::uint64_t time_ns, std::uint32_t netns, int error) {
     decode::Event at = event(
@@ -372,8 +390,8 @@ TEST_F(Assemble, ATableWithoutAWayIsToldWhereNoOtherHadOne) {
   decode::Event dropped = event({.time_ns = 40, .stage = STAGE_drop, .netns = 2}, packet_);
   dropped.drop = decode::Drop{};
   const auto with = [&](const decode::Event& first, const decode::Event& second) {
-    return way(run({event({.time_ns = 20, .stage = STAGE_in, .netns = 2}, packet_), first, second,
-                    dropped}));
+    return way(run(
+        {event({.time_ns = 20, .stage = STAGE_in, .netns = 2}, packet_), first, second, dropped}));
   };
   const std::string one = "ns2 eth0 in | ns2  route | ns2 eth0 drop";
   EXPECT_EQ(with(looked_up(25, 2, -EAGAIN), looked_up(26, 2, 0)), one);

@@ -123,7 +123,8 @@ struct Outcome {
   std::optional<ListenQueue> full_queue = {};  // consumed: a connection there was no room for
   // The same, of connections whose clients were not heard of again.
   std::optional<ListenQueue> full_syn_queue = {};
-  bool no_way_back = false;  // consumed: a connection that could not be answered
+  bool no_way_back = false;     // consumed: a connection that could not be answered
+  bool conntrack_full = false;  // dropped: by no rule that is known, while it was
   // Consumed: bytes of the socket's receive buffer in use by what nobody has read; not 0.
   std::optional<std::uint64_t> unread = {};
   bool merged = false;  // consumed: GRO made it a part of the segment before it
@@ -227,6 +228,9 @@ class Names {
   // room, as queue_text() has it. Empty: there was room, or SYN cookies are sent, or it is not
   // known.
   virtual std::string full_syn_queue(const SocketPlace& /*place*/) { return ""; }
+  // Has conntrack no room for another connection in the namespace with this inode? False also
+  // where that is not known.
+  virtual bool is_conntrack_full(std::uint32_t /*inode*/) { return false; }
   // How many bytes of the receive buffer of that socket of UDP are in use, after `since_ns`
   // (CLOCK_MONOTONIC). Nothing where that is not known.
   virtual std::optional<std::uint64_t> unread(const SocketPlace& /*place*/, std::uint64_t /*inode*/,

@@ -163,6 +163,30 @@ dropped_by 'INVALID' router 'inet forward guard through through' "$text" 'ip net
 check_json
 no_firewall router
 
+echo '== conntrack has no room for another connection'
+if [ -n "$brief" ]; then
+	firewall router forward 'ct state new counter accept' through
+	for port in 6010 6011 6012 6013; do send left "$target" $port; done
+	limit() { nsenter --net=/proc/1/ns/net sysctl -qw net.netfilter.nf_conntrack_max="$1"; }
+	most=$(nsenter --net=/proc/1/ns/net sysctl -n net.netfilter.nf_conntrack_max)
+	limit 2
+	tp_trace "${rules[@]}" --format json -w "$work/full.pcapng" "udp port 6014 and dst host $target"
+	send left "$target" 6014
+	wait_for_journeys 1
+	tp_end INT
+	limit "$most"
+	full='dropped in router conntrack_full ip netns exec router sysctl net.netfilter.nf_conntrack_count net.netfilter.nf_conntrack_max'
+	told='journeys[0] | "\(outcome_words) \(.outcome.advice.key) \(.outcome.advice.check)"'
+	expect_json 'it is full' "$full" "$told"
+	check_json
+	tp trace --format json -r "$work/full.pcapng"
+	expect_json 'the same from the file' "$full" "$told"
+	check_json
+	no_firewall router
+else
+	without 'a full conntrack table: its limit is for the whole machine, and only the guests have one of their own'
+fi
+
 if [ -n "$chains" ]; then
 	echo '== not to be tracked'
 	at router nft -f - <<-END
