@@ -336,7 +336,7 @@ for port in range(10000, 14000):
 		tp_end INT
 		no_firewall left
 		expect_json 'all but those that there was room for' '4000 true' \
-			'"\(journeys | length) \(journeys | map(select(.outcome.full_syn_queue | not)) | length < 20)"'
+			'"\(journeys | length) \(journeys | map(select(.outcome.full_syn_queue | not)) | length < 200)"'
 	fi
 	at right sysctl -qw "net.ipv4.tcp_syncookies=$cookies"
 else
