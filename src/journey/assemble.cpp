@@ -120,6 +120,14 @@ bool is_repetition(const std::vector<Hop>& hops, const HopList& list, const Even
     case STAGE_tx:
     case STAGE_rx:
       return crossing != nullptr && crossing->stage == event.stage && same_place(*crossing, event);
+    case STAGE_route: {
+      // What waits for its neighbour may be looked up again for somebody else meanwhile.
+      const Hop* last = hops.empty() ? nullptr : &hops.back();
+      return last != nullptr && last->stage == STAGE_route && last->route && event.route &&
+             last->netns.inode == event.netns.inode && last->route->table == event.route->table &&
+             last->route->type == event.route->type && last->route->error == event.route->error &&
+             last->route->via == event.route->via && last->route->device == event.route->device;
+    }
     case STAGE_deliver:
       // A reader that peeks, or copies in pieces.
       return !hops.empty() && hops.back().stage == STAGE_deliver && hops.back().socket &&

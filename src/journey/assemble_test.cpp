@@ -398,6 +398,7 @@ TEST_F(Assemble, ATableWithoutAWayIsToldWhereNoOtherHadOne) {
   const std::string both = "ns2 eth0 in | ns2  route | ns2  route | ns2 eth0 drop";
   EXPECT_EQ(with(looked_up(25, 2, 0), looked_up(26, 2, -ENETUNREACH)), both);
   EXPECT_EQ(with(looked_up(25, 2, -EAGAIN), looked_up(26, 2, -ENETUNREACH)), both);
+  EXPECT_EQ(with(looked_up(25, 2, 0), looked_up(26, 2, 0)), one);
 }
 
 TEST_F(Assemble, ALookupFromBeforeAPacketCameInIsAnotherPackets) {
