@@ -88,8 +88,8 @@ struct Hop {
   stage_id stage = STAGE_tx;
   bool inferred = false;  // no hook fired here: a later one tells that it was here
   bool answered = false;  // delivered to the kernel itself, which answered
-  bool duplicate =
-      false;  // the same was here before: a queue duplicates it (netem), or its request
+  // The same was here before: a queue duplicates it (netem), or its request.
+  bool duplicate = false;
   std::optional<decode::Packet> packet = {};
   Boxed<DropInfo> drop = {};
   Boxed<decode::Socket> socket = {};
