@@ -1,19 +1,13 @@
 #include "explain/advice.h"
 
-#include <fmt/format.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 
 #include <algorithm>
 #include <array>
 #include <ranges>
-#include <utility>
-#include <variant>
 
-#include "base/text.h"
 #include "explain/netfilter.h"
-#include "explain/notes.h"
-#include "explain/programs.h"
 #include "explain/route.h"
 
 namespace tracepkt::explain {
@@ -157,11 +151,6 @@ Advice advice(std::string_view key, std::string_view cause) {
 
 bool is_unspecified(std::string_view reason) { return reason.empty() || reason == "NOT_SPECIFIED"; }
 
-// "tcp_v4_rcv.cold+0x7" is in tcp_v4_rcv: the compiler takes functions apart.
-std::string_view plain_function(std::string_view function) {
-  return function.substr(0, function.find_first_of("+."));
-}
-
 bool forwards(std::string_view function) {
   return function == "ip_forward" || function == "ip6_forward";
 }
@@ -211,171 +200,6 @@ bool is_small(const decode::Packet& packet) { return packet.len != 0 && packet.l
 bool hands_to_an_interface(std::string_view function) {
   return function == "veth_xmit" || function == "__dev_forward_skb" ||
          function == "__dev_forward_skb2";
-}
-
-// What enters the namespace of that file, in front of a command; nothing where it is not needed.
-std::string enter_words(std::string_view file) {
-  constexpr std::string_view kNamed = "/run/netns/";
-  if (file.empty()) {
-    return "";
-  }
-  if (file.starts_with(kNamed) && !file.substr(kNamed.size()).starts_with('-')) {
-    return "ip netns exec " + shell_word(file.substr(kNamed.size())) + ' ';
-  }
-  return "nsenter --net=" + shell_word(file) + ' ';
-}
-
-using Fields = std::array<std::pair<std::string_view, std::string>, 20>;
-
-std::string filled(std::string_view text, const Fields& fields) {
-  std::string out;
-  while (!text.empty()) {
-    const std::size_t open = std::min(text.find('{'), text.size());
-    out += text.substr(0, open);
-    text.remove_prefix(open);
-    const std::size_t end = text.find('}') + 1;  // 0: there is none
-    if (end == 0) {
-      return out.append(text);
-    }
-    const auto* const field =
-        std::ranges::find(fields, text.substr(1, end - 2), &Fields::value_type::first);
-    out += field != fields.end() ? field->second : text.substr(0, end);
-    text.remove_prefix(end);
-  }
-  return out;
-}
-
-// The next hop whose link address was asked for where the packet ended; family 0: none is known.
-decode::Address asked_hop(const journey::Journey& journey) {
-  for (const journey::Hop& hop : std::views::reverse(journey.hops)) {
-    if (const auto* neighbour = std::get_if<decode::Neighbour>(&hop.note)) {
-      return hop.netns.inode == journey.outcome.netns.inode ? neighbour->address
-                                                            : decode::Address{};
-    }
-  }
-  return {};
-}
-
-// Its words, each quoted: the names of interfaces among them may be anything.
-std::string shell_words(std::string_view text) {
-  std::string out;
-  while (!text.empty()) {
-    const std::size_t end = std::min(text.find(' '), text.size());
-    out += (out.empty() ? "" : " ") + shell_word(text.substr(0, end));
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-  return out;
-}
-
-// Where it was sent or forwarded from, with a route, before it came to where it ended.
-std::string sender_words(const journey::Journey& journey) {
-  for (const journey::Hop& hop : std::views::reverse(journey.hops)) {
-    if ((hop.route || hop.stage == STAGE_out) && hop.netns.inode != journey.outcome.netns.inode &&
-        hop.netns.inode != 0) {
-      return fmt::format(" (namespace {})", printable(hop.netns.label()));
-    }
-  }
-  return "";
-}
-
-// The routing rule that was asked last.
-journey::RoutingRule last_rule(const journey::Journey& journey) {
-  for (const journey::Hop& hop : std::views::reverse(journey.hops)) {
-    if (hop.routing_rule) {
-      return *hop.routing_rule;
-    }
-  }
-  return {};
-}
-
-// Had it come in where it was dropped, or did it begin there?
-bool came_in(const journey::Journey& journey) {
-  return std::ranges::any_of(journey.hops, [&](const journey::Hop& hop) {
-    return (hop.stage == STAGE_rx || hop.stage == STAGE_in) &&
-           hop.netns.inode == journey.outcome.netns.inode;
-  });
-}
-
-// The command that lists the rules that may have dropped it. What nftables drops is not told to be
-// dropped in nf_hook_slow() since 6.7, but which kernel it was is not known here.
-std::string_view ruleset_list(const journey::DropInfo& drop, const decode::Packet& packet) {
-  if (plain_function(drop.function) != "nf_hook_slow") {
-    return "nft -a list ruleset";
-  }
-  return packet.dst.family == 6
-             ? "sh -c 'nft -a list ruleset; ip6tables-legacy-save -c; conntrack -S'"
-             : "sh -c 'nft -a list ruleset; iptables-legacy-save -c; conntrack -S'";
-}
-
-AdviceWords in_full(const Advice& found, const journey::Journey& journey,
-                    const decode::Packet& packet) {
-  const journey::Outcome& outcome = journey.outcome;
-  const decode::Address hop = asked_hop(journey);
-  const std::string hop_text = hop.family != 0 ? hop.text() : "ADDRESS";
-  const bool on_device = outcome.device.index != 0 && !outcome.device.name.view().empty();
-  const journey::DropInfo drop = outcome.drop ? *outcome.drop : journey::DropInfo{};
-  const auto& queue = outcome.full_syn_queue ? outcome.full_syn_queue : outcome.full_queue;
-  const journey::RoutingRule rule = last_rule(journey);
-  const std::string dev = on_device ? shell_word(outcome.device.name.view()) : "DEV";
-  const std::string src = packet.is_ip() ? packet.src.text() : "ADDRESS";
-  const std::string enter = enter_words(outcome.netns_file);
-  const bool is_v6 = packet.dst.family == 6;
-  const Fields fields = {{
-      {"in", enter},
-      // What is not known is a word to be replaced, as in a manual.
-      {"dev", dev},
-      {"src", src},
-      {"dst", packet.is_ip() ? packet.dst.text() : "ADDRESS"},
-      {"hop", hop_text},
-      {"asking", asking_filter(packet.dst.family, hop_text)},
-      {"who", outcome.socket ? process_words(*outcome.socket) : ""},
-      {"waiting", queue            ? std::to_string(queue->waiting)
-                  : outcome.unread ? std::to_string(*outcome.unread)
-                                   : ""},
-      {"ip_rule", fmt::format("{}: {}", rule.priority, printable(rule.text))},
-      {"pref", std::to_string(rule.priority)},
-      {"selector", shell_words(rule.text)},
-      {"came_in", came_in(journey) ? fmt::format(" from {} iif {}", src, dev) : ""},
-      {"host_src", packet.is_ip() ? " host " + src : ""},
-      {"ruleset", std::string(ruleset_list(drop, packet))},
-      {"before", sender_words(journey)},
-      {"forwarding", is_v6 ? "net.ipv6.conf.all.forwarding"
-                           : "net.ipv4.ip_forward net/ipv4/conf/" + dev + "/forwarding"},
-      {"forward", is_v6 ? fmt::format("`{}sysctl -w net.ipv6.conf.all.forwarding=1`", enter)
-                        : fmt::format("`{}sysctl -w net.ipv4.ip_forward=1` (where that is 1 "
-                                      "already: net/ipv4/conf/{}/forwarding=1)",
-                                      enter, dev)},
-      {"rule_list", is_v6 ? "ip -6 rule" : "ip rule"},
-      {"reason", printable(drop.reason)},
-      {"function", printable(plain_function(drop.function))},
-  }};
-  return AdviceWords{.key = std::string(found.key),
-                     .cause = filled(found.cause, fields),
-                     .check = filled(found.check, fields),
-                     .mend = filled(found.mend, fields),
-                     .harmless = found.harmless,
-                     .enter_first = found.check.starts_with("{in}") && outcome.netns_file.empty() &&
-                                    outcome.netns.name != "host"};
-}
-
-// The packet as it was seen last: NAT may have changed it since it was first seen.
-const decode::Packet& last_packet(const journey::Journey& journey) {
-  for (const journey::Hop& hop : std::views::reverse(journey.hops)) {
-    if (hop.packet && hop.packet->is_ip()) {
-      return *hop.packet;
-    }
-  }
-  return journey.packet;
-}
-
-// The packet as it was when it was dropped: NAT may have changed it since it was first seen.
-const decode::Packet& dropped_packet(const journey::Journey& journey) {
-  for (const journey::Hop& hop : std::views::reverse(journey.hops)) {
-    if (hop.stage == STAGE_drop && hop.packet && hop.packet->is_ip()) {
-      return *hop.packet;
-    }
-  }
-  return journey.packet;
 }
 
 // What the routing table answered just before the drop, if that tells more than `found`.
@@ -429,14 +253,16 @@ bool is_taken_from_a_device(const journey::Journey& journey) {
          hops.back().device == hops[hops.size() - 2].device;
 }
 
-}  // namespace
-
-namespace {
-
 const Place* place_of(std::string_view function, std::string_view reason) {
   const auto* const row = std::ranges::find_if(
       kPlaces, [&](const Place& one) { return one.function == function && one.reason == reason; });
   return row != kPlaces.end() ? row : nullptr;
+}
+
+// The row of a reason that is not the kernel's, and in one place only.
+Advice advice_of_place(std::string_view reason) {
+  const Place& row = *std::ranges::find(kPlaces, reason, &Place::reason);
+  return advice(row.key, row.cause);
 }
 
 const PacketOf* packet_of(const decode::Packet& packet, std::string_view reason) {
@@ -447,6 +273,20 @@ const PacketOf* packet_of(const decode::Packet& packet, std::string_view reason)
 }
 
 }  // namespace
+
+std::string_view plain_function(std::string_view function) {
+  return function.substr(0, function.find_first_of("+."));
+}
+
+const decode::Packet& packet_at_end(const journey::Journey& journey) {
+  const bool is_dropped = journey.outcome.kind == journey::OutcomeKind::kDropped;
+  for (const journey::Hop& hop : std::views::reverse(journey.hops)) {
+    if ((!is_dropped || hop.stage == STAGE_drop) && hop.packet && hop.packet->is_ip()) {
+      return *hop.packet;
+    }
+  }
+  return journey.packet;
+}
 
 Advice find_advice(const journey::DropInfo& drop, const decode::Packet* packet) {
   std::string_view function = plain_function(drop.function);
@@ -540,80 +380,52 @@ bool knows_reason(std::string_view reason) {
          std::ranges::find(kReasons, reason, &Reason::name) != kReasons.end();
 }
 
-std::string asking_filter(std::uint8_t family, std::string_view hop) {
-  return family == 6 ? "'icmp6 and ip6[40] >= 135 and ip6[40] <= 136'"
-                     : fmt::format("arp and host {}", hop);
-}
-
-std::optional<AdviceWords> advice_words(const journey::Journey& journey) {
+std::optional<Advice> find_advice(const journey::Journey& journey) {
   const journey::Outcome& outcome = journey.outcome;
   if (outcome.full_queue) {
-    return in_full(silence("listen_queue_full"), journey, last_packet(journey));
+    return silence("listen_queue_full");
   }
   if (outcome.full_syn_queue) {
-    return in_full(silence("syn_queue_full"), journey, last_packet(journey));
+    return silence("syn_queue_full");
   }
   if (outcome.no_way_back) {
-    return in_full(silence("no_way_back"), journey, last_packet(journey));
+    return silence("no_way_back");
   }
   if (outcome.unread) {
-    return in_full(silence("unread"), journey, last_packet(journey));
+    return silence("unread");
   }
   if (journey::waiting_queue(journey) != nullptr) {
-    return in_full(silence("interface_queue"), journey, last_packet(journey));
+    return silence("interface_queue");
   }
   if (outcome.kind != journey::OutcomeKind::kDropped || !outcome.drop) {
     return std::nullopt;
   }
-  const decode::Packet& packet = dropped_packet(journey);
-  Advice found = find_advice(*outcome.drop, &packet);
-  if (const RefusingRoute* const route = refusing_route(journey, found)) {
-    found = advice(route->key, route->cause);
+  if (outcome.chain && is_dropped_as_invalid(*outcome.chain)) {
+    const auto* const row = std::ranges::find(kRules, "invalid", &RuleFor::asks_for);
+    return advice(row->key, row->cause);
   }
   if (outcome.conntrack_full) {
-    const auto* const place = std::ranges::find(kPlaces, "conntrack_full", &Place::reason);
-    found = advice(place->key, place->cause);
-  } else if (is_past_the_chains(journey)) {
-    const auto* const place = std::ranges::find(kPlaces, "past_the_chains", &Place::reason);
-    found = advice(place->key, place->cause);
+    return advice_of_place("conntrack_full");
   }
-  AdviceWords words = in_full(found, journey, packet);
-  if (outcome.programs) {
-    const ProgramAdvice program = program_advice(*outcome.programs);
-    found.cause = program.cause.empty() ? found.cause : program.cause;
-    found.check = program.check.empty() ? found.check : program.check;
-    found.mend = program.mend.empty() ? found.mend : program.mend;
-    words = in_full(found, journey, packet);
+  if (is_past_the_chains(journey)) {
+    return advice_of_place("past_the_chains");
   }
-  // A chain that is known is better looked at alone than with all others.
-  if (outcome.chain) {
-    const FirewallWords firewall = firewall_words(*outcome.chain, outcome.netns.label());
-    words.cause = firewall.sentence + '.';
-    words.check = filled(firewall.check, Fields{{{"in", enter_words(outcome.netns_file)}}});
-    words.mend = outcome.chain->by_policy
-                     ? "Add a rule that accepts it to that chain, or change the chain's policy."
-                     : "Change the rule that drops it, or accept the packet before it comes there.";
-    if (is_dropped_as_invalid(*outcome.chain)) {
-      const auto* const row = std::ranges::find(kRules, "invalid", &RuleFor::asks_for);
-      const std::string cause = words.cause + ' ' + std::string(row->cause);
-      words = in_full(advice(row->key, row->cause), journey, packet);
-      words.cause = cause;
-    }
-  }
-  return words;
+  const Advice found = find_advice(*outcome.drop, &packet_at_end(journey));
+  const RefusingRoute* const route = refusing_route(journey, found);
+  return route != nullptr ? advice(route->key, route->cause) : found;
 }
 
-std::optional<AdviceWords> silence_words(const journey::Journey& request) {
-  const journey::Outcome& outcome = request.outcome;
+std::optional<Advice> find_silence(const journey::Journey& request) {
   if (is_taken_from_a_device(request)) {
-    return in_full(silence("unanswered_by_process"), request, last_packet(request));
+    return silence("unanswered_by_process");
   }
+  const journey::Outcome& outcome = request.outcome;
   const bool to_the_kernel = outcome.kind == journey::OutcomeKind::kDelivered && !outcome.socket;
   if (!to_the_kernel || request.packet.echo_kind() != decode::EchoKind::kRequest ||
       std::ranges::any_of(request.hops, &journey::Hop::answered)) {
     return std::nullopt;
   }
-  return in_full(silence("unanswered"), request, last_packet(request));
+  return silence("unanswered");
 }
 
 }  // namespace tracepkt::explain

@@ -1,10 +1,7 @@
-// Cause and advice for a dropped packet: what happened, how to check it, what usually mends it.
-// The texts are in advice.def.
+// Which row of advice.def is about a packet: what happened, how to check it, what usually mends it.
 #pragma once
 
-#include <cstdint>
 #include <optional>
-#include <string>
 #include <string_view>
 
 #include "journey/journey.h"
@@ -13,7 +10,7 @@ namespace tracepkt::explain {
 
 struct Advice {
   std::string_view key;  // stable: for scripts
-  // Texts in which {in}, {dev}, ... stand for what advice_words() knows.
+  // Texts in which {in}, {dev}, ... stand for what is known of a packet: see advice_words.h.
   std::string_view cause;
   std::string_view check;
   std::string_view mend;
@@ -28,26 +25,18 @@ Advice find_advice(const journey::DropInfo& drop, const decode::Packet* packet =
 // counts: it is for the function to say.
 bool knows_reason(std::string_view reason);
 
-// The same in full, for a person or a program to use as it is; printable, quoted for a shell.
-struct AdviceWords {
-  std::string key;
-  std::string cause;  // a sentence
-  std::string check;  // a command
-  std::string mend;
-  bool harmless = false;
-  // The command is for the packet's namespace, and does not enter it: that has no name, or -n.
-  bool enter_first = false;
-};
+// Of a journey: of its drop, or of a consumed packet that somebody waits for. Nothing where there
+// is no advice to give. What a program or a firewall's chain says more is not in it.
+std::optional<Advice> find_advice(const journey::Journey& journey);
 
-// The filter, quoted for a shell, by which the requests for a next hop's link address are traced.
-// `family`: 4 or 6; IPv6 asks by a multicast address, so that there it is any next hop.
-std::string asking_filter(std::uint8_t family, std::string_view hop);
+// Of a request that was delivered, but not answered; nothing where that is not for the kernel to
+// do, or was done.
+std::optional<Advice> find_silence(const journey::Journey& request);
 
-// Nothing where the packet was not dropped.
-std::optional<AdviceWords> advice_words(const journey::Journey& journey);
+// The packet as it was when its journey ended: NAT may have changed it since it was first seen.
+const decode::Packet& packet_at_end(const journey::Journey& journey);
 
-// The same of a request that was delivered, but not answered; nothing where that is not for the
-// kernel to do, or was done.
-std::optional<AdviceWords> silence_words(const journey::Journey& request);
+// "tcp_v4_rcv.cold+0x7" is in tcp_v4_rcv: the compiler takes functions apart.
+std::string_view plain_function(std::string_view function);
 
 }  // namespace tracepkt::explain

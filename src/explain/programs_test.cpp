@@ -5,7 +5,7 @@
 
 #include <cstring>
 
-#include "explain/advice.h"
+#include "explain/advice_words.h"
 
 namespace tracepkt::explain {
 namespace {

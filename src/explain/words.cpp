@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "explain/advice.h"
+#include "explain/advice_words.h"
 #include "explain/netfilter.h"
 #include "explain/notes.h"
 #include "explain/programs.h"

@@ -1,4 +1,4 @@
-#include "explain/advice.h"
+#include "explain/advice_words.h"
 #include "sinks/drops_view.h"
 #include "sinks/json_parts.h"
 

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/text.h"
-#include "explain/advice.h"
+#include "explain/advice_words.h"
 #include "explain/words.h"
 #include "sinks/drops_view.h"
 #include "sinks/summary_words.h"

@@ -6,7 +6,7 @@
 #include <algorithm>
 
 #include "base/json_writer.h"
-#include "explain/advice.h"
+#include "explain/advice_words.h"
 #include "explain/netfilter.h"
 #include "explain/notes.h"
 #include "explain/programs.h"

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "base/json_writer.h"
-#include "explain/advice.h"
+#include "explain/advice_words.h"
 #include "journey/journey.h"
 #include "sinks/sink.h"
 

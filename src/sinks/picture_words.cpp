@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "base/text.h"
-#include "explain/advice.h"
+#include "explain/advice_words.h"
 #include "explain/words.h"
 
 namespace tracepkt::sinks {

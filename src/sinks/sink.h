@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "explain/advice.h"
+#include "explain/advice_words.h"
 #include "journey/journey.h"
 #include "sinks/output.h"
 

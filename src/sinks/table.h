@@ -1,7 +1,7 @@
 // For people: a block per packet or per ping, a headline and a row per hop, fit for 80 columns.
 #pragma once
 
-#include "explain/advice.h"
+#include "explain/advice_words.h"
 #include "sinks/sink.h"
 
 namespace tracepkt::sinks {
