@@ -11,20 +11,13 @@
 #include <array>
 #include <cstddef>
 #include <cstring>
-#include <fstream>
-#include <string>
 
 #include "base/fd.h"
 #include "kernel/sock_diag.h"
+#include "kernel/sysctl.h"
 
 namespace tracepkt::kernel {
 namespace {
-
-std::optional<std::uint32_t> sysctl(const char* name) {
-  std::ifstream file(std::string("/proc/sys/net/ipv4/") + name);
-  std::uint32_t value = 0;
-  return file >> value ? std::optional(value) : std::nullopt;
-}
 
 // How many sockets of that family and state are at the port; counted up to `most`, which bounds
 // what is read. Nothing where the kernel does not say.
@@ -82,8 +75,8 @@ std::uint32_t syn_room(std::uint32_t backlog, std::uint32_t max_syn_backlog) {
 }
 
 std::optional<SynQueue> find_syn_queue(std::uint16_t port, std::uint32_t backlog) {
-  const auto cookies = sysctl("tcp_syncookies");
-  const auto most = sysctl("tcp_max_syn_backlog");
+  const auto cookies = sysctl_number("net/ipv4/tcp_syncookies");
+  const auto most = sysctl_number("net/ipv4/tcp_max_syn_backlog");
   if (!cookies || *cookies != 0 || !most || count(TCP_LISTEN, port, 2) != 1) {
     return std::nullopt;
   }

@@ -9,11 +9,10 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
-#include <fstream>
 #include <optional>
-#include <string>
 
 #include "base/fd.h"
+#include "kernel/sysctl.h"
 
 namespace tracepkt::kernel {
 namespace {
@@ -82,10 +81,8 @@ std::optional<int> ask(const SocketEnd& local, const SocketEnd& remote, bool fro
 }
 
 // Takes the answer a route that the packet itself chooses (its mark, its VRF)?
-bool follows_the_packet(const char* sysctl) {
-  std::ifstream file(std::string("/proc/sys/net/ipv4/") + sysctl);
-  char value = '0';
-  return file >> value && value != '0';
+bool follows_the_packet(const char* switched_by) {
+  return sysctl_number(switched_by).value_or(0) != 0;
 }
 
 bool is_link_local(const SocketEnd& end) {
@@ -102,8 +99,8 @@ bool is_refusal(std::optional<int> error, bool from_local) {
 }  // namespace
 
 bool has_no_way_back(const SocketEnd& local, const SocketEnd& remote) {
-  if (is_link_local(remote) || follows_the_packet("tcp_fwmark_accept") ||
-      follows_the_packet("tcp_l3mdev_accept")) {
+  if (is_link_local(remote) || follows_the_packet("net/ipv4/tcp_fwmark_accept") ||
+      follows_the_packet("net/ipv4/tcp_l3mdev_accept")) {
     return false;
   }
   const auto error = ask(local, remote, true);
