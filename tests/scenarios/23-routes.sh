@@ -72,7 +72,7 @@ several() { # destination "next hops" "what is told": a list
 	tp ping -c1 --netns near --format json "$d"
 	expect_status 0
 	check_json
-	expect_json "$d" true "requests[0] | ($taken) | IN($3)"
+	expect_json "$d" true "requests[0] | ($taken) | if IN($3) then true else . end"
 }
 for k in 1 2 3 4 5 6; do
 	several "10.9.9.$k" 'nexthop via 10.8.1.2 dev x1 nexthop via 10.8.2.2 dev x2' \
@@ -90,6 +90,8 @@ ip -n near nexthop add id 1 via 10.8.1.2 dev x1
 ip -n near nexthop add id 2 via 10.8.2.2 dev x2
 ip -n near nexthop add id 3 via 10.8.2.2 dev x2
 ip -n near nexthop add id 9 group 1/2
+# A packet that waits for its next hop's link address has its route with it: here none waits.
+for via in 10.8.1.2 10.8.2.2; do at near ping -q -c1 "$via" >/dev/null; done
 several 10.9.9.8 'nhid 9' '"null x1 then x1", "null x2 then x2"'
 several 10.9.9.9 'nhid 3' '"10.8.2.2 x2 then x2"'
 

@@ -6,6 +6,16 @@
 cable_network 25
 wait_for 'IPv4 to be open' at left ping -c1 -W2 "$net4.2"
 base=${net4%.*}
+# 20,000 bytes at a time over TCP, in a pace in which the receiver reads them, from CPU 0.
+send_paced() { # netns address port times [what runs beside it, in Python]
+	at "$1" taskset -c 0 python3 -c "
+import socket, time
+${5-}
+with socket.create_connection(('$2', $3)) as sender:
+    for i in range($4):
+        sender.send(b'x' * 20000)
+        time.sleep(0.002)"
+}
 
 echo '== the buffer of what TCP gave up, used again for UDP'
 # Nobody sees TCP free what it has sent: the kernel's free list hands the memory to the next that is made.
@@ -82,17 +92,12 @@ while peer.recv(3000):
         udp.sendto(b'x' * (30 + sent), ('$net4.1', 7001))" >"$work/server" &
 	wait_for 'the server' has bound "$work/server"
 	tp_trace --format json "net $net4.0/24 and (tcp port 7000 or udp port 7001)"
-	at left taskset -c 0 python3 -c "
-import socket, threading, time
+	send_paced left "$net4.2" 7000 100 "import threading
 udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 udp.bind(('$net4.1', 7001))
 def read():
     while True: udp.recv(2000)
-threading.Thread(target=read, daemon=True).start()
-with socket.create_connection(('$net4.2', 7000)) as sender:
-    for i in range(100):
-        sender.send(b'x' * 20000)
-        time.sleep(0.002)"
+threading.Thread(target=read, daemon=True).start()"
 	wait_for_journeys 400 '.packet.proto == "udp"'
 	tp_end INT
 	expect_status 0
@@ -133,12 +138,7 @@ below() { # kind command...
 	serve "$r" tcp 7005 'peer, _ = s.accept()
 while peer.recv(30000): pass'
 	tp_trace --format json 'tcp dst port 7005'
-	at "$l" python3 -c "
-import socket, time
-with socket.create_connection(('$base.246.2', 7005)) as sender:
-    for i in range(30):
-        sender.send(b'x' * 20000)
-        time.sleep(0.002)"
+	send_paced "$l" "$base.246.2" 7005 30
 	wait_for_journeys 200 '.outcome.merged'
 	tp_end INT
 	expect_status 0
