@@ -63,37 +63,44 @@ done
 ip -n far addr add 10.8.1.3/24 dev x1
 taken='[.hops[] | select(.netns.name == "near" and (.stage == "route" or .stage == "tx"))
 	| if .stage == "tx" then .dev.name else "\(.via) \(.dev.name)" end] | join(" then ")'
-several() { # destination "next hops" "what is told": a list
-	local d=$1 family
-	family=$([[ $d == *:* ]] && echo 6 || echo 4)
-	ip -n far addr add "$d" dev lo
-	# shellcheck disable=SC2086
-	ip -n near "-$family" route add "$d" $2
-	tp ping -c1 --netns near --format json "$d"
+several() { # [destination "next hops" "what is told": a list]...
+	local all=("$@") i d
+	for ((i = 0; i < $#; i += 3)); do
+		d=${all[i]}
+		ip -n far addr add "$d" dev lo
+		# shellcheck disable=SC2086
+		ip -n near "$([[ $d == *:* ]] && echo -6 || echo -4)" route add "$d" ${all[i + 1]}
+	done
+	tp_trace -v --format json 'icmp or icmp6'
+	for ((i = 0; i < $#; i += 3)); do at near ping -q -c1 "${all[i]}" >/dev/null; done
+	wait_for_journeys $(($# / 3)) '.packet.icmp.type | IN(8, 128)'
+	tp_end INT
 	expect_status 0
+	for ((i = 0; i < $#; i += 3)); do
+		expect_json "${all[i]}" true \
+			"requests | map(select(.packet.dst == \"${all[i]}\"))[0] | ($taken) | if IN(${all[i + 2]}) then true else . end"
+	done
 	check_json
-	expect_json "$d" true "requests[0] | ($taken) | if IN($3) then true else . end"
 }
+of_two=()
 for k in 1 2 3 4 5 6; do
-	several "10.9.9.$k" 'nexthop via 10.8.1.2 dev x1 nexthop via 10.8.2.2 dev x2' \
+	of_two+=("10.9.9.$k" 'nexthop via 10.8.1.2 dev x1 nexthop via 10.8.2.2 dev x2'
 		'"10.8.1.2 x1 then x1", "10.8.2.2 x2 then x2"'
-	several "$net6:99::$k" "nexthop via $net6:81::2 dev x1 nexthop via $net6:82::2 dev x2" \
-		"\"$net6:81::2 x1 then x1\", \"$net6:82::2 x2 then x2\""
+		"$net6:99::$k" "nexthop via $net6:81::2 dev x1 nexthop via $net6:82::2 dev x2"
+		"\"$net6:81::2 x1 then x1\", \"$net6:82::2 x2 then x2\"")
 done
-echo '== and nothing tells which of two at the same interface'
-# The first packet to 10.8.1.3 has to wait for its link address, and has its route with it then.
-several 10.9.9.7 'nexthop via 10.8.1.2 dev x1 nexthop via 10.8.1.3 dev x1' '"null x1 then x1", "10.8.1.3 x1 then x1"'
-tp ping -c1 --netns near 10.9.9.7
-expect_line 'in words' '^ +main: dev x1, by one of several next hops' "$out"
-echo '== nor which of a group of nexthop objects'
+several "${of_two[@]}"
+echo '== and nothing tells which of two at the same interface, nor which of a group of nexthop objects'
 ip -n near nexthop add id 1 via 10.8.1.2 dev x1
 ip -n near nexthop add id 2 via 10.8.2.2 dev x2
 ip -n near nexthop add id 3 via 10.8.2.2 dev x2
 ip -n near nexthop add id 9 group 1/2
 # A packet that waits for its next hop's link address has its route with it: here none waits.
-for via in 10.8.1.2 10.8.2.2; do at near ping -q -c1 "$via" >/dev/null; done
-several 10.9.9.8 'nhid 9' '"null x1 then x1", "null x2 then x2"'
-several 10.9.9.9 'nhid 3' '"10.8.2.2 x2 then x2"'
+for via in 10.8.1.2 10.8.1.3 10.8.2.2; do at near ping -q -c1 "$via" >/dev/null; done
+several 10.9.9.7 'nexthop via 10.8.1.2 dev x1 nexthop via 10.8.1.3 dev x1' '"null x1 then x1"' \
+	10.9.9.8 'nhid 9' '"null x1 then x1", "null x2 then x2"' 10.9.9.9 'nhid 3' '"10.8.2.2 x2 then x2"'
+tp ping -c1 --netns near 10.9.9.7
+expect_line 'in words' '^ +main: dev x1, by one of several next hops' "$out"
 
 echo '== what others ask for meanwhile is not told: their packets have a mark, and go another way'
 ip -n far addr add 10.9.9.10 dev lo
