@@ -267,7 +267,7 @@ void Live::read() {
   }
   if (now_ns > state.forgot_ns + kForgetEveryNs) {
     state.forgot_ns = now_ns;
-    state.tracer.forget_packets(now_ns - kForgetAfterNs);
+    state.tracer.forget_packets(now_ns, kForgetAfterNs);
     if (state.rule_tracing) {
       state.rule_tracing->look_again();
     }

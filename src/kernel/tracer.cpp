@@ -474,9 +474,9 @@ std::vector<Loss> Tracer::losses() const {
   return losses;
 }
 
-void Tracer::forget_packets(std::uint64_t before_ns) {
+void Tracer::forget_packets(std::uint64_t now_ns, std::uint64_t age_ns) {
   if (state_->tracked) {
-    state_->tracked->forget(before_ns);
+    state_->tracked->forget(now_ns, age_ns);
   }
 }
 

@@ -84,9 +84,8 @@ class Tracer {
   // are loaded.
   void look_for_programs();
 
-  // Forgets packets in the kernel's table whose end no hook saw and that were last seen before
-  // `before_ns` (CLOCK_MONOTONIC).
-  void forget_packets(std::uint64_t before_ns);
+  // Forgets packets in the kernel's table whose end no hook saw, as TrackedTable::forget() does.
+  void forget_packets(std::uint64_t now_ns, std::uint64_t age_ns);
 
  private:
   struct State;

@@ -35,13 +35,13 @@ std::optional<TrackedTable> TrackedTable::map(const bpf_object* object) {
   return table;
 }
 
-void TrackedTable::forget(std::uint64_t before_ns) {
+void TrackedTable::forget(std::uint64_t now_ns, std::uint64_t age_ns) {
   for (std::size_t set = 0; set < sets_.size(); ++set) {
     tracked_set& places = sets_[set];
     for (std::size_t way = 0; way < TRACKED_WAYS; ++way) {
       const auto is_stale = [&] {
         return is_entry(__atomic_load_n(&places.heads[way], __ATOMIC_ACQUIRE)) &&
-               packets_[TRACKED_INDEX(set, way)].seen_ns < before_ns;
+               packets_[TRACKED_INDEX(set, way)].seen_ns + age_ns < now_ns;
       };
       if (!is_stale()) {
         continue;

@@ -22,9 +22,9 @@ class TrackedTable {
   // The table of a loaded object; none where the kernel does not let us see it.
   static std::optional<TrackedTable> map(const bpf_object* object);
 
-  // Removes what was seen last before that moment (CLOCK_MONOTONIC, nanoseconds), while the kernel
-  // side goes on. What it is about to change stays until the next time.
-  void forget(std::uint64_t before_ns);
+  // Removes what was seen last longer ago than `age_ns`, while the kernel side goes on. What it is
+  // about to change stays until the next time. `now_ns`: CLOCK_MONOTONIC.
+  void forget(std::uint64_t now_ns, std::uint64_t age_ns);
 
  private:
   std::span<tracked_set> sets_;

@@ -17,16 +17,18 @@ struct Table {
     packets[TRACKED_INDEX(set, way)].seen_ns = seen_ns;
     ++count;
   }
-  void forget(std::uint64_t before_ns) { TrackedTable(sets, packets, count).forget(before_ns); }
+  void forget(std::uint64_t now_ns, std::uint64_t age_ns) {
+    TrackedTable(sets, packets, count).forget(now_ns, age_ns);
+  }
 };
 
-TEST(TrackedTable, ForgetsWhatWasSeenLastBefore) {
+TEST(TrackedTable, ForgetsWhatWasSeenLastLongAgo) {
   Table table;
   table.add(0, 0, 99);
   table.add(0, 6, 100);
   table.add(1, 3, 7);
 
-  table.forget(100);
+  table.forget(130, 30);
 
   EXPECT_EQ(table.count, 1);
   EXPECT_EQ(table.sets[0].heads[0], 0U);
@@ -36,13 +38,20 @@ TEST(TrackedTable, ForgetsWhatWasSeenLastBefore) {
   EXPECT_EQ(table.sets[1].writers, 0U);
 }
 
+TEST(TrackedTable, ForgetsNothingOfAMachineThatHasJustStarted) {
+  Table table;
+  table.add(0, 0, 8);
+  table.forget(9, 30);
+  EXPECT_EQ(table.count, 1);
+}
+
 TEST(TrackedTable, LeavesWhatTheKernelSideIsWriting) {
   Table table;
   table.add(0, 0, 1);
   table.sets[0].writers = 1;
   table.sets[1].heads[2] = TRACKED_CLAIMED;
 
-  table.forget(100);
+  table.forget(130, 30);
 
   EXPECT_EQ(table.count, 1);
   EXPECT_NE(table.sets[0].heads[0], 0U);
