@@ -35,6 +35,7 @@ class NetnsSystemTest : public testing::Test {
  protected:
   void SetUp() override {
     mounts_ = Fd(::open("/proc/thread-self/ns/mnt", O_RDONLY | O_CLOEXEC));
+    root_ = Fd(::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
     directory_ = Fd(::open(".", O_PATH | O_DIRECTORY | O_CLOEXEC));
     if (::unshare(CLONE_NEWNS) != 0) {
       GTEST_SKIP() << "needs root, to make namespaces: " << std::strerror(errno);
@@ -54,6 +55,9 @@ class NetnsSystemTest : public testing::Test {
     }
     if (away_) {
       ASSERT_EQ(::setns(mounts_.get(), CLONE_NEWNS), 0);
+      // That leads out of a chroot.
+      ASSERT_EQ(::fchdir(root_.get()), 0);
+      ASSERT_EQ(::chroot("."), 0);
       ASSERT_EQ(::fchdir(directory_.get()), 0);
     }
   }
@@ -92,6 +96,7 @@ class NetnsSystemTest : public testing::Test {
   }
 
   Fd mounts_;
+  Fd root_;
   Fd directory_;
   bool away_ = false;
   pid_t child_ = -1;
