@@ -19,7 +19,7 @@ using decode::TcpNote;
 constexpr std::uint16_t kNudIncomplete = 0x01;
 constexpr std::uint16_t kNudFailed = 0x20;
 
-constexpr std::uint64_t kWorthTellingNs = 1'000'000;
+constexpr std::uint64_t kWorthTellingNs = 100'000'000;
 
 // enum tcp_ca_state
 constexpr std::uint8_t kCaRecovery = 3;
