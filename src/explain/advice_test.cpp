@@ -216,6 +216,14 @@ TEST(FindAdvice, OfTunnelsByTheirKind) {
   EXPECT_EQ(find_advice(drop("NOT_SPECIFIED", "vlan_do_receive+0x2d3")).key, "vlan_down");
 }
 
+TEST(FindAdvice, OfOpenVswitchThePortThatItGoesToNotTheOneItCameBy) {
+  EXPECT_EQ(find_advice(drop("DEV_READY", "do_execute_actions+0x1054")).key, "ovs_port");
+  EXPECT_EQ(find_advice(drop("NOT_SPECIFIED", "do_execute_actions+0x13c2")).key, "ovs_port");
+  EXPECT_EQ(find_advice(drop("OVS_DROP_LAST_ACTION", "do_execute_actions+0xb8")).key,
+            "ovs_no_flow_output");
+  EXPECT_EQ(find_advice(drop("NOT_SPECIFIED", "ovs_dp_process_packet+0x1a1")).key, "ovs_upcall");
+}
+
 TEST(FindAdvice, ByReason) {
   EXPECT_EQ(find_advice(drop("NETFILTER_DROP", "")).key, "firewall");
   EXPECT_EQ(find_advice(drop("NO_SOCKET", "__udp4_lib_rcv+0x12")).key, "port_closed");

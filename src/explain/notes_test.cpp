@@ -45,6 +45,19 @@ TEST(NoteWords, NobodyReadsAReset) {
   EXPECT_EQ(cause_words(journey), "");
 }
 
+TEST(NoteWords, WhatWasReceivedAndDidNotComeToIpWasTakenBefore) {
+  journey::Journey journey;
+  journey.outcome.kind = journey::OutcomeKind::kConsumed;
+  journey.packet = {.ethertype = 0x0800, .src = {.family = 4}};
+  journey.packet.dst = {.family = 4, .bytes = {10, 0, 0, 2}};
+  journey.hops = {{.stage = STAGE_rx}};
+  EXPECT_THAT(cause_words(journey), ::testing::HasSubstr("before it came to IP"));
+  journey.packet.dst.bytes[0] = 224;
+  EXPECT_EQ(cause_words(journey), "") << "a bridge, a macvlan have their own ways with that";
+  journey.packet = {.ethertype = 0x0806};
+  EXPECT_EQ(cause_words(journey), "") << "ARP has done its work";
+}
+
 TEST(NoteWords, WhatATunnelsPacketIsCutInto) {
   journey::Journey journey;
   journey.outcome.kind = journey::OutcomeKind::kLeft;

@@ -68,6 +68,13 @@ bool ended_a_connection(const journey::Journey& journey) {
   });
 }
 
+// IP comes next for what an interface has received; bridges and tunnels hand it on, or drop it.
+bool is_taken_before_ip(const journey::Journey& journey) {
+  return journey.outcome.kind == OutcomeKind::kConsumed && journey.outcome.seen &&
+         journey.packet.is_ip() && !journey.packet.dst.is_multicast() && !journey.hops.empty() &&
+         journey.hops.back().stage == STAGE_rx;
+}
+
 constexpr std::string_view kWaitsForFragments =
     " It is the first of its fragments, and may be waiting there for the others, which is given up "
     "after 30 s (IPv6: 60 s): `nstat -az '*Reasm*'`, there.";
@@ -283,6 +290,11 @@ std::string cause_words(const journey::Journey& journey) {
                              process_words(*outcome.socket))
                : fmt::format("Taken in by the IP layer there; who read it was not seen.{}",
                              journey.packet.first_fragment ? kWaitsForFragments : "");
+  }
+  if (is_taken_before_ip(journey)) {
+    return "Taken there before it came to IP, and freed without complaint: by Open vSwitch, whose "
+           "flow "
+           "drops it or whose ovs-vswitchd is to decide, or by an action of tc.";
   }
   if (outcome.kind == OutcomeKind::kLeft && outcome.sent_by.index != 0) {
     return fmt::format(
