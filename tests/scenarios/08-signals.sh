@@ -82,7 +82,7 @@ done
 
 # Nothing is sent after the signal, and what came before it is heard.
 echo '== while it starts'
-takes_signals() { [ $((0x$(awk '$1 == "SigBlk:" { print $2 }' "/proc/$tp_pid/status") & 2)) != 0 ]; }
+takes_signals() { is_running "$tp_pid" && [ $((0x$(awk '$1 == "SigBlk:" { print $2 }' "/proc/$tp_pid/status") & 2)) != 0 ]; }
 tp_start ping -W 1 -i 0.2 --format json "$target"
 wait_for 'it to take signals' takes_signals
 tp_end INT
