@@ -249,6 +249,9 @@ static __always_inline int on_crossing(struct sk_buff *skb, enum hook_id hook, e
 	fill_header(&header, skb, &place, hook, stage, &sighting);
 	if (hook == HOOK_napi_gro_receive_entry || hook == HOOK_napi_gro_frags_entry)
 		header.flags |= forgotten(is_seen_after_gro(skb, &place) ? RECORD_TO_IP : 0);
+	/* What a flowtable forwards has come past conntrack. */
+	if (stage == STAGE_tx && bpf_core_field_exists(skb->_nfct))
+		header.flags |= forgotten(skb->_nfct ? RECORD_TRACKED : 0);
 	if (stage == STAGE_in)
 		move_to_bond(&header, bond_to_ip(skb, &place));
 	if (stage == STAGE_in && sighting.rx_ns) {

@@ -73,6 +73,7 @@ enum class NameKind : std::uint64_t {
   kUnread = 30,  // of UDP. key: inode; key2: since (as events' times); bytes, empty: not known
   kConntrackFull = 31,  // key: inode; "1": it has no room, empty: it has, or that is not known
   kRoutingRules = 26,   // `ip -N rule show`. key: inode; key2: AF_INET or AF_INET6
+  kFlowtable = 19,      // key: inode << 32 | ifindex; "FAMILY TABLE NAME", empty: it is in none
   kPrograms = 18,       // at an interface. key: inode << 32 | ifindex; key2: journey::ProgramPlace
 };
 

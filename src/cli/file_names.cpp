@@ -84,6 +84,11 @@ std::string FileNames::reset_reason(std::uint32_t reason) {
   return std::string(find(capture::NameKind::kResetReason, reason));
 }
 
+std::string FileNames::flowtable(std::uint32_t inode, const decode::Device& device) {
+  return std::string(
+      find(capture::NameKind::kFlowtable, std::uint64_t{inode} << 32 | device.index));
+}
+
 std::string FileNames::routing_rules(std::uint32_t inode, std::uint8_t family) {
   return std::string(find(capture::NameKind::kRoutingRules, inode, family));
 }

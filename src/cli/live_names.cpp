@@ -209,6 +209,11 @@ bool LiveNames::has_no_way_back(const journey::SocketPlace& place) {
   return no_way;
 }
 
+std::string LiveNames::flowtable(std::uint32_t inode, const decode::Device& device) {
+  const auto file = file_of(inode);
+  return file ? flowtables_.find(inode, *file, device.name.view()) : "";
+}
+
 std::string LiveNames::routing_rules(std::uint32_t inode, std::uint8_t family) {
   const auto file = file_of(inode);
   return file ? routing_rules_.list(inode, *file, family) : "";

@@ -10,6 +10,7 @@
 #include "journey/journey.h"
 #include "kernel/bound_sockets.h"
 #include "kernel/device_programs.h"
+#include "kernel/flowtables.h"
 #include "kernel/legacy_rules.h"
 #include "kernel/netns_names.h"
 #include "kernel/netns_scan.h"
@@ -43,6 +44,7 @@ class LiveNames : public journey::Names {
   bool is_conntrack_full(std::uint32_t inode) override;
   bool has_connection(const journey::SocketPlace& place) override;
   bool has_no_way_back(const journey::SocketPlace& place) override;
+  std::string flowtable(std::uint32_t inode, const decode::Device& device) override;
   std::string routing_rules(std::uint32_t inode, std::uint8_t family) override;
   std::string programs(std::uint32_t inode, std::uint32_t ifindex,
                        journey::ProgramPlace place) override;
@@ -80,6 +82,7 @@ class LiveNames : public journey::Names {
   kernel::NamespacePrograms programs_;
   kernel::LegacyRules legacy_rules_;
   kernel::RoutingRules routing_rules_;
+  kernel::NamespaceFlowtables flowtables_;
   kernel::SocketOwners owners_;
   kernel::BoundSockets bound_;
   std::uint64_t looked_ns_ = 0;  // for owners that were not known before

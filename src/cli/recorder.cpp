@@ -190,6 +190,11 @@ std::string Recorder::reset_reason(std::uint32_t reason) {
   return name({NameKind::kResetReason, reason, 0}, [&] { return live_.reset_reason(reason); });
 }
 
+std::string Recorder::flowtable(std::uint32_t inode, const decode::Device& device) {
+  return name({NameKind::kFlowtable, std::uint64_t{inode} << 32 | device.index, 0},
+              [&] { return live_.flowtable(inode, device); });
+}
+
 std::string Recorder::routing_rules(std::uint32_t inode, std::uint8_t family) {
   return name({NameKind::kRoutingRules, inode, family},
               [&] { return live_.routing_rules(inode, family); });

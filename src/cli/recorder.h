@@ -54,6 +54,7 @@ class Recorder : public journey::Names {
   bool has_connection(const journey::SocketPlace& place) override;
   bool has_no_way_back(const journey::SocketPlace& place) override;
   std::string reset_reason(std::uint32_t reason) override;
+  std::string flowtable(std::uint32_t inode, const decode::Device& device) override;
   std::string routing_rules(std::uint32_t inode, std::uint8_t family) override;
   std::string programs(std::uint32_t inode, std::uint32_t ifindex,
                        journey::ProgramPlace place) override;

@@ -280,6 +280,7 @@ Result<Event> decode_record(std::span<const std::byte> record) {
               .first = (header.flags & RECORD_FIRST) != 0,
               .last = (header.flags & RECORD_LAST) != 0,
               .to_ip = (header.flags & RECORD_TO_IP) != 0,
+              .tracked = (header.flags & RECORD_TRACKED) != 0,
               .cpu = header.cpu,
               .time_ns = header.time_ns,
               .packet_id = header.packet,

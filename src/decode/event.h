@@ -92,7 +92,8 @@ struct Event {
   stage_id stage = STAGE_tx;
   bool first = false;
   bool last = false;
-  bool to_ip = false;  // GRO has it, and what it makes of it is seen where it goes to
+  bool to_ip = false;    // GRO has it, and what it makes of it is seen where it goes to
+  bool tracked = false;  // sent, after conntrack was asked about it
   std::uint32_t cpu = 0;
   std::uint64_t time_ns = 0;  // CLOCK_MONOTONIC
   std::uint64_t packet_id = 0;

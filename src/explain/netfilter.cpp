@@ -256,6 +256,11 @@ bool is_dropped_as_invalid(const journey::ChainWalk& walk) {
 
 std::string chain_words(const journey::ChainWalk& walk) {
   const Netfilter& base = walk.base;
+  if (walk.is_flowtable) {
+    return fmt::format("{}: flowtable {} {}/{} forwards it: no route, no other chain is asked",
+                       hook_name(base), family_name(base), printable(base.table),
+                       printable(base.chain));
+  }
   std::string words =
       fmt::format("{}: {}{} {}/{}", hook_name(base), is_by_xtables(base) ? "legacy " : "",
                   family_name(base), printable(base.table), chain_path(walk));

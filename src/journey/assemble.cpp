@@ -360,7 +360,7 @@ void assemble(std::vector<Event>& events, const AssembleContext& context, Journe
       name_drop(*hop.drop, context.names);
     }
   }
-  settle_ingress(journey.hops);
+  settle_ingress(journey.hops, context.names);
   name_routing_rules(journey, context.names);
   if (journey.outcome.drop) {
     name_drop(*journey.outcome.drop, context.names);

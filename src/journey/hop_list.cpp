@@ -65,6 +65,7 @@ void HopList::add(const Event& event) {
           .netns = {.inode = event.netns.inode, .name = {}},
           .device = event.device,
           .stage = event.stage,
+          .tracked = event.tracked,
           .duplicate = is_duplicate(event),
           .packet = event.packet,
           .socket = event.socket,

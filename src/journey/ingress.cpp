@@ -3,6 +3,10 @@
 #include <linux/netfilter.h>
 
 #include <algorithm>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <utility>
 #include <variant>
 
 #include "journey/programs.h"
@@ -64,9 +68,41 @@ bool is_sent_back(const Hop& in, const Hop* end) {
          next->netns.inode == in.netns.inode && next->device == in.device;
 }
 
+// What a flowtable forwards for the software comes past the routing tables, conntrack and all
+// chains but the interface's own (nf_flow_offload_ip_hook(), at netdev's ingress), and no hook
+// tells of it. `next`: behind what is asked on the way in. Where a batch comes to one destination,
+// the tables are asked for the first alone (5.1, 02b24941619f): conntrack has seen the others,
+// though. Null: this was not forwarded so.
+const Hop* sent_by_flowtable(const Hop& in, const Hop* next, const Hop* end) {
+  const Hop* const sent = std::find_if_not(
+      next, end, [](const Hop& hop) { return hop.stage == STAGE_nat || hop.stage == STAGE_neigh; });
+  const bool goes_on =
+      sent != end && sent->stage == STAGE_tx && !sent->inferred && !sent->tracked &&
+      sent->netns.inode == in.netns.inode && in.packet && sent->packet && in.packet->is_ip() &&
+      sent->packet->ethertype == in.packet->ethertype && sent->packet->ttl + 1 == in.packet->ttl;
+  return goes_on ? sent : nullptr;
+}
+
+std::optional<ChainWalk> flowtable_walk(std::string_view flowtable) {
+  const std::size_t family = flowtable.find(' ');
+  const std::size_t table = flowtable.find(' ', family + 1);
+  if (family == std::string_view::npos || table == std::string_view::npos) {
+    return std::nullopt;
+  }
+  const std::string_view of = flowtable.substr(0, family);
+  decode::Netfilter base;
+  base.family = of == "ip" ? NFPROTO_IPV4 : of == "ip6" ? NFPROTO_IPV6 : NFPROTO_INET;
+  base.pf = NFPROTO_NETDEV;
+  base.hook = NF_NETDEV_INGRESS;
+  base.verdict = NF_STOLEN;
+  base.table = flowtable.substr(family + 1, table - family - 1);
+  base.chain = flowtable.substr(table + 1);
+  return ChainWalk{.base = std::move(base), .is_flowtable = true};
+}
+
 }  // namespace
 
-void settle_ingress(std::vector<Hop>& hops) {
+void settle_ingress(std::vector<Hop>& hops, Names& names) {
   for (auto in = hops.begin(); in != hops.end();) {
     const auto next = std::next(in);
     if (in->stage != STAGE_in) {
@@ -79,6 +115,18 @@ void settle_ingress(std::vector<Hop>& hops) {
     const auto end = std::find_if_not(next, hops.end(), [&](const Hop& hop) {
       return is_asked_on_the_way_in(hop) && is_same_place(hop);
     });
+    const Hop* const sent = sent_by_flowtable(*in, std::to_address(end), hops.data() + hops.size());
+    if (auto walk = sent != nullptr ? flowtable_walk(names.flowtable(in->netns.inode, in->device))
+                                    : std::nullopt) {
+      in->time_ns = std::prev(end)->time_ns;
+      in->stage = STAGE_netfilter;
+      in->inferred = true;
+      in->packet.reset();
+      in->chain = *std::move(walk);
+      std::rotate(in, next, end);
+      in = end;
+      continue;
+    }
     const bool passes =
         std::all_of(next, end, lets_pass) && !is_given_to_an_ifb(*in, hops.data() + hops.size()) &&
         !is_sent_back(*in, hops.data() + hops.size()) &&

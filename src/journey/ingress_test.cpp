@@ -17,13 +17,14 @@ using Kind = decode::ProgramVerdict::Kind;
 constexpr std::uint32_t kXdpReason = 7;
 
 // "rx@1 tc@3 in@3"
-std::string way(const std::vector<decode::Event>& rest) {
+std::string way(const std::vector<decode::Event>& rest, const std::string& flowtable = "") {
   const decode::Packet packet = echo(false, 1, 2, 7, 1);
   std::vector<decode::Event> events = {event({.time_ns = 1, .stage = STAGE_rx}, packet),
                                        event({.time_ns = 2, .stage = STAGE_in}, packet)};
   events.insert(events.end(), rest.begin(), rest.end());
   testing::FakeNames names;
   names.reasons[kXdpReason] = "XDP";
+  names.flowtables["eth0"] = flowtable;
   Journey journey;
   assemble(events, {.names = names, .ending = Ending::kSeen}, journey);
   std::string text;
@@ -91,6 +92,31 @@ TEST(Ingress, WhatDoesNotPassDoesNotComeIn) {
   EXPECT_EQ(way({given, event({.time_ns = 4, .stage = STAGE_rx, .iif = 2}, packet),
                  event({.time_ns = 5, .stage = STAGE_in, .iif = 2}, packet)}),
             "rx@1 tx@3 rx@4 in@5 deliver@5");
+}
+
+decode::Event forwarded(bool tracked, int hops = 1) {
+  decode::Packet packet = echo(false, 1, 2, 7, 1);
+  packet.ttl = static_cast<std::uint8_t>(packet.ttl - hops);
+  decode::Event sent = event({.time_ns = 4, .ifindex = 2, .device = "eth1", .iif = 1}, packet);
+  sent.tracked = tracked;
+  return sent;
+}
+
+TEST(Ingress, WhatAFlowtableForwardsDoesNotComeIn) {
+  EXPECT_EQ(way({forwarded(false)}, "inet f ft"), "rx@1 netfilter@2 tx@4");
+  EXPECT_EQ(
+      way({chain(3, NFPROTO_NETDEV, NF_NETDEV_INGRESS, NF_ACCEPT), forwarded(false)}, "inet f ft"),
+      "rx@1 netfilter@3 netfilter@3 tx@4");
+  // No flowtable is there, conntrack has seen it, it was not routed, or a table was asked.
+  EXPECT_EQ(way({forwarded(false)}), "rx@1 in@2 tx@4");
+  EXPECT_EQ(way({forwarded(true)}, "inet f ft"), "rx@1 in@2 tx@4");
+  EXPECT_EQ(way({forwarded(false, 0)}, "inet f ft"), "rx@1 in@2 tx@4");
+  decode::Event route = event({.time_ns = 3, .stage = STAGE_route});
+  route.route = decode::Route{};
+  EXPECT_EQ(way({route, forwarded(false)}, "inet f ft"), "rx@1 in@2 route@3 tx@4");
+  EXPECT_EQ(
+      way({chain(3, NFPROTO_IPV4, NF_INET_FORWARD, NF_ACCEPT), forwarded(false)}, "inet f ft"),
+      "rx@1 in@2 netfilter@3 tx@4");
 }
 
 TEST(Ingress, WhatIsSentOnOrBackCameIn) {

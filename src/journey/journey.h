@@ -59,9 +59,10 @@ struct Rule {
 
 // A packet's way through one base chain of a firewall, and the chains that were jumped to.
 struct ChainWalk {
-  decode::Netfilter base;   // with the verdict that it came to
-  std::vector<Rule> rules;  // with --rules: those that matched, and returns, in order
-  bool by_policy = false;   // no rule decided
+  decode::Netfilter base;     // with the verdict that it came to
+  std::vector<Rule> rules;    // with --rules: those that matched, and returns, in order
+  bool by_policy = false;     // no rule decided
+  bool is_flowtable = false;  // it is none, but a flowtable that forwards: see settle_ingress()
 
   // The rule that decided; null where none did, or none is known.
   const Rule* decisive() const;
@@ -88,6 +89,7 @@ struct Hop {
   stage_id stage = STAGE_tx;
   bool inferred = false;  // no hook fired here: a later one tells that it was here
   bool answered = false;  // delivered to the kernel itself, which answered
+  bool tracked = false;   // sent, after conntrack was asked about it
   // The same was here before: a queue duplicates it (netem), or its request.
   bool duplicate = false;
   std::optional<decode::Packet> packet = {};
@@ -247,6 +249,11 @@ class Names {
   // programs_text() has them. Empty: there are none, or none are known.
   virtual std::string programs(std::uint32_t /*inode*/, std::uint32_t /*ifindex*/,
                                ProgramPlace /*place*/) {
+    return "";
+  }
+  // The flowtable of nftables that forwards what comes in by that device, "FAMILY TABLE NAME".
+  // Empty: it is in none, or none is known.
+  virtual std::string flowtable(std::uint32_t /*inode*/, const decode::Device& /*device*/) {
     return "";
   }
   // What `ip -N rule show` prints of that namespace, with -4 (AF_INET) or -6. Empty where it cannot

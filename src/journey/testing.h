@@ -32,6 +32,12 @@ class FakeNames : public Names {
     return rules.contains(netfilter.rule) ? rules[netfilter.rule] : "";
   }
 
+  std::string flowtable(std::uint32_t, const decode::Device& device) override {
+    const std::string name(device.name.view());
+    return flowtables.contains(name) ? flowtables[name] : "";
+  }
+
+  std::map<std::string, std::string> flowtables;  // by device
   std::map<std::uint64_t, std::string> rules;
   std::map<std::uint64_t, std::string> symbols;
   std::map<std::uint32_t, std::string> reasons;

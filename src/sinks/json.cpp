@@ -87,6 +87,9 @@ void write_chain(JsonWriter& json, const journey::ChainWalk& walk) {
   json.field("base_chain", explain::chain_name(base));
   json.field("backend", base.backend == NETFILTER_XTABLES ? "xtables" : "nftables");
   json.field("verdict", explain::verdict_name(base));
+  if (walk.is_flowtable) {
+    json.field("flowtable", true);
+  }
   if (walk.by_policy) {
     json.field("policy", true);
   }

@@ -65,9 +65,10 @@ enum loss_id {
 
 /* record_header.flags */
 enum {
-  RECORD_FIRST = 1, /* the first sight of this packet */
-  RECORD_LAST = 2,  /* nobody else holds the packet's bytes: its life ends here */
-  RECORD_TO_IP = 4, /* came to GRO, and the next to have it is seen: the IP layer, or a bridge */
+  RECORD_FIRST = 1,   /* the first sight of this packet */
+  RECORD_LAST = 2,    /* nobody else holds the packet's bytes: its life ends here */
+  RECORD_TO_IP = 4,   /* came to GRO, and the next to have it is seen: the IP layer, or a bridge */
+  RECORD_TRACKED = 8, /* of what is sent: conntrack was asked about it here */
 };
 
 struct record_header {
