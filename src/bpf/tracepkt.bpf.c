@@ -121,6 +121,16 @@ SEC("hook/skb_copy_datagram_iovec") int UNBROKEN(on_skb_copy_datagram_iovec, __u
 }
 
 /*
+ * Has the IP layer not taken it in? The first that ip_rcv_core() and ip6_rcv_core() do with it is
+ * to note in their part of cb (inet_skb_parm, inet6_skb_parm) which interface it came by. What was
+ * there before is its length at most times. Nothing of that is left where a protocol had it.
+ */
+static __always_inline bool is_before_ip(struct sk_buff *skb)
+{
+	return skb->skb_iif && (__u32)number_at(skb->cb) != (__u32)skb->skb_iif;
+}
+
+/*
  * Dropped. A packet that no interface has seen yet, such as one that a firewall kept from leaving,
  * is matched here.
  */
@@ -163,7 +173,7 @@ SEC("hook/kfree_skb") int UNBROKEN(on_kfree_skb, __u64 *ctx)
 	record->drop.location = ctx[1];
 	record->drop.reason = 0;
 	record->drop.has_reason = 0;
-	record->drop.pad = 0;
+	record->drop.before_ip = forgotten(is_before_ip(skb));
 	record->drop.socket = config.drops_only ? socket_inode(&place) : 0;
 	/* The reason came with its enum (5.17, c504e5c2f964). */
 	if (bpf_core_type_exists(enum skb_drop_reason)) {

@@ -40,7 +40,17 @@ bool lets_pass(const Hop& hop) {
                             : !hop.chain->base.is_drop();
 }
 
+// A chain of the interface's own, where chains are not seen. Further on a protocol may have written
+// where the IP layer had: what a firewall drops has not come to one.
+bool is_dropped_before_ip(const Hop& hop) {
+  return hop.drop && hop.drop->raw.before_ip &&
+         (hop.drop->reason == "NETFILTER_DROP" || hop.drop->function.starts_with("nf_hook_slow+"));
+}
+
 bool is_dropped_on_the_way_in(const Hop& hop) {
+  if (is_dropped_before_ip(hop)) {
+    return true;
+  }
   const auto place = hop.drop ? program_place(*hop.drop) : std::nullopt;
   return place && *place != ProgramPlace::kTcEgress;
 }

@@ -24,6 +24,8 @@ std::string way(const std::vector<decode::Event>& rest, const std::string& flowt
   events.insert(events.end(), rest.begin(), rest.end());
   testing::FakeNames names;
   names.reasons[kXdpReason] = "XDP";
+  names.reasons[8] = "NETFILTER_DROP";
+  names.symbols[7] = "nf_hook_slow+0x7b";
   names.flowtables["eth0"] = flowtable;
   Journey journey;
   assemble(events, {.names = names, .ending = Ending::kSeen}, journey);
@@ -117,6 +119,23 @@ TEST(Ingress, WhatAFlowtableForwardsDoesNotComeIn) {
   EXPECT_EQ(
       way({chain(3, NFPROTO_IPV4, NF_INET_FORWARD, NF_ACCEPT), forwarded(false)}, "inet f ft"),
       "rx@1 in@2 netfilter@3 tx@4");
+}
+
+TEST(Ingress, AFirewallsDropSaysWhetherTheIpLayerHadIt) {
+  constexpr std::uint32_t kNetfilterDrop = 8;
+  decode::Event drop = dropped(3, kNetfilterDrop);
+  EXPECT_EQ(way({drop}), "rx@1 in@2 drop@3");
+  drop.drop->before_ip = true;
+  EXPECT_EQ(way({drop}), "rx@1 drop@3");
+  drop.drop->reason = 1;
+  EXPECT_EQ(way({drop}), "rx@1 in@2 drop@3") << "a protocol has written there";
+  drop.drop->has_reason = false;
+  drop.drop->location = 7;  // nf_hook_slow()
+  EXPECT_EQ(way({drop}), "rx@1 drop@3");
+  decode::Event route = event({.time_ns = 3, .stage = STAGE_route});
+  route.route = decode::Route{};
+  drop.time_ns = 4;
+  EXPECT_EQ(way({route, drop}), "rx@1 in@2 route@3 drop@4");
 }
 
 TEST(Ingress, WhatIsSentOnOrBackCameIn) {

@@ -40,6 +40,16 @@ case $status in
 		expect_json 'what is not seen is said' "firewall chains $why" \
 			'summary.probes.unavailable[] | select(.name == "firewall chains") | "\(.name) \(.why)"'
 		check_json
+		expect_json 'it came to the IP layer' 'rx in route drop' \
+			'requests[0] | [.hops[] | select(.netns.name == "router") | .stage] | join(" ")'
+		if at router nft "table netdev early { chain x { type filter hook ingress device eth0 priority 0; icmp type echo-request drop; }; }" 2>"$work/nft"; then
+			tp ping --netns left -c1 -W1 -v --format json "$target"
+			expect_json "what the interface's own chain drops did not" 'rx drop' \
+				'requests[0] | [.hops[] | select(.netns.name == "router") | .stage] | join(" ")'
+			check_json
+		else
+			without "chains of an interface: $(head -1 "$work/nft")"
+		fi
 		without "chains and rules: $why"
 		exit $((failures > 0))
 		;;
