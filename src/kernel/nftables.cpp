@@ -6,10 +6,13 @@
 
 #include <algorithm>
 #include <charconv>
+#include <filesystem>
 #include <optional>
+#include <system_error>
 
 #include "base/lines.h"
 #include "kernel/netns_open.h"
+#include "kernel/run_tool.h"
 
 namespace tracepkt::kernel {
 namespace {
@@ -60,15 +63,65 @@ bool is_declaration(std::string_view line) {
          (line.starts_with("comment \"") && line.ends_with('"'));
 }
 
+std::string word(std::string_view line, std::size_t number) {
+  line = trimmed(line);
+  for (; number > 0; --number) {
+    line.remove_prefix(std::min(line.find(' '), line.size()));
+    line = trimmed(line);
+  }
+  return std::string(line.substr(0, line.find(' ')));
+}
+
+// "meta l4proto udp xt match string counter drop"; newer ones put "string" into quotes.
+bool is_foreign(std::string_view rule) {
+  return rule.find("xt match ") != rule.npos || rule.find("xt target ") != rule.npos ||
+         rule.find("xt watcher ") != rule.npos;
+}
+
+// The tool that lists what iptables has put into the tables of that family; empty: there is none.
+// Under the plain name it may be the one that lists legacy tables.
+std::string save_tool(const std::string& family) {
+  const std::string_view name = family == "ip"       ? "iptables"
+                                : family == "ip6"    ? "ip6tables"
+                                : family == "bridge" ? "ebtables"
+                                : family == "arp"    ? "arptables"
+                                                     : "";
+  if (name.empty()) {
+    return "";
+  }
+  std::string tool = find_tool(fmt::format("{}-nft-save", name));
+  if (tool.empty()) {
+    tool = find_tool(fmt::format("{}-save", name));
+    std::error_code error;
+    if (std::filesystem::canonical(tool, error).filename() != "xtables-nft-multi") {
+      tool.clear();
+    }
+  }
+  return tool;
+}
+
+LegacyTexts list_foreign(const std::string& family) {
+  const std::string tool = save_tool(family);
+  const auto listing = tool.empty() ? Result<std::string>("") : run_tool(tool);
+  return listing ? parse_legacy_rules(*listing) : LegacyTexts();
+}
+
+bool is_rule(const LegacyTexts& texts, const std::string& key) {
+  const auto it = texts.find(key);
+  return it != texts.end() && it->second.starts_with("-A ");
+}
+
 // Goes through a listing line by line; it is indented by a tab a level.
 class ListingReader {
  public:
   void take(std::string_view line) {
     if (line.starts_with("table ") && line.find('{') != std::string_view::npos) {
       table_ = handle_of_table(line);
+      chain_ = {.family = word(line, 1), .table = word(line, 2), .chain = {}};
       in_chain_ = false;
     } else if (line.starts_with("\tchain ")) {
       in_chain_ = true;
+      chain_.chain = word(line, 1);
       rule_.clear();
     } else if (line == "\t}" || line == "}") {
       in_chain_ = false;
@@ -77,7 +130,7 @@ class ListingReader {
     }
   }
 
-  RuleTexts texts() && { return std::move(texts_); }
+  RuleListing listing() && { return std::move(listing_); }
 
  private:
   // A rule with a long set goes on over several lines; its handle ends it.
@@ -89,13 +142,19 @@ class ListingReader {
     rule_ += rule_.empty() || line.empty() ? "" : " ";
     rule_ += split ? split->text : line;
     if (split) {
-      texts_.insert_or_assign({.table = table_, .rule = split->handle}, std::move(rule_));
+      const RuleId id{.table = table_, .rule = split->handle};
+      const std::uint64_t number = ++listing_.rules[chain_];
+      if (is_foreign(rule_)) {
+        listing_.foreign.push_back({.id = id, .chain = chain_, .number = number});
+      }
+      listing_.texts.insert_or_assign(id, std::move(rule_));
       rule_.clear();
     }
   }
 
-  RuleTexts texts_;
+  RuleListing listing_;
   std::uint64_t table_ = 0;  // its handle
+  ChainName chain_;
   std::string rule_;
   bool in_chain_ = false;
 };
@@ -139,15 +198,35 @@ RuleTexts list_rules() {
   if (nft_run_cmd_from_buffer(context.get(), "list ruleset") != 0) {
     return {};
   }
-  return parse_rules(nft_ctx_get_output_buffer(context.get()));
+  RuleListing listing = parse_rules(nft_ctx_get_output_buffer(context.get()));
+  name_foreign(listing, list_foreign);
+  return std::move(listing.texts);
 }
 
-RuleTexts parse_rules(std::string_view listing) {
+void name_foreign(RuleListing& listing,
+                  const std::function<LegacyTexts(const std::string& family)>& list) {
+  std::map<std::string, LegacyTexts> by_family;
+  for (const ForeignRule& rule : listing.foreign) {
+    const auto [it, is_new] = by_family.try_emplace(rule.chain.family);
+    if (is_new) {
+      it->second = list(rule.chain.family);
+    }
+    const auto key = [&](std::uint64_t number) {
+      return legacy_key(rule.chain.table, rule.chain.chain, number);
+    };
+    const std::uint64_t last = listing.rules[rule.chain];
+    if (is_rule(it->second, key(last)) && !is_rule(it->second, key(last + 1))) {
+      listing.texts[rule.id] = it->second[key(rule.number)];
+    }
+  }
+}
+
+RuleListing parse_rules(std::string_view listing) {
   ListingReader reader;
   while (!listing.empty()) {
     reader.take(take_line(listing));
   }
-  return std::move(reader).texts();
+  return std::move(reader).listing();
 }
 
 std::string NamespaceRules::text(std::uint32_t inode, const std::string& file, const RuleId& rule) {

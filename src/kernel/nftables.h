@@ -5,13 +5,16 @@
 #include <chrono>
 #include <compare>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include "base/result.h"
+#include "kernel/legacy_rules.h"
 
 struct nft_ctx;
 
@@ -51,11 +54,39 @@ struct RuleId {
 // As `nft list ruleset` writes them.
 using RuleTexts = std::map<RuleId, std::string>;
 
-// Of the namespace that this thread is in. Empty where there are none, or they cannot be listed.
+struct ChainName {
+  std::string family;
+  std::string table;
+  std::string chain;
+
+  auto operator<=>(const ChainName&) const = default;
+};
+
+// One that iptables has made, with a match or target that nft(8) knows no more of than its name.
+struct ForeignRule {
+  RuleId id;
+  ChainName chain;
+  std::uint64_t number = 0;  // in the chain, from 1
+};
+
+struct RuleListing {
+  RuleTexts texts;
+  std::vector<ForeignRule> foreign;
+  std::map<ChainName, std::uint64_t> rules;  // how many there are
+};
+
+// Of the namespace that this thread is in; what iptables-nft has made and nft cannot say, in
+// iptables' own words where that is installed. Empty where there are none, or they cannot be
+// listed.
 RuleTexts list_rules();
 
 // What `nft -a list ruleset` prints, taken apart. Anything else in it is passed over.
-RuleTexts parse_rules(std::string_view listing);
+RuleListing parse_rules(std::string_view listing);
+
+// Puts the texts in place that iptables has for the foreign rules, by their numbers; not where a
+// chain has another number of rules there. `list`: what iptables-save prints, of a family.
+void name_foreign(RuleListing& listing,
+                  const std::function<LegacyTexts(const std::string& family)>& list);
 
 // The same for any namespace, listed when a rule of it is first asked for, and again, though not
 // too often, when a rule is asked for that is not known.

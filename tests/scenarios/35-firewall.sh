@@ -323,6 +323,17 @@ for tool in iptables-nft iptables-legacy; do
 	at router $tool -w -D FORWARD -d "$target" -p icmp -j DROP
 done
 
+echo '== a match that nft(8) has no words for'
+modprobe -qa xt_u32 nft_compat 2>/dev/null || true
+if command -v iptables-nft-save >/dev/null && at router iptables-nft -w -A FORWARD -p icmp -m u32 --u32 '6&0xff=1' -j DROP 2>"$work/u32"; then
+	tp ping --netns left -c1 -W1 --rules --format json "$target"
+	expect_json "iptables' own" '-A FORWARD -p icmp -m u32 --u32 "0x6&0xff=0x1" -j DROP' 'requests[0].outcome.rule.text'
+	check_json
+	at router iptables-nft -w -F FORWARD
+else
+	without "matches of iptables-nft: $(head -1 "$work/u32" 2>/dev/null)"
+fi
+
 ### However it ends
 
 echo '== killed'
