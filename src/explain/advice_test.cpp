@@ -52,8 +52,9 @@ constexpr std::array<std::span<const Row>, 4> kTables = {kRemedies, kReasons, kP
 std::string unfilled(std::string_view text) {
   return std::regex_replace(
       std::string(text),
-      std::regex("\\{(in|dev|src|dst|hop|asking|who|waiting|came_in|host_src|"
-                 "ruleset|ip_rule|pref|selector|rule_list|before|forwarding|forward)\\}"),
+      std::regex(
+          "\\{(in|dev|src|dst|hop|asking|who|waiting|came_in|host_src|"
+          "ruleset|legacy_save|ip_rule|pref|selector|rule_list|before|forwarding|forward)\\}"),
       "");
 }
 

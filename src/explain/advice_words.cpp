@@ -29,7 +29,7 @@ std::string enter_words(std::string_view file) {
   return "nsenter --net=" + shell_word(file) + ' ';
 }
 
-using Fields = std::array<std::pair<std::string_view, std::string>, 20>;
+using Fields = std::array<std::pair<std::string_view, std::string>, 21>;
 
 std::string filled(std::string_view text, const Fields& fields) {
   std::string out;
@@ -100,15 +100,22 @@ bool came_in(const journey::Journey& journey) {
   });
 }
 
+// The command that lists the rules of legacy tables that may have dropped it: what a firewall drops
+// before the IP layer has it is a bridge's, or ARP.
+std::string_view legacy_save(const journey::DropInfo& drop, const decode::Packet& packet) {
+  return packet.arp               ? "arptables-legacy-save"
+         : drop.raw.before_ip     ? "ebtables-legacy-save -c"
+         : packet.dst.family == 6 ? "ip6tables-legacy-save -c"
+                                  : "iptables-legacy-save -c";
+}
+
 // The command that lists the rules that may have dropped it. What nftables drops is not told to be
 // dropped in nf_hook_slow() since 6.7, but which kernel it was is not known here.
-std::string_view ruleset_list(const journey::DropInfo& drop, const decode::Packet& packet) {
+std::string ruleset_list(const journey::DropInfo& drop, const decode::Packet& packet) {
   if (plain_function(drop.function) != "nf_hook_slow") {
     return "nft -a list ruleset";
   }
-  return packet.dst.family == 6
-             ? "sh -c 'nft -a list ruleset; ip6tables-legacy-save -c; conntrack -S'"
-             : "sh -c 'nft -a list ruleset; iptables-legacy-save -c; conntrack -S'";
+  return fmt::format("sh -c 'nft -a list ruleset; {}; conntrack -S'", legacy_save(drop, packet));
 }
 
 AdviceWords in_full(const Advice& found, const journey::Journey& journey) {
@@ -141,7 +148,8 @@ AdviceWords in_full(const Advice& found, const journey::Journey& journey) {
       {"selector", shell_words(rule.text)},
       {"came_in", came_in(journey) ? fmt::format(" from {} iif {}", src, dev) : ""},
       {"host_src", packet.is_ip() ? " host " + src : ""},
-      {"ruleset", std::string(ruleset_list(drop, packet))},
+      {"ruleset", ruleset_list(drop, packet)},
+      {"legacy_save", std::string(legacy_save(drop, packet))},
       {"before", sender_words(journey)},
       {"forwarding", is_v6 ? "net.ipv6.conf.all.forwarding"
                            : "net.ipv4.ip_forward net/ipv4/conf/" + dev + "/forwarding"},

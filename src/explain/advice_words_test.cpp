@@ -200,6 +200,23 @@ TEST(AdviceWords, WhatNftablesHasNotDroppedItsListDoesNotShow) {
   EXPECT_THAT(of("nf_hook_slow+0xaa").cause, HasSubstr("iptables-legacy, NAT"));
 }
 
+TEST(AdviceWords, LegacyTablesAreListedByTheirOwnTool) {
+  journey::Journey journey =
+      dropped_in("web", "/run/netns/web", drop("NETFILTER_DROP", "nf_hook_slow+0xaa"));
+  const auto names = [&](const std::string& tool) {
+    const AdviceWords words = *advice_words(journey);
+    return words.check.contains("; " + tool + "; ") &&
+           words.mend.contains("`ip netns exec web " + tool + "`");
+  };
+  EXPECT_TRUE(names("iptables-legacy-save -c"));
+  journey.packet.src.family = journey.packet.dst.family = 6;
+  EXPECT_TRUE(names("ip6tables-legacy-save -c"));
+  journey.outcome.drop->raw.before_ip = true;
+  EXPECT_TRUE(names("ebtables-legacy-save -c")) << "a bridge's";
+  journey.packet.arp = decode::Arp{};
+  EXPECT_TRUE(names("arptables-legacy-save"));
+}
+
 TEST(AdviceWords, WhatCameInIsLookedUpAsSuch) {
   journey::Journey journey = dropped_in("web", "/run/netns/web", drop("", "ip6_pkt_prohibit+0x14"));
   journey.outcome.device = {.index = 2, .name = {{"eth0"}}};
