@@ -31,8 +31,12 @@ Status hand_over(sinks::Output& out, Signals& signals) {
     // A pipe that was full takes more only when a whole page of it was read.
     if (ready == 0 && out.unread_bytes() >= unread) {
       out.abandon();
-      return failure(fmt::format(
-          "interrupted, and nobody reads the output: its last {} bytes are left out", waiting));
+      return failure(
+          fmt::format("interrupted while nobody reads the output: its last {} bytes, and what was "
+                      "to follow, are not written",
+                      waiting),
+          "let its reader read on (a pager: to its end) and interrupt then, write to a file, or "
+          "keep the packets with -w FILE and show them with tracepkt trace -r FILE");
     }
   }
 }

@@ -68,6 +68,7 @@ TEST_F(HandOver, AReaderThatDoesNotIsLeftWhenASignalComes) {
   const Status taken = hand_over(*out_, *signals_);
   ASSERT_FALSE(taken);
   EXPECT_THAT(taken.error().what, ::testing::HasSubstr("nobody reads the output"));
+  EXPECT_THAT(taken.error().hint, ::testing::HasSubstr("-w FILE"));
   EXPECT_TRUE(signals_->arrived());
   EXPECT_TRUE(out_->closed());
   out_->write(text_);
