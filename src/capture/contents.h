@@ -68,6 +68,7 @@ enum class NameKind : std::uint64_t {
   kFullQueue = 25,     // of who listens. key: which place; "WAITING BACKLOG", empty: it has room
   kResetReason = 17,   // key: reason of a reset that TCP sends
   kConnection = 27,    // key: which place; "1": there is one, empty: none
+  kTimeWait = 20,      // key: which place; "1": a connection there is in TIME_WAIT, empty: none
   kNoWayBack = 28,     // from who listens. key: which place; "1": there is none, empty: there is
   kFullSynQueue = 29,  // of who listens. key: which place; "WAITING ROOM", empty: it has room
   kUnread = 30,  // of UDP. key: inode; key2: since (as events' times); bytes, empty: not known

@@ -76,6 +76,10 @@ bool FileNames::has_connection(const journey::SocketPlace& place) {
   return !find(capture::NameKind::kConnection, place_key(place)).empty();
 }
 
+bool FileNames::is_time_wait(const journey::SocketPlace& place) {
+  return !find(capture::NameKind::kTimeWait, place_key(place)).empty();
+}
+
 bool FileNames::has_no_way_back(const journey::SocketPlace& place) {
   return !find(capture::NameKind::kNoWayBack, place_key(place)).empty();
 }

@@ -193,6 +193,11 @@ bool LiveNames::has_connection(const journey::SocketPlace& place) {
   return taker && !taker->listens;
 }
 
+bool LiveNames::is_time_wait(const journey::SocketPlace& place) {
+  const auto taker = tcp_taker(place);
+  return taker && taker->time_wait;
+}
+
 // Without a way back the kernel drops the SYN before it makes anything of it (6.18,
 // tcp_conn_request(); so did 5.10). A connection all the same has found another way.
 bool LiveNames::has_no_way_back(const journey::SocketPlace& place) {

@@ -43,6 +43,7 @@ class LiveNames : public journey::Names {
                                       std::uint64_t since_ns) override;
   bool is_conntrack_full(std::uint32_t inode) override;
   bool has_connection(const journey::SocketPlace& place) override;
+  bool is_time_wait(const journey::SocketPlace& place) override;
   bool has_no_way_back(const journey::SocketPlace& place) override;
   std::string flowtable(std::uint32_t inode, const decode::Device& device) override;
   std::string routing_rules(std::uint32_t inode, std::uint8_t family) override;

@@ -180,6 +180,12 @@ bool Recorder::has_connection(const journey::SocketPlace& place) {
           }).empty();
 }
 
+bool Recorder::is_time_wait(const journey::SocketPlace& place) {
+  return !name({NameKind::kTimeWait, place_key(place), 0}, [&] {
+            return live_.is_time_wait(place) ? "1" : "";
+          }).empty();
+}
+
 bool Recorder::has_no_way_back(const journey::SocketPlace& place) {
   return !name({NameKind::kNoWayBack, place_key(place), 0}, [&] {
             return live_.has_no_way_back(place) ? "1" : "";

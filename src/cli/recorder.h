@@ -52,6 +52,7 @@ class Recorder : public journey::Names {
                                       std::uint64_t since_ns) override;
   bool is_conntrack_full(std::uint32_t inode) override;
   bool has_connection(const journey::SocketPlace& place) override;
+  bool is_time_wait(const journey::SocketPlace& place) override;
   bool has_no_way_back(const journey::SocketPlace& place) override;
   std::string reset_reason(std::uint32_t reason) override;
   std::string flowtable(std::uint32_t inode, const decode::Device& device) override;

@@ -391,6 +391,9 @@ std::optional<Advice> find_advice(const journey::Journey& journey) {
   if (outcome.no_way_back) {
     return silence("no_way_back");
   }
+  if (outcome.time_wait) {
+    return in_full(silence("time_wait"), journey, last_packet(journey));
+  }
   if (outcome.unread) {
     return silence("unread");
   }

@@ -284,7 +284,7 @@ std::string cause_words(const journey::Journey& journey) {
            "its first.";
   }
   if (outcome.kind == OutcomeKind::kConsumed && !outcome.seen && !outcome.is_ignored() &&
-      !ended_a_connection(journey)) {
+      !outcome.time_wait && !ended_a_connection(journey)) {
     return outcome.socket
                ? fmt::format("Taken in for {}, which was not seen reading it.",
                              process_words(*outcome.socket))

@@ -376,7 +376,7 @@ void assemble(std::vector<Event>& events, const AssembleContext& context, Journe
   }
   const bool silent = outcome.kind == OutcomeKind::kDelivered && !answered &&
                       journey.packet.echo_kind() == decode::EchoKind::kRequest;
-  if (outcome.drop || silent || outcome.is_ignored() || outcome.unread ||
+  if (outcome.drop || silent || outcome.is_ignored() || outcome.time_wait || outcome.unread ||
       waiting_queue(journey) != nullptr) {
     journey.outcome.netns_file = context.names.netns_file(outcome.netns.inode);
   }

@@ -125,7 +125,9 @@ struct Outcome {
   std::optional<ListenQueue> full_queue = {};  // consumed: a connection there was no room for
   // The same, of connections whose clients were not heard of again.
   std::optional<ListenQueue> full_syn_queue = {};
-  bool no_way_back = false;     // consumed: a connection that could not be answered
+  bool no_way_back = false;  // consumed: a connection that could not be answered
+  // Consumed: a SYN, by what is left of an earlier connection between the same.
+  bool time_wait = false;
   bool conntrack_full = false;  // dropped: by no rule that is known, while it was
   // Consumed: bytes of the socket's receive buffer in use by what nobody has read; not 0.
   std::optional<std::uint64_t> unread = {};
@@ -242,6 +244,9 @@ class Names {
   // Does the kernel there know a connection between these, or make one? False also where it cannot
   // be asked.
   virtual bool has_connection(const SocketPlace& /*place*/) { return false; }
+  // Is a connection between these over there, and waits in TIME_WAIT? False also where it cannot be
+  // asked.
+  virtual bool is_time_wait(const SocketPlace& /*place*/) { return false; }
   // Has the namespace no route to who wants that connection, so that none is made? False where that
   // is not certain.
   virtual bool has_no_way_back(const SocketPlace& /*place*/) { return false; }

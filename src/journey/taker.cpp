@@ -100,7 +100,13 @@ void find_taker(Journey& journey, const std::vector<Event>& events,
     sender =
         sender == nullptr && context.senders != nullptr ? context.senders->find(place) : sender;
   }
-  Boxed<decode::Socket> socket = sender != nullptr ? Boxed(*sender) : socket_at(place, context);
+  // Who wants a connection wants it of who listens, and not of one that was made before.
+  const bool asks = opens && (packet.tcp_flags & TH_ACK) == 0;
+  Boxed<decode::Socket> socket =
+      asks || sender == nullptr ? socket_at(place, context) : Boxed<decode::Socket>();
+  if (!socket && sender != nullptr) {
+    socket = *sender;
+  }
   if (!socket) {
     return;
   }
@@ -122,7 +128,13 @@ void find_taker(Journey& journey, const std::vector<Event>& events,
   const bool is_known_taken = context.opening.answered;
   const bool is_asked_late =
       !outcome.seen && context.ending == Ending::kSilent && !context.opening.sent_again;
-  if (opens && (packet.tcp_flags & TH_ACK) == 0 && !is_known_taken && !is_asked_late) {
+  if (asks && !is_known_taken && !is_asked_late) {
+    // A SYN that is taken makes an end of that.
+    if (context.names.is_time_wait(place)) {
+      outcome.time_wait = true;
+      outcome.socket.reset();
+      return;
+    }
     outcome.full_queue = queue_of(context.names.full_queue(place));
     outcome.no_way_back = !outcome.full_queue && context.names.has_no_way_back(place);
     if (!outcome.is_ignored()) {

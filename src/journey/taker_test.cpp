@@ -33,6 +33,10 @@ class Sockets : public testing::FakeNames {
     return place.netns == 2 && place.local_port == port ? syn_queue : "";
   }
 
+  bool is_time_wait(const SocketPlace& place) override {
+    return place.netns == 2 && place.remote == testing::ip(1) && time_wait;
+  }
+
   bool has_no_way_back(const SocketPlace& place) override {
     return place.netns == 2 && place.remote == testing::ip(1) && no_way_back;
   }
@@ -48,6 +52,7 @@ class Sockets : public testing::FakeNames {
   std::string queue;
   std::string syn_queue;
   bool no_way_back = false;
+  bool time_wait = false;
 };
 
 decode::Packet datagram(std::uint8_t from, std::uint8_t to) {
@@ -184,6 +189,17 @@ TEST_F(TakerTest, WhatWasAnsweredIsNotIgnoredThoughThereIsNoRoomByNow) {
   EXPECT_EQ(run(packet, std::nullopt).outcome.kind, OutcomeKind::kDelivered);
 }
 
+TEST_F(TakerTest, AnEarlierConnectionMayAnswerInTimeWait) {
+  names_.time_wait = true;
+  const Journey journey = run(segment(TH_SYN), end(5));
+  EXPECT_EQ(journey.outcome.kind, OutcomeKind::kConsumed);
+  EXPECT_TRUE(journey.outcome.time_wait);
+  EXPECT_FALSE(journey.outcome.socket);
+  EXPECT_EQ(journey.outcome.netns_file, "/run/netns/ns2");
+  opening_.answered = true;
+  EXPECT_EQ(run(segment(TH_SYN), end(5)).outcome.kind, OutcomeKind::kDelivered);
+}
+
 TEST_F(TakerTest, WhoseEndWasNotSeenIsIgnoredIfItIsSentAgain) {
   decode::Packet packet = segment(TH_SYN);
   names_.queue = "2 1";
@@ -266,6 +282,20 @@ TEST_F(TakerTest, WhoHasSentFromThereGetsTheAnswer) {
   const Journey journey = run(datagram(1, 2), end(9));
   ASSERT_TRUE(journey.outcome.socket);
   EXPECT_EQ(journey.outcome.socket->pid, 12u);
+}
+
+TEST_F(TakerTest, WhoAsksForAConnectionAsksWhoListens) {
+  decode::Packet earlier = segment(TH_ACK);
+  std::swap(earlier.src, earlier.dst);
+  std::swap(earlier.sport, earlier.dport);
+  std::vector<decode::Event> answer = {
+      event({.time_ns = 1, .stage = STAGE_out, .netns = 2, .ifindex = 0, .device = ""}),
+      event({.time_ns = 1, .stage = STAGE_tx, .netns = 2}, earlier)};
+  answer[0].socket = decode::Socket{.inode = 99};  // of a connection that was closed meanwhile
+  senders_.learn(answer);
+  const Journey journey = run(segment(TH_SYN), end(9));
+  ASSERT_TRUE(journey.outcome.socket);
+  EXPECT_EQ(journey.outcome.socket->pid, 4711u);
 }
 
 TEST(SendersTest, SoManyAreKept) {

@@ -75,6 +75,7 @@ std::optional<TcpTaker> find_tcp_taker(const SocketEnd& local, const SocketEnd& 
   const bool marked = is_marked(&answer[kBefore], static_cast<std::size_t>(size) - kBefore);
   // Of what listens these are the connections that wait, and how many may (inet_diag_fill).
   return TcpTaker{.listens = told.idiag_state == TCP_LISTEN,
+                  .time_wait = told.idiag_state == TCP_TIME_WAIT,
                   .waiting = told.idiag_rqueue,
                   .backlog = told.idiag_wqueue,
                   .is_plain = told.id.idiag_if == 0 && !marked};

@@ -10,7 +10,8 @@
 namespace tracepkt::kernel {
 
 struct TcpTaker {
-  bool listens = false;  // otherwise a connection between the two, or one that is being made
+  bool listens = false;    // otherwise a connection between the two, or one that is being made
+  bool time_wait = false;  // the connection is over, and waits for what may come late
   // Of one that listens: how many connections wait until its process accepts them, and how many
   // may.
   std::uint32_t waiting = 0;

@@ -313,6 +313,9 @@ void write_outcome_fields(JsonWriter& json, const journey::Journey& journey) {
   if (outcome.no_way_back) {
     json.field("no_way_back", true);
   }
+  if (outcome.time_wait) {
+    json.field("time_wait", true);
+  }
   if (outcome.unread) {
     json.field("unread", *outcome.unread);
   }
