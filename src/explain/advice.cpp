@@ -202,6 +202,18 @@ bool hands_to_an_interface(std::string_view function) {
          function == "__dev_forward_skb2";
 }
 
+// What comes in by an interface of a VRF goes on as the VRF's, and is refused there.
+bool is_refused_in_vrf(const journey::Journey& journey, const journey::Hop& decision) {
+  const journey::Hop& end = journey.hops.back();
+  const auto reversed = std::views::reverse(journey.hops);
+  const auto in = std::ranges::find_if(reversed, [&](const journey::Hop& hop) {
+    return (hop.stage == STAGE_in || hop.stage == STAGE_tx) && hop.netns.inode == end.netns.inode;
+  });
+  const std::string table = route_table(*decision.route);
+  return in != reversed.end() && in->stage == STAGE_in && end.device.index != 0 &&
+         in->device != end.device && table != "main" && table != "local" && table != "default";
+}
+
 // What the routing table answered just before the drop, if that tells more than `found`.
 const RefusingRoute* refusing_route(const journey::Journey& journey, const Advice& found) {
   constexpr auto kOfRoutes =
@@ -212,8 +224,9 @@ const RefusingRoute* refusing_route(const journey::Journey& journey, const Advic
   const journey::Hop& end = journey.hops.back();
   const auto reversed = std::views::reverse(journey.hops) | std::views::drop(1);
   const auto decision = std::ranges::find_if(reversed, [](const journey::Hop& hop) {
+    const bool is_taken_over = hop.stage == STAGE_rx && hop.inferred;  // by a VRF
     return hop.stage != STAGE_netfilter && hop.stage != STAGE_nat && hop.stage != STAGE_out &&
-           hop.stage != STAGE_icmp;
+           hop.stage != STAGE_icmp && !is_taken_over;
   });
   if (decision == reversed.end() || end.stage != STAGE_drop || !decision->route ||
       decision->netns.inode != end.netns.inode) {
@@ -222,6 +235,8 @@ const RefusingRoute* refusing_route(const journey::Journey& journey, const Advic
   std::string_view type = route_type(*decision->route);
   if (decision->routing_rule && decision->routing_rule->refuses != 0) {
     type = "ip_rule";
+  } else if (type == "unreachable" && is_refused_in_vrf(journey, *decision)) {
+    type = "vrf";
   } else if (type == "unicast" && end.drop &&
              plain_function(end.drop->function) == "dst_discard_out") {
     type = "ipsec";

@@ -114,6 +114,32 @@ TEST(AdviceWords, TheRouteBeforeTheDropSaysMoreThanThereBeingNone) {
   EXPECT_EQ(words("NETFILTER_DROP", "", EINVAL).key, "firewall");
 }
 
+TEST(AdviceWords, AVrfsUnreachableDefaultIsNotToBeDeleted) {
+  journey::Journey journey =
+      dropped_in("r", "/run/netns/r", drop("NOT_SPECIFIED", "ip_error+0x97"));
+  const decode::Device port = {.index = 2, .name = {{"ra"}}};
+  const decode::Device vrf = {.index = 5, .name = {{"red"}}};
+  journey.outcome.device = vrf;
+  journey.hops = {
+      {.device = port, .stage = STAGE_in},
+      {.stage = STAGE_route, .route = decode::Route{.table = 10, .error = EHOSTUNREACH}},
+      {.device = vrf, .stage = STAGE_icmp},
+      {.device = vrf, .stage = STAGE_rx, .inferred = true},
+      {.device = vrf,
+       .stage = STAGE_drop,
+       .packet = journey.packet,
+       .drop = *journey.outcome.drop}};
+  const AdviceWords words = *advice_words(journey);
+  EXPECT_EQ(words.key, "vrf_no_route");
+  EXPECT_THAT(words.cause, HasSubstr("VRF red knows no way"));
+  EXPECT_EQ(words.check, "ip netns exec r ip route show vrf red");
+  journey.outcome.device = journey.hops[4].device = port;
+  EXPECT_EQ(advice_words(journey)->key, "route_refuses") << "it is in no VRF";
+  journey.outcome.device = journey.hops[4].device = vrf;
+  journey.hops[1].route->table = 254;
+  EXPECT_EQ(advice_words(journey)->key, "route_refuses");
+}
+
 TEST(AdviceWords, WhatIsThrownAwayOnAGoodRouteWaitsForIpsec) {
   const auto words = [](std::uint8_t type) {
     journey::Journey journey =
