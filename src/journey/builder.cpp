@@ -244,6 +244,9 @@ Builder::OpenList::iterator Builder::forwarded(const Event& event) {
 }
 
 void Builder::learn_segment(OpenList::iterator open, const Event& event) {
+  if (event.stage == STAGE_netfilter || event.stage == STAGE_route) {
+    return;  // it is in that IP layer still
+  }
   forget_segment(open);
   if (event.stage == STAGE_in && event.packet && event.packet->protocol == IPPROTO_TCP) {
     open->segment = segment_of(event);

@@ -208,6 +208,27 @@ TEST_F(BuilderTest, ASegmentDroppedInARouterInAnotherBufferIsDroppedOnItsWay) {
   EXPECT_EQ(way(ended_[0]), "host eth0 tx | ns2 eth0 rx | ns2 eth0 in | ns2 eth0 drop");
 }
 
+TEST_F(BuilderTest, ASegmentThatPassedAChainInARouterIsTheSameInAnotherBuffer) {
+  Builder builder = make();
+  decode::Packet segment{.ethertype = 0x0800, .protocol = 6, .ttl = 64, .len = 60};
+  segment.ip_id = 77;
+  segment.tcp_seq = 5;
+  segment.src = testing::ip(1);
+  segment.dst = testing::ip(9);
+  builder.add(event({.packet_id = 1, .time_ns = 1}, segment));
+  for (const stage_id stage : {STAGE_rx, STAGE_in}) {
+    builder.add(
+        event({.packet_id = 1, .time_ns = 2, .stage = stage, .netns = 2, .iif = 1}, segment));
+  }
+  for (const stage_id stage : {STAGE_netfilter, STAGE_route}) {
+    builder.add(event({.packet_id = 1, .time_ns = 3, .stage = stage, .netns = 2, .iif = 1}));
+  }
+  builder.add(event(
+      {.packet_id = 2, .time_ns = 4, .stage = STAGE_neigh, .netns = 2, .ifindex = 2, .iif = 1},
+      segment));
+  EXPECT_EQ(builder.open_count(), 1u);
+}
+
 TEST_F(BuilderTest, SilenceEndsAJourney) {
   Builder builder = make({.silence_ns = 100});
   builder.add(event({.packet_id = 1, .time_ns = 1000}, echo(false, 1, 2, 7, 1)));
