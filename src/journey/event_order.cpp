@@ -3,7 +3,9 @@
 #include <linux/rtnetlink.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <iterator>
+#include <limits>
 #include <variant>
 
 namespace tracepkt::journey {
@@ -66,6 +68,25 @@ bool is_asked_for(const Event& kept, const std::vector<Event>& events) {
          });
 }
 
+// Where a packet came in, its neighbour may have been asked for before, for another one.
+bool may_wait_for_others(const Event& event, const std::vector<Event>& events) {
+  const auto* neighbour = std::get_if<decode::Neighbour>(&event.note);
+  return neighbour != nullptr && std::ranges::any_of(events, [&](const Event& other) {
+           return (other.stage == STAGE_rx || other.stage == STAGE_in) &&
+                  other.netns.inode == event.netns.inode && other.time_ns <= neighbour->told_ns;
+         });
+}
+
+std::uint64_t begin_of(const std::vector<Event>& events) {
+  std::uint64_t begin_ns = std::numeric_limits<std::uint64_t>::max();
+  for (const Event& event : events) {
+    if (!may_wait_for_others(event, events)) {
+      begin_ns = std::min(begin_ns, event.time_ns);
+    }
+  }
+  return begin_ns;
+}
+
 // What is told of a packet's way before it was seen has its place there: who sent it comes first,
 // and it did not wait for a neighbour before it came where that was looked for.
 void put_early_in_place(std::vector<Event>& events) {
@@ -78,14 +99,14 @@ void put_early_in_place(std::vector<Event>& events) {
     out->socket = sender->socket;
     events.erase(sender);
   }
+  const std::uint64_t begin_ns = begin_of(events);
   for (Event& event : events) {
     const auto* tcp = std::get_if<decode::TcpNote>(&event.note);
     // Nor has a route that a socket keeps a time of its own.
     const bool first = event.stage == STAGE_out || is_kept_route(event) ||
                        (tcp != nullptr && tcp->kind == decode::TcpNote::Kind::kRetransmitted);
     if (first) {
-      event.time_ns =
-          std::min(event.time_ns, std::ranges::min(events, {}, &Event::time_ns).time_ns);
+      event.time_ns = std::min(event.time_ns, begin_ns);
     }
   }
   for (Event& event : events) {

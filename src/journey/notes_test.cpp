@@ -96,6 +96,23 @@ TEST_F(NotesOfAJourney, ANeighbourThatOthersWaitedForIsNotOlderThanTheRoute) {
   EXPECT_EQ(journey.hops[1].time_ns, 10u);
 }
 
+TEST_F(NotesOfAJourney, WhatARouterAskedForBeforeThePacketCameIsNotItsBegin) {
+  // Sent again at 20; the router has asked for its neighbour since 5, for the segment before.
+  const Journey journey = run(
+      {event({.time_ns = 20}, packet_),
+       event({.time_ns = 25, .stage = STAGE_rx, .netns = 2}, packet_),
+       with_socket(event({.time_ns = 20, .stage = STAGE_out, .ifindex = 0, .device = ""}), 5, 6),
+       noted({.time_ns = 21, .stage = STAGE_tcp, .ifindex = 0, .device = ""},
+             TcpNote{.kind = TcpNote::Kind::kRetransmitted}),
+       noted({.time_ns = 5, .stage = STAGE_neigh, .netns = 2},
+             Neighbour{.state = 0x20, .asked_ns = 5, .told_ns = 60}),
+       event({.time_ns = 61, .stage = STAGE_drop, .netns = 2, .last = true}, packet_)});
+  EXPECT_EQ(way(journey),
+            "host  out | host  tcp | host eth0 tx | ns2 eth0 rx | ns2 eth0 neigh | ns2 eth0 drop");
+  EXPECT_EQ(journey.begin_ns(), 20u);
+  EXPECT_EQ(journey.hops[4].time_ns, 25u);
+}
+
 TEST_F(NotesOfAJourney, ATunnelsPacketWaitsBehindTheTunnel) {
   const Journey journey = run({event({.time_ns = 10, .ifindex = 3, .device = "vxlan0"}, packet_),
                                noted({.time_ns = 5, .stage = STAGE_neigh},
