@@ -78,6 +78,12 @@ std::optional<std::string> refusal_words(int error) {
     case ENXIO:
       why = " (the interface is down or gone)";
       break;
+    case ENOKEY:
+      why = " (no peer of that WireGuard interface has that address among its allowed ones)";
+      break;
+    case EDESTADDRREQ:
+      why = " (that WireGuard peer has no endpoint)";
+      break;
     case ENOMEM:
     case ECONNREFUSED:
     case EHOSTDOWN:

@@ -239,6 +239,9 @@ TEST(RefusalWords, SayWhoRefusesWhereItIsKnown) {
   EXPECT_THAT(refusal_words(ENOBUFS).value_or(""), HasSubstr("No buffer space available"));
   EXPECT_THAT(refusal_words(EMSGSIZE).value_or(""), HasSubstr("Message too long"));
   EXPECT_TRUE(refusal_words(EHOSTUNREACH));
+  EXPECT_THAT(refusal_words(ENOKEY).value_or(""),
+              HasSubstr("(no peer of that WireGuard interface"));
+  EXPECT_THAT(refusal_words(EDESTADDRREQ).value_or(""), HasSubstr("no endpoint"));
   EXPECT_TRUE(refusal_words(EINVAL));
   EXPECT_FALSE(refusal_words(EBADF));
 }
