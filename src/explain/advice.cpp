@@ -93,6 +93,13 @@ bool is_segment(const decode::Packet& packet) {
 }
 
 constexpr auto kTraits = std::to_array<Trait>({
+    // Of VXLAN (IANA's port, and Linux's own) or GENEVE.
+    {"tunnel_port",
+     [](const decode::Packet& packet) {
+       constexpr auto kPorts = std::to_array<std::uint16_t>({4789, 8472, 6081});
+       return packet.protocol == IPPROTO_UDP && packet.has_ports &&
+              std::ranges::find(kPorts, packet.dport) != kPorts.end();
+     }},
     {"tcp_reset",
      [](const decode::Packet& packet) {
        return is_segment(packet) && (packet.tcp_flags & TH_RST) != 0;
@@ -246,7 +253,7 @@ const RefusingRoute* refusing_route(const journey::Journey& journey, const Advic
 }
 
 // Was it dropped in a firewall's hook in which the last chain that it came to let it pass? Those
-// are all told, or none.
+// are all told, or none. What NAT then made of it may be told between.
 bool is_past_the_chains(const journey::Journey& journey) {
   const auto& hops = journey.hops;
   if (journey.outcome.chain || hops.size() < 2 || !hops.back().drop ||
@@ -254,9 +261,11 @@ bool is_past_the_chains(const journey::Journey& journey) {
       plain_function(hops.back().drop->function) != "nf_hook_slow") {
     return false;
   }
-  const journey::Hop& before = hops[hops.size() - 2];
-  return before.chain && !before.chain->base.is_drop() &&
-         before.netns.inode == hops.back().netns.inode && before.device == hops.back().device;
+  const auto before =
+      std::ranges::find_if(std::views::reverse(hops) | std::views::drop(1),
+                           [](const journey::Hop& hop) { return hop.stage != STAGE_nat; });
+  return before != hops.rend() && before->chain && !before->chain->base.is_drop() &&
+         before->netns.inode == hops.back().netns.inode && before->device == hops.back().device;
 }
 
 // Did a process read it that is an interface's other end (tun, tap)?

@@ -261,6 +261,28 @@ TEST(AdviceWords, APacketWithoutAddressesIsNotLookedForByOne) {
   EXPECT_EQ(advice_words(journey)->check, "ip netns exec web tcpdump -nvvc10 -i DEV");
 }
 
+TEST(AdviceWords, ATunnelsPortThatNobodyTakesWantsAnInterfaceAndNoServer) {
+  journey::Journey journey =
+      dropped_in("web", "/run/netns/web", drop("NO_SOCKET", "__udp4_lib_rcv+0x545"));
+  journey.packet.protocol = 17;
+  journey.packet.has_ports = true;
+  journey.packet.dport = 53;
+  EXPECT_EQ(advice_words(journey)->key, "port_closed");
+  for (const std::uint16_t port : std::to_array<std::uint16_t>({4789, 8472, 6081})) {
+    journey.packet.dport = port;
+    EXPECT_EQ(advice_words(journey)->key, "tunnel_no_port");
+    EXPECT_EQ(advice_words(journey)->check, "ip netns exec web ip -d link show");
+  }
+  journey.packet.protocol = 6;
+  EXPECT_EQ(advice_words(journey)->key, "port_closed");
+}
+
+TEST(AdviceWords, OfSctpItsOwnCounters) {
+  const journey::Journey journey =
+      dropped_in("web", "/run/netns/web", drop("NOT_SPECIFIED", "sctp_rcv+0x3b8"));
+  EXPECT_EQ(advice_words(journey)->key, "sctp_refused");
+}
+
 TEST(AdviceWords, PastTheLastChainItWasNoRule) {
   journey::Journey journey =
       dropped_in("web", "/run/netns/web", drop("NETFILTER_DROP", "nf_hook_slow+0xaa"));
@@ -272,6 +294,10 @@ TEST(AdviceWords, PastTheLastChainItWasNoRule) {
   journey.hops[0].chain = journey::ChainWalk{.base = decode::Netfilter{.verdict = 1}, .rules = {}};
   EXPECT_EQ(advice_words(journey)->key, "nat_refused");
   EXPECT_EQ(advice_words(journey)->check, "ip netns exec web conntrack -S");
+  // NAT had chosen other ports by then, and somebody has them.
+  journey.hops.insert(journey.hops.begin() + 1,
+                      {.netns = journey.outcome.netns, .stage = STAGE_nat});
+  EXPECT_EQ(advice_words(journey)->key, "nat_refused");
   journey.outcome.conntrack_full = true;
   EXPECT_EQ(advice_words(journey)->key, "conntrack_full");
 }
