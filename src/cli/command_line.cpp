@@ -433,6 +433,17 @@ std::optional<Error> unknown_option(const CLI::App& app, const std::string& comm
   return std::nullopt;
 }
 
+// Of what could not be parsed, the command that there is not: with more behind it, it is no HOST.
+std::optional<Error> unknown_command(std::string_view first, const std::string& command) {
+  if (first.starts_with('-') || first == command) {
+    return std::nullopt;
+  }
+  return Error{
+      .what = fmt::format("there is no command {}; there are {}", printable(first),
+                          fmt::join(kCommands, ", ")),
+      .hint = "a HOST stands alone, or with options; tracepkt --help shows how it is used"};
+}
+
 int print(const std::string& text) {
   sinks::Output out(STDOUT_FILENO, sinks::ColorMode::kNever);
   out.write(text + '\n');
@@ -481,6 +492,7 @@ int run(std::vector<std::string> arguments) {
     return report({.what = fmt::format("tracepkt {} is not built yet", arguments[1]),
                    .hint = fmt::format("a host of that name: tracepkt ping {}", arguments[1])});
   }
+  const std::string first = arguments.size() > 1 ? arguments[1] : "";
   arguments = expand_short_form(std::move(arguments));
   auto traced_command = take_command(arguments);
   if (!traced_command) {
@@ -500,6 +512,10 @@ int run(std::vector<std::string> arguments) {
                      .hint = "tracepkt --help shows them"});
     }
     if (const auto unknown = unknown_option(app, arguments[1])) {
+      return report(*unknown);
+    }
+    const auto* const extra = dynamic_cast<const CLI::ExtrasError*>(&error);
+    if (const auto unknown = unknown_command(first, arguments[1]); extra != nullptr && unknown) {
       return report(*unknown);
     }
     return report({.what = printable(error.what()),
