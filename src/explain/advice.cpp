@@ -324,6 +324,11 @@ Advice find_advice(const journey::DropInfo& drop, const decode::Packet* packet) 
       packet->dst.is_multicast()) {
     function = "ip6_mc_input";
   }
+  // That it came from outside is refused, or that its source is an address of ours: the same here.
+  if ((reason.empty() || reason == "IP_LOCAL_SOURCE") && function == "ip_rcv_finish_core" &&
+      packet != nullptr && packet->src == packet->dst) {
+    reason = "hairpin";
+  }
   // Who is to have a multicast is asked apart, and that it is nobody is no reason.
   if (drop.reason == "NOT_SPECIFIED" && receives_udp(function) && packet != nullptr &&
       packet->dst.is_multicast()) {

@@ -29,7 +29,7 @@ std::string enter_words(std::string_view file) {
   return "nsenter --net=" + shell_word(file) + ' ';
 }
 
-using Fields = std::array<std::pair<std::string_view, std::string>, 21>;
+using Fields = std::array<std::pair<std::string_view, std::string>, 22>;
 
 std::string filled(std::string_view text, const Fields& fields) {
   std::string out;
@@ -76,6 +76,16 @@ std::string sender_words(const journey::Journey& journey) {
   for (const journey::Hop& hop : std::views::reverse(journey.hops)) {
     if ((hop.route || hop.stage == STAGE_out) && hop.netns.inode != journey.outcome.netns.inode &&
         hop.netns.inode != 0) {
+      return fmt::format(" (namespace {})", printable(hop.netns.label()));
+    }
+  }
+  return "";
+}
+
+// Where NAT gave it other addresses last.
+std::string nat_words(const journey::Journey& journey) {
+  for (const journey::Hop& hop : std::views::reverse(journey.hops)) {
+    if (hop.nat) {
       return fmt::format(" (namespace {})", printable(hop.netns.label()));
     }
   }
@@ -151,6 +161,7 @@ AdviceWords in_full(const Advice& found, const journey::Journey& journey) {
       {"ruleset", ruleset_list(drop, packet)},
       {"legacy_save", std::string(legacy_save(drop, packet))},
       {"before", sender_words(journey)},
+      {"nat", nat_words(journey)},
       {"forwarding", is_v6 ? "net.ipv6.conf.all.forwarding"
                            : "net.ipv4.ip_forward net/ipv4/conf/" + dev + "/forwarding"},
       {"forward", is_v6 ? fmt::format("`{}sysctl -w net.ipv6.conf.all.forwarding=1`", enter)

@@ -283,6 +283,24 @@ TEST(AdviceWords, OfSctpItsOwnCounters) {
   EXPECT_EQ(advice_words(journey)->key, "sctp_refused");
 }
 
+TEST(AdviceWords, WhatComesBackWithItsOwnSourceIsAHairpin) {
+  for (const auto& why : {drop("NOT_SPECIFIED", "ip_rcv_finish_core.constprop.0+0x1ac"),
+                          drop("IP_LOCAL_SOURCE", "ip_rcv_finish_core.constprop.0+0x1ac"),
+                          drop("", "ip_rcv_finish_core.isra.0+0x12")}) {
+    journey::Journey journey = dropped_in("web", "/run/netns/web", why);
+    EXPECT_NE(advice_words(journey)->key, "hairpin");
+    journey.hops = {{.netns = {.inode = 8, .name = "router"},
+                     .stage = STAGE_nat,
+                     .nat = journey::AddressChange{}},
+                    {.netns = journey.outcome.netns, .stage = STAGE_in},
+                    {.netns = journey.outcome.netns, .stage = STAGE_drop}};
+    journey.hops[2].packet = journey.packet;
+    journey.hops[2].packet->dst = journey.packet.src;
+    EXPECT_EQ(advice_words(journey)->key, "hairpin");
+    EXPECT_THAT(advice_words(journey)->mend, HasSubstr("(namespace router)"));
+  }
+}
+
 TEST(AdviceWords, PastTheLastChainItWasNoRule) {
   journey::Journey journey =
       dropped_in("web", "/run/netns/web", drop("NETFILTER_DROP", "nf_hook_slow+0xaa"));
