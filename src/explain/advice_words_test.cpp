@@ -301,6 +301,14 @@ TEST(AdviceWords, WhatComesBackWithItsOwnSourceIsAHairpin) {
   }
 }
 
+TEST(AdviceWords, ABridgesPortMayWaitForStp) {
+  for (const char* const place : {"br_flood", "br_handle_frame_finish", "br_dev_xmit"}) {
+    const auto words = advice_words(dropped_in("web", "", drop("NO_TX_TARGET", place)));
+    EXPECT_THAT(words->cause, HasSubstr("forwards (STP)"));
+    EXPECT_THAT(words->mend, HasSubstr("forward_delay"));
+  }
+}
+
 TEST(AdviceWords, PastTheLastChainItWasNoRule) {
   journey::Journey journey =
       dropped_in("web", "/run/netns/web", drop("NETFILTER_DROP", "nf_hook_slow+0xaa"));
