@@ -273,6 +273,14 @@ std::string cause_words(const journey::Journey& journey) {
       verdict != nullptr && outcome.kind == OutcomeKind::kConsumed) {
     return taken_words(*verdict);
   }
+  if (outcome.in_vain && journey.packet.arp) {
+    return fmt::format(
+        "No answer to it was seen. Who has {} among its addresses (`ip -br addr`) answers only "
+        "where, "
+        "with rp_filter, `ip route get {}` leads back by the interface that it came in by, and as "
+        "arp_ignore and arp_filter let it.",
+        journey.packet.arp->target.text(), journey.packet.arp->sender.text());
+  }
   if (outcome.merged) {
     return "Nothing was heard of it after it was received: GRO has made it a part of the segment "
            "before it, and tells the IP layer of one packet. What became of that is told of the "

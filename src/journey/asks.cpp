@@ -70,9 +70,22 @@ void Asks::learn(const decode::Event& event, Journey& journey, std::uint64_t& ne
            one.time_ns <= event.time_ns && event.time_ns < one.time_ns + kPatienceNs;
   });
   if (ask != reversed.end()) {
+    ask->answered = true;
     journey.exchange = ask->exchange;
     journey.direction = Direction::kReply;
   }
+}
+
+bool Asks::was_in_vain(const Journey& journey) const {
+  // An answer is sent before its request is freed. Of oneself one asks to be told of another one.
+  const auto& arp = journey.packet.arp;
+  if (!arp || arp->op != kArpRequest || arp->sender == arp->target || journey.hops.size() < 2 ||
+      journey.hops.front().stage != STAGE_tx || journey.hops.back().stage != STAGE_rx ||
+      journey.outcome.kind != OutcomeKind::kConsumed || !journey.outcome.seen) {
+    return false;
+  }
+  const auto ask = std::ranges::find(asks_, journey.id, &Ask::journey);
+  return ask != asks_.end() && !ask->answered;
 }
 
 void Asks::refer(Journey& journey) const {

@@ -19,6 +19,9 @@ class Asks {
   // sent last.
   void refer(Journey& journey) const;
 
+  // Was it a request for a link address, made on this machine, that ended without any answer?
+  bool was_in_vain(const Journey& journey) const;
+
  private:
   struct Ask {
     decode::Address target;
@@ -27,6 +30,7 @@ class Asks {
     std::uint64_t time_ns = 0;
     std::uint64_t journey = 0;
     std::uint64_t exchange = 0;
+    bool answered = false;
   };
 
   std::deque<Ask> asks_;  // the oldest first

@@ -113,6 +113,24 @@ TEST_F(AsksTest, ButNotOneOfAnotherNamespaceOrTime) {
   EXPECT_EQ(asked_by(), 0u);
 }
 
+TEST_F(AsksTest, ARequestMayBeInVain) {
+  const auto ask = [&](std::uint64_t id, std::uint8_t of, stage_id first, bool answered) {
+    builder_.add(event({.packet_id = id, .time_ns = id, .stage = first}, arp(1, 1, of)));
+    builder_.add(
+        event({.packet_id = id, .time_ns = id + 1, .stage = STAGE_rx, .netns = 2}, arp(1, 1, of)));
+    if (answered) {
+      builder_.add(event({.packet_id = id + 5, .time_ns = id + 2, .netns = 2}, arp(2, of, 1)));
+    }
+    builder_.add(
+        event({.packet_id = id, .time_ns = id + 3, .stage = STAGE_end, .netns = 2, .last = true}));
+    return journeys_.back().outcome.in_vain;
+  };
+  EXPECT_TRUE(ask(10, 2, STAGE_tx, false));
+  EXPECT_FALSE(ask(20, 3, STAGE_tx, true));
+  EXPECT_FALSE(ask(30, 4, STAGE_rx, false)) << "from a wire, where many ask";
+  EXPECT_FALSE(ask(40, 1, STAGE_tx, false)) << "a claim, or whether somebody else has it";
+}
+
 TEST_F(AsksTest, RequestsThatNobodyAnswersAreForgottenAtLast) {
   for (std::uint64_t i = 0; i < 1100; ++i) {
     add(i + 1, 10 + i, arp(1, 1, static_cast<std::uint8_t>(i < 5 ? 2 : 3)));

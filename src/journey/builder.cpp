@@ -364,6 +364,7 @@ void Builder::end(OpenList::iterator open, Ending ending) {
   }
   assemble(open->events, context, open->journey);
   asks_.refer(open->journey);
+  open->journey.outcome.in_vain = asks_.was_in_vain(open->journey);
   handler_(std::move(open->journey));
   open->journey = Journey();
   open->exchange.reset();

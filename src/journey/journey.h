@@ -131,9 +131,10 @@ struct Outcome {
   bool conntrack_full = false;  // dropped: by no rule that is known, while it was
   // Consumed: bytes of the socket's receive buffer in use by what nobody has read; not 0.
   std::optional<std::uint64_t> unread = {};
-  bool merged = false;  // consumed: GRO made it a part of the segment before it
-  bool seen = true;     // false: concluded from silence, no end was seen
-  bool cut = false;     // lost: where what is known of all packets ends
+  bool in_vain = false;  // consumed: a request for a link address, to which no answer was seen
+  bool merged = false;   // consumed: GRO made it a part of the segment before it
+  bool seen = true;      // false: concluded from silence, no end was seen
+  bool cut = false;      // lost: where what is known of all packets ends
 
   // Did the kernel forget a wish for a connection, without a word?
   bool is_ignored() const { return full_queue || full_syn_queue || no_way_back; }
