@@ -247,6 +247,8 @@ const RefusingRoute* refusing_route(const journey::Journey& journey, const Advic
   } else if (type == "unicast" && end.drop &&
              plain_function(end.drop->function) == "dst_discard_out") {
     type = "ipsec";
+  } else if (type == "unicast" && end.drop && plain_function(end.drop->function) == "ip_error") {
+    type = "not_forwarded";
   }
   const auto* const row = std::ranges::find(kRefusingRoutes, type, &RefusingRoute::type);
   return row != kRefusingRoutes.end() ? row : nullptr;
@@ -374,6 +376,10 @@ Advice find_advice(const journey::DropInfo& drop, const decode::Packet* packet) 
   if (reason == "UNHANDLED_PROTO" && function == "__netif_receive_skb_core" && packet != nullptr &&
       (packet->is_ip() || packet->arp)) {
     reason = "inactive_port";
+  }
+  if (drop.reason.empty() && function == "__netif_receive_skb_core" && packet != nullptr &&
+      (packet->is_ip() || packet->arp)) {
+    reason = "known_protocol";
   }
   if (reason.empty() && packet != nullptr &&
       (function == "dst_discard" || function == "dst_discard_out")) {

@@ -140,6 +140,23 @@ TEST(AdviceWords, AVrfsUnreachableDefaultIsNotToBeDeleted) {
   EXPECT_EQ(advice_words(journey)->key, "route_refuses");
 }
 
+TEST(AdviceWords, WhatIsRefusedOnAGoodRouteIsNotForwarded) {
+  journey::Journey journey = dropped_in("web", "/run/netns/web", drop("", "ip_error+0x7d"));
+  journey.hops = {{.stage = STAGE_route, .route = decode::Route{.table = 254, .type = RTN_UNICAST}},
+                  {.stage = STAGE_drop, .packet = journey.packet, .drop = *journey.outcome.drop}};
+  EXPECT_EQ(advice_words(journey)->key, "forwarding_off");
+  journey.hops[0].route = decode::Route{.table = 254, .error = ENETUNREACH};
+  EXPECT_EQ(advice_words(journey)->key, "input_refused");
+}
+
+TEST(AdviceWords, IpThatNobodyTakesWasRefusedByTc) {
+  journey::Journey journey =
+      dropped_in("web", "/run/netns/web", drop("", "__netif_receive_skb_core+0xe65"));
+  EXPECT_EQ(advice_words(journey)->key, "tc_ingress");
+  journey.packet = {.ethertype = 0x88cc};
+  EXPECT_EQ(advice_words(journey)->key, "unknown_link_protocol");
+}
+
 TEST(AdviceWords, WhatIsThrownAwayOnAGoodRouteWaitsForIpsec) {
   const auto words = [](std::uint8_t type) {
     journey::Journey journey =
