@@ -270,6 +270,40 @@ bool is_past_the_chains(const journey::Journey& journey) {
          before->netns.inode == hops.back().netns.inode && before->device == hops.back().device;
 }
 
+// Where the kernel gives no reason why it did not forward a packet, the ICMP error that it sent
+// just before may.
+journey::DropInfo with_sent_error(const journey::Journey& journey, const journey::DropInfo& drop) {
+  const auto& hops = journey.hops;
+  if (!is_unspecified(drop.reason) || !forwards(plain_function(drop.function)) || hops.size() < 2 ||
+      hops[hops.size() - 2].netns.inode != hops.back().netns.inode) {
+    return drop;
+  }
+  const auto* const error = std::get_if<decode::IcmpError>(&hops[hops.size() - 2].note);
+  if (error == nullptr) {
+    return drop;
+  }
+  const bool is_v6 = error->protocol == IPPROTO_ICMPV6;
+  journey::DropInfo told = drop;
+  if (is_v6 ? error->type == 2 : error->type == 3 && error->code == 4) {
+    told.reason = "PKT_TOO_BIG";
+  } else if (error->type == (is_v6 ? 3 : 11)) {
+    told.reason = "IP_INHDR";
+  }
+  return told;
+}
+
+constexpr std::string_view key_of(journey::ProgramPlace place) {
+  switch (place) {
+    case journey::ProgramPlace::kTcIngress:
+      return "tc_ingress";
+    case journey::ProgramPlace::kTcEgress:
+      return "tc_egress";
+    case journey::ProgramPlace::kXdp:
+      break;
+  }
+  return "xdp_program";
+}
+
 // Did a process read it that is an interface's other end (tun, tap)?
 bool is_taken_from_a_device(const journey::Journey& journey) {
   const std::vector<journey::Hop>& hops = journey.hops;
@@ -448,7 +482,11 @@ std::optional<Advice> find_advice(const journey::Journey& journey) {
   if (is_past_the_chains(journey)) {
     return advice_of_place("past_the_chains");
   }
-  const Advice found = find_advice(*outcome.drop, &packet_at_end(journey));
+  const Advice found =
+      find_advice(with_sent_error(journey, *outcome.drop), &packet_at_end(journey));
+  if (outcome.programs && !outcome.programs->attached.empty()) {
+    return advice(key_of(outcome.programs->place), found.cause);
+  }
   const RefusingRoute* const route = refusing_route(journey, found);
   return route != nullptr ? advice(route->key, route->cause) : found;
 }

@@ -157,6 +157,32 @@ TEST(AdviceWords, IpThatNobodyTakesWasRefusedByTc) {
   EXPECT_EQ(advice_words(journey)->key, "unknown_link_protocol");
 }
 
+TEST(AdviceWords, TheErrorThatTheSenderGotSaysWhyItIsNotForwarded) {
+  const auto key = [](const char* function, const decode::IcmpError& error) {
+    journey::Journey journey = dropped_in("web", "/run/netns/web", drop("", function));
+    journey.packet.ttl = 63;
+    journey.hops = {{.stage = STAGE_icmp, .note = error},
+                    {.stage = STAGE_drop, .packet = journey.packet, .drop = *journey.outcome.drop}};
+    return advice_words(journey)->key;
+  };
+  EXPECT_EQ(key("ip_forward+0x1b9", {.protocol = IPPROTO_ICMP, .type = 3, .code = 4}), "mtu");
+  EXPECT_EQ(key("ip6_forward+0x39c", {.protocol = IPPROTO_ICMPV6, .type = 2}), "mtu");
+  EXPECT_EQ(key("ip6_forward+0x39c", {.protocol = IPPROTO_ICMPV6, .type = 3}), "ttl_exceeded");
+  EXPECT_EQ(key("ip_forward+0x1b9", {.protocol = IPPROTO_ICMP, .type = 3, .code = 5}),
+            "forward_refused");
+}
+
+TEST(AdviceWords, AProgramThatIsKnownHasItsCheckWhateverThePlaceTells) {
+  journey::Journey journey =
+      dropped_in("web", "/run/netns/web", drop("", "__dev_queue_xmit+0x340"));
+  EXPECT_EQ(advice_words(journey)->key, "transmit_refused");
+  journey.outcome.programs = journey::Programs{
+      .place = journey::ProgramPlace::kTcEgress,
+      .attached = {{.kind = "bpf", .id = 7, .pref = 1, .handle = 1, .name = "shot"}}};
+  EXPECT_EQ(advice_words(journey)->key, "tc_egress");
+  EXPECT_EQ(advice_words(journey)->check, "ip netns exec web tc -s filter show dev DEV egress");
+}
+
 TEST(AdviceWords, WhatIsThrownAwayOnAGoodRouteWaitsForIpsec) {
   const auto words = [](std::uint8_t type) {
     journey::Journey journey =
