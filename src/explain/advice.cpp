@@ -390,9 +390,10 @@ Advice find_advice(const journey::DropInfo& drop, const decode::Packet* packet) 
   if (reason.empty() && packet != nullptr && hands_to_an_interface(function) && is_small(*packet)) {
     reason = "small";
   }
-  // Where these free it for ping_rcv() (seen in 6.12).
+  // Where these free it for ping_rcv() (seen in 6.12), or a capture does not name the function.
   if (packet != nullptr && packet->echo_kind() == decode::EchoKind::kReply &&
-      reason == "NO_SOCKET" && (function == "icmp_rcv" || function == "icmpv6_rcv")) {
+      reason == "NO_SOCKET" &&
+      (function.empty() || function == "icmp_rcv" || function == "icmpv6_rcv")) {
     function = "ping_rcv";
   }
   if (drop.taken) {

@@ -286,7 +286,8 @@ TEST(FindAdvice, WhatInterfacesSayByThemselvesIsNoFault) {
 TEST(FindAdvice, AnEchoReplyIsOneWhereverThatIsFound) {
   decode::Packet packet{.ethertype = 0x0800, .protocol = 1};
   packet.icmp = decode::Icmp{.type = 0};
-  for (const char* function : {"ping_rcv+0x1", "icmp_rcv+0x1"}) {
+  // In a capture the function may not be named.
+  for (const char* function : {"ping_rcv+0x1", "icmp_rcv+0x1", ""}) {
     EXPECT_EQ(find_advice(drop("NO_SOCKET", function), &packet).key, "echo_reply");
   }
 }

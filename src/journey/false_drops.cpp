@@ -90,9 +90,11 @@ bool FalseDrops::is_refusal(const Event& event) {
     return false;
   }
   const std::string why = reason(event);
+  // Asked for in any case: a capture keeps the names that are, and `drops -r` wants this one.
+  const bool is_there =
+      is_in(event, {"ping_rcv", "icmp_rcv", "icmpv6_rcv", "raw_rcv", "rawv6_rcv"});
   return why == "NO_SOCKET" || why == "SOCKET_FILTER" || why == "SOCKET_RCVBUFF" ||
-         (without_reason(event) &&
-          is_in(event, {"ping_rcv", "icmp_rcv", "icmpv6_rcv", "raw_rcv", "rawv6_rcv"}));
+         (without_reason(event) && is_there);
 }
 
 // Is the IP layer the last that saw it?

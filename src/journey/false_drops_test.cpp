@@ -46,6 +46,25 @@ class FalseDropsTest : public ::testing::Test {
   Names names_;
 };
 
+// A capture keeps what is asked for, and `drops -r` counts these.
+TEST_F(FalseDropsTest, WhereACopyWasRefusedIsAskedForInAnyCase) {
+  class Asked : public testing::FakeNames {
+   public:
+    std::string symbol(std::uint64_t address) override {
+      asked = address;
+      return FakeNames::symbol(address);
+    }
+    std::uint64_t asked = 0;
+  };
+  Asked names;
+  names.reasons[8] = "NO_SOCKET";
+  decode::Event refused = event({.stage = STAGE_drop}, testing::echo(true, 1, 2, 7, 1));
+  refused.drop = decode::Drop{.reason = 8, .has_reason = true, .location = 77};
+  const std::vector<Hop> way = {{.stage = STAGE_in}};
+  EXPECT_TRUE(FalseDrops(way, names).is_refusal(refused));
+  EXPECT_EQ(names.asked, 77u);
+}
+
 TEST_F(FalseDropsTest, TheEndOfAConnection) {
   EXPECT_TRUE(is_end("tcp_v4_rcv", "NOT_SPECIFIED", segment(kFin | kAck), 2));
   EXPECT_TRUE(is_end("tcp_rcv_state_process", "NOT_SPECIFIED", segment(kAck)));
