@@ -344,11 +344,12 @@ TEST(AdviceWords, WhatComesBackWithItsOwnSourceIsAHairpin) {
   }
 }
 
-TEST(AdviceWords, ABridgesPortMayWaitForStp) {
+TEST(AdviceWords, ABridgesPortMayWaitForStpOrBeInAnotherVlan) {
   for (const char* const place : {"br_flood", "br_handle_frame_finish", "br_dev_xmit"}) {
     const auto words = advice_words(dropped_in("web", "", drop("NO_TX_TARGET", place)));
     EXPECT_THAT(words->cause, HasSubstr("forwards (STP)"));
     EXPECT_THAT(words->mend, HasSubstr("forward_delay"));
+    EXPECT_THAT(words->mend, HasSubstr("bridge vlan show"));
   }
 }
 
