@@ -172,6 +172,13 @@ TEST(AdviceWords, TheErrorThatTheSenderGotSaysWhyItIsNotForwarded) {
             "forward_refused");
 }
 
+TEST(AdviceWords, WithoutAReasonForwardingMayBeOff) {
+  journey::Journey journey = dropped_in("web", "/run/netns/web", drop("", "ip6_forward+0x1dd"));
+  journey.packet.ttl = 63;
+  EXPECT_THAT(advice_words(journey)->mend,
+              HasSubstr("`ip netns exec web sysctl net.ipv4.ip_forward "));
+}
+
 TEST(AdviceWords, AProgramThatIsKnownHasItsCheckWhateverThePlaceTells) {
   journey::Journey journey =
       dropped_in("web", "/run/netns/web", drop("", "__dev_queue_xmit+0x340"));
