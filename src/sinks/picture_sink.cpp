@@ -32,11 +32,15 @@ void PictureSink::exchange(const PingExchange& exchange) {
   for (const journey::Journey& one : exchange.journeys) {
     journey(one);
   }
+  if (!exchange.trouble.empty()) {
+    err_.write(fmt::format("tracepkt: {}\n", exchange.trouble));
+    err_.flush();
+  }
 }
 
 void PictureSink::summary(const Summary&) {
   if (drawn_.empty()) {
-    err_.write("nothing to draw: no packet was seen that is like that\n");
+    err_.write("nothing to draw: no such packet was seen\n");
     err_.flush();
     return;
   }

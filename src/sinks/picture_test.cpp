@@ -171,6 +171,15 @@ TEST(PictureSink, DrawsOneAndSaysOfOthers) {
             "another\n");
 }
 
+TEST(PictureSink, SaysWhyThereIsNothingToDraw) {
+  const std::string text = testing::written([&](Output& out) {
+    const auto sink = make_sink(Format::kDot, out, out, {}, Detail::kNews);
+    sink->exchange({.trouble = "sending was refused", .journeys = {}});
+    sink->summary({});
+  });
+  EXPECT_EQ(text, "tracepkt: sending was refused\nnothing to draw: no such packet was seen\n");
+}
+
 TEST(PictureSink, LeavesOutWhatLetItThrough) {
   journey::Journey journey = testing::request();
   journey.hops.insert(journey.hops.begin() + 2, testing::chain(3500, "host", NF_ACCEPT));
