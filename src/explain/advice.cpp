@@ -462,7 +462,7 @@ std::optional<Advice> find_advice(const journey::Journey& journey) {
     return silence("no_way_back");
   }
   if (outcome.time_wait) {
-    return in_full(silence("time_wait"), journey, last_packet(journey));
+    return silence("time_wait");
   }
   if (outcome.unread) {
     return silence("unread");
