@@ -2,6 +2,7 @@
 #include "journey/outcome.h"
 
 #include <gtest/gtest.h>
+#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
@@ -53,6 +54,19 @@ TEST_F(Outcomes, WhatIsCutForAnotherDeviceIsSentByThat) {
   EXPECT_EQ(
       sent_by(event({.time_ns = 9, .stage = STAGE_end, .netns = 2, .ifindex = 2, .last = true})),
       0u);
+}
+
+TEST_F(Outcomes, WhatCameInAnotherPacketIsJudgedByItself) {
+  decode::Packet outer = packet_;
+  outer.protocol = IPPROTO_ESP;
+  outer.len = packet_.len + 36;
+  const decode::Event came = event({.time_ns = 1, .stage = STAGE_rx}, outer);
+  const decode::Event taken = event({.time_ns = 2, .stage = STAGE_in}, outer);
+  const decode::Event unpacked = event({.time_ns = 3, .stage = STAGE_in}, packet_);
+  const decode::Event end = event({.time_ns = 4, .stage = STAGE_end, .last = true});
+  EXPECT_EQ(run({came, taken, unpacked, end}).outcome.kind, OutcomeKind::kDelivered);
+  // What was inside is not seen everywhere.
+  EXPECT_EQ(run({came, taken, end}).outcome.kind, OutcomeKind::kDelivered);
 }
 
 TEST_F(Outcomes, AFloodedRequestForALinkAddressIsNotLostWithTheBridgesOwnCopy) {

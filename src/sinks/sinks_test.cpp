@@ -232,6 +232,18 @@ TEST(Table, WhereNothingWasSeenTheLikelyCauseIsSaid) {
   EXPECT_THAT(shown(exchange), ::testing::Not(::testing::HasSubstr("ip neigh")));
 }
 
+TEST(Table, AReplyAloneMayBeThatOfWhatIpsecEncrypted) {
+  auto both = journeys();
+  const auto shown = [](PingExchange exchange) {
+    exchange.seq = 1;
+    exchange.rtt_ns = 1000;
+    return written(Format::kTable, ColorMode::kNever, [&](Sink& sink) { sink.exchange(exchange); })
+        .out;
+  };
+  EXPECT_THAT(shown({.journeys = {&both[1], 1}}), ::testing::HasSubstr("The request was not seen"));
+  EXPECT_THAT(shown({.journeys = both}), ::testing::Not(::testing::HasSubstr("not seen")));
+}
+
 TEST(Table, WhatIsLostSightOfMayBeWaiting) {
   Journey lost{.id = 1, .packet = echo(false)};
   const auto shown = [&] {

@@ -218,6 +218,14 @@ void TableSink::exchange(const PingExchange& exchange) {
           &Output::plain);
     }
   } else {
+    if (exchange.rtt_ns && std::ranges::all_of(exchange.journeys, [](const Journey& one) {
+          return one.direction == journey::Direction::kReply;
+        })) {
+      paragraph(
+          "The request was not seen: IPsec may have encrypted it before any interface was given it "
+          "(`ip xfrm policy`).",
+          &Output::plain);
+    }
     const Columns columns = columns_for(exchange.journeys);
     column_names(columns);
     std::uint64_t since_ns = exchange.journeys.front().begin_ns();
