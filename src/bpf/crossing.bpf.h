@@ -40,6 +40,9 @@ static __always_inline struct sighting look(struct sk_buff *skb, enum stage_id s
 		*place = find_place(skb);
 		return sight_again(skb, place, view, NULL, stage);
 	}
+	if (config.with_ipsec && tracked_count &&
+	    (is_either(stage, STAGE_tx, STAGE_drop) || stage == STAGE_out))
+		follow_encrypted(as_number((const __u64 *)&skb), head_of(skb), view->start);
 	if (!may_match(view) && !find_tracked(head_of(skb)))
 		return (struct sighting){};
 	view->head = head_of(skb);
@@ -244,9 +247,15 @@ static __always_inline int on_crossing(struct sk_buff *skb, enum hook_id hook, e
 	if (config.mode == MATCH_ECHO)
 		note_echo_fragments(view.start);
 	/* Who comes by several chains on the way out is told once. */
-	if (stage == STAGE_out && !sighting.first)
+	if (stage == STAGE_out && !sighting.first && hook != HOOK_xfrm_output_resume)
 		return 0;
 	fill_header(&header, skb, &place, hook, stage, &sighting);
+	if (hook == HOOK_xfrm_output_resume && !sighting.first) {
+		/* What became of it before, its chains and routes, was about it as it is here. */
+		header.stage = STAGE_tunnel;
+		tell_crossing(&header, skb, &view, window);
+		return 0;
+	}
 	if (hook == HOOK_napi_gro_receive_entry || hook == HOOK_napi_gro_frags_entry)
 		header.flags |= forgotten(is_seen_after_gro(skb, &place) ? RECORD_TO_IP : 0);
 	/* What a flowtable forwards has come past conntrack. */

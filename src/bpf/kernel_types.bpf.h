@@ -193,6 +193,7 @@ struct sk_buff {
 	__u8 pkt_type : 3;
 	__u32 mark;
 	int skb_iif;
+	char cb[48];
 	unsigned long _skb_refdst;
 	__be16 protocol;
 	__u16 transport_header;
@@ -202,6 +203,11 @@ struct sk_buff {
 	unsigned int end;
 	unsigned char *head;
 	unsigned char *data;
+};
+
+/* In the control block of a packet that comes out of IPsec. */
+struct xfrm_mode_skb_cb {
+	__u8 protocol; /* of what was inside */
 };
 
 struct flowi_common {

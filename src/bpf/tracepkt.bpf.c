@@ -14,6 +14,7 @@
 #include "bpf/netfilter.bpf.h"
 #include "bpf/netfilter_hooks.bpf.h"
 #include "bpf/netfilter_legacy.bpf.h"
+#include "bpf/ipsec.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 

@@ -323,6 +323,76 @@ __attribute__((noinline)) bool follow_moved(__u64 head, __u64 start, __u64 skb_a
 	return followed;
 }
 
+/* Packets that are being encrypted: where their bytes were, by the address of the skb. */
+struct encrypted {
+	__u64 head;
+	__s64 id; /* as in struct tracked */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, __u64);
+	__type(value, struct encrypted);
+} encrypted_packets SEC(".maps");
+
+__attribute__((noinline)) bool keep_encrypted(__u64 skb, __u64 head)
+{
+	struct tracked *known = find_tracked(head);
+	struct encrypted packet = {.head = head};
+
+	if (!known)
+		return false;
+	packet.id = known->id;
+	return !bpf_map_update_elem(&encrypted_packets, &skb, &packet, BPF_ANY);
+}
+
+/* ESP, AH, or ESP in UDP. */
+__attribute__((noinline)) bool is_ipsec(__u64 start)
+{
+	__u64 print = print_at(start);
+	__u8 protocol = print;
+
+	if (protocol == IPPROTO_UDP) {
+		__u64 first = number_at((void *)start);
+		__u32 behind = *(const __u8 *)&first >> 4 == 4 ? 20 : IPV6_HEADER_BYTES;
+		__u64 transport = number_at((void *)(start + behind));
+		const __be16 *ports = (const __be16 *)&transport;
+
+		return ports[0] == bpf_htons(4500) || ports[1] == bpf_htons(4500);
+	}
+	return protocol == IPPROTO_ESP || protocol == IPPROTO_AH;
+}
+
+/*
+ * Is the packet at `start`, with this skb, one that was followed before it was encrypted, in a
+ * buffer that it is no longer in? Then it is followed there.
+ */
+__attribute__((noinline)) bool follow_encrypted(__u64 skb, __u64 head, __u64 start)
+{
+	struct encrypted *packet;
+	struct tracked *before;
+	bool followed;
+	__u64 from;
+
+	if (!is_ipsec(start))
+		return false;
+	packet = bpf_map_lookup_elem(&encrypted_packets, &skb);
+	if (!packet || packet->head == head)
+		return false;
+	from = packet->head;
+	before = find_tracked(from);
+	if (!before || before->id != packet->id || before->stage != STAGE_out)
+		return false;
+	before->offset = start - head;
+	before->fingerprint = print_at(start);
+	before->tunnels++;
+	forget(head); /* of another packet */
+	followed = follow(head, before, false);
+	forget(from);
+	return followed;
+}
+
 /*
  * What is at `start` may be a packet's copy (see copied.bpf.h): follows it then as that packet,
  * which has just come to this interface.

@@ -182,6 +182,17 @@ std::vector<Feature> firewall_features(const Status& tracing) {
   return features;
 }
 
+// A packet before IPsec encrypts it, and after it is decrypted.
+Feature ipsec_feature(const Status& tracing) {
+  Feature feature{.name = "packets inside of IPsec"};
+  if (!tracing || !kernel::find_chain_hooks().takes_fentry) {
+    feature.state = State::kNo;
+    feature.why = tracing ? "this kernel refuses fentry programs" : "packets cannot be traced here";
+    feature.advice = tracing ? "the encrypted ones are told all the same: tracepkt trace esp" : "";
+  }
+  return feature;
+}
+
 // Each verdict of an XDP or tc program, not only what one dropped.
 Feature programs_feature(const Status& tracing, const std::vector<kernel::Probe>& probes) {
   Feature feature{.name = "verdicts of XDP and tc programs"};
@@ -332,6 +343,7 @@ Diagnosis diagnose() {
   diagnosis.features.push_back(drop_functions(tracing));
   std::ranges::move(firewall_features(tracing), std::back_inserter(diagnosis.features));
   diagnosis.features.push_back(programs_feature(tracing, probes));
+  diagnosis.features.push_back(ipsec_feature(tracing));
   std::ranges::move(xdp_features(), std::back_inserter(diagnosis.features));
   diagnosis.features.push_back(functions_feature(tracing));
   diagnosis.features.push_back(names_feature(rights));

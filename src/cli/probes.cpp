@@ -75,8 +75,8 @@ void print_table(const std::vector<Row>& rows, sinks::Output& out) {
     }
   }
   out.write(fmt::format(
-      "\nFirewall chains and ICMPv6 errors are seen by fentry, programs by fexit, functions and "
-      "rules of legacy "
+      "\nFirewall chains, IPsec and ICMPv6 errors are seen by fentry, programs by fexit, functions "
+      "and rules of legacy "
       "iptables by kprobes,\nall else by BTF tracepoints (tp_btf). HERE: kernel {} has it. Whether "
       "you may use it: tracepkt doctor\n",
       kernel::kernel_release()));

@@ -145,6 +145,8 @@ std::string_view tunnel_kind(const decode::Packet& outer) {
       return "gre";
     case IPPROTO_ESP:
       return "esp";
+    case IPPROTO_AH:
+      return "ah";
     default:
       break;
   }
@@ -157,7 +159,8 @@ std::string_view tunnel_kind(const decode::Packet& outer) {
     case 51820:
       return "wireguard";
     default:
-      return "udp";
+      // ESP in UDP, for NAT (RFC 3948): to that port, or the answers from it.
+      return outer.dport == 4500 || outer.sport == 4500 ? "esp" : "udp";
   }
 }
 

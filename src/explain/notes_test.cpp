@@ -58,6 +58,14 @@ TEST(NoteWords, WhatWasReceivedAndDidNotComeToIpWasTakenBefore) {
   EXPECT_EQ(cause_words(journey), "") << "ARP has done its work";
 }
 
+TEST(NoteWords, IpsecIsToldByItsProtocolOrItsPort) {
+  EXPECT_EQ(tunnel_kind({.protocol = IPPROTO_ESP}), "esp");
+  EXPECT_EQ(tunnel_kind({.protocol = IPPROTO_AH}), "ah");
+  EXPECT_EQ(tunnel_kind({.protocol = IPPROTO_UDP, .sport = 33333, .dport = 4500}), "esp");
+  EXPECT_EQ(tunnel_kind({.protocol = IPPROTO_UDP, .sport = 4500, .dport = 33333}), "esp");
+  EXPECT_EQ(tunnel_kind({.protocol = IPPROTO_UDP, .sport = 33333, .dport = 33333}), "udp");
+}
+
 TEST(NoteWords, WhatATunnelsPacketIsCutInto) {
   journey::Journey journey;
   journey.outcome.kind = journey::OutcomeKind::kLeft;

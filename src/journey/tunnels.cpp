@@ -15,7 +15,7 @@ constexpr std::uint32_t kMostOverhead = 160;
 
 bool is_tunnel_protocol(std::uint8_t protocol) {
   return protocol == IPPROTO_IPIP || protocol == IPPROTO_IPV6 || protocol == IPPROTO_GRE ||
-         protocol == IPPROTO_UDP || protocol == IPPROTO_ESP;
+         protocol == IPPROTO_UDP || protocol == IPPROTO_ESP || protocol == IPPROTO_AH;
 }
 
 bool is_fragment(const decode::Packet& packet) {
@@ -69,10 +69,15 @@ void infer_tunnels(std::vector<Hop>& hops) {
       const decode::Packet& was = *hops[*before].packet;
       const decode::Packet& is = *hops[i].packet;
       if (may_carry(is, was)) {
-        // Right behind where the inner one was seen last: what follows is about the outer one.
-        Hop hop = tunnel_hop(hops[*before], hops[*before + 1].time_ns,
+        // Right behind where the inner one was seen last: what follows is about the outer one. Not
+        // so its route, where IPsec encrypts no more than what is in it (transport mode).
+        std::size_t at = *before + 1;
+        while (is.src == was.src && is.dst == was.dst && at < i && hops[at].stage == STAGE_route) {
+          ++at;
+        }
+        Hop hop = tunnel_hop(hops[*before], hops[at].time_ns,
                              {.into = true, .outer = is, .overhead = is.len - was.len});
-        hops.insert(hops.begin() + static_cast<std::ptrdiff_t>(*before + 1), std::move(hop));
+        hops.insert(hops.begin() + static_cast<std::ptrdiff_t>(at), std::move(hop));
         ++i;
       } else if (may_carry(was, is)) {
         Hop hop = tunnel_hop(hops[i], hops[i].time_ns,
@@ -87,6 +92,8 @@ void infer_tunnels(std::vector<Hop>& hops) {
     }
     before = i;
   }
+  // Told where it is about to be encrypted: that was the place to look behind.
+  std::erase_if(hops, [](const Hop& hop) { return hop.stage == STAGE_tunnel && !hop.tunnel; });
 }
 
 }  // namespace tracepkt::journey

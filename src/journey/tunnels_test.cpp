@@ -89,6 +89,43 @@ TEST(Tunnels, OutOfFragments) {
             std::string::npos);
 }
 
+// IPsec, transport mode: the addresses stay, and the decrypted packet goes from IP to IP.
+TEST(Tunnels, EncryptedOnItsWay) {
+  const decode::Packet inner = echo(false, 101, 102, 7, 1);
+  decode::Event route = event({.time_ns = 1, .stage = STAGE_route, .ifindex = 0, .device = ""});
+  route.route = decode::Route{.table = 254};
+  const Journey journey =
+      run({event({.time_ns = 1, .stage = STAGE_out, .ifindex = 0, .device = ""}, inner), route,
+           event({.time_ns = 2, .device = "eth0"}, outer(50, 120)),
+           event({.time_ns = 3, .stage = STAGE_rx, .netns = 2, .device = "eth0"}, outer(50, 120)),
+           event({.time_ns = 4, .stage = STAGE_in, .netns = 2, .device = "eth0"}, outer(50, 120)),
+           event({.time_ns = 5, .stage = STAGE_in, .netns = 2, .device = "eth0"}, inner)});
+  EXPECT_EQ(
+      way(journey.hops),
+      "out  | route  | tunnel  into | tx eth0 | rx eth0 | in eth0 | tunnel eth0 out of | in eth0 | "
+      "deliver eth0");
+}
+
+// What is known already is told once more where it is about to be encrypted.
+TEST(Tunnels, EncryptedBehindWhatItCameBy) {
+  const decode::Packet inner = echo(false, 1, 2, 7, 1);
+  decode::Event route = event({.time_ns = 2, .stage = STAGE_route, .ifindex = 0, .device = ""});
+  route.route = decode::Route{.table = 254};
+  decode::Event another = route;
+  another.time_ns = 4;
+  const decode::Event begins = event({.time_ns = 3, .stage = STAGE_tunnel}, inner);
+  const auto came = [&] {
+    return std::vector{event({.time_ns = 1, .stage = STAGE_in, .device = "eth0"}, inner), route,
+                       begins};
+  };
+  auto events = came();
+  events.push_back(another);
+  events.push_back(event({.time_ns = 5, .ifindex = 2, .device = "eth1"}, outer(50, 140)));
+  EXPECT_EQ(way(run(events).hops), "in eth0 | route  | tunnel eth0 into | route  | tx eth1");
+  // It was not.
+  EXPECT_EQ(way(run(came()).hops), "in eth0 | route ");
+}
+
 TEST(Tunnels, NatIsNone) {
   decode::Packet from = outer(17, 134);
   decode::Packet to = from;
@@ -100,7 +137,7 @@ TEST(Tunnels, NatIsNone) {
 
 TEST(Tunnels, WhatMayCarryWhat) {
   const decode::Packet inner = echo(false, 1, 2, 7, 1);
-  for (const int protocol : {4, 41, 47, 17, 50}) {
+  for (const int protocol : {4, 41, 47, 17, 50, 51}) {
     EXPECT_TRUE(may_carry(outer(static_cast<std::uint8_t>(protocol), 104), inner)) << protocol;
   }
   EXPECT_FALSE(may_carry(outer(6, 104), inner));

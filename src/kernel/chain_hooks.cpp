@@ -69,6 +69,7 @@ bool ChainHooks::has(const std::string& function) const {
 
 ChainHooks find_chain_hooks() {
   ChainHooks hooks;
+  hooks.has_esp = exists("/sys/module/esp4") || exists("/sys/module/esp6");
   if (refuses_fentry()) {
     hooks.why = "this kernel refuses fentry programs";
     return hooks;
@@ -91,6 +92,11 @@ ChainHooks find_chain_hooks() {
     } else if (too_old || exists("/sys/module/" + module + "/initstate")) {
       hooks.why = "modules have no BTF, as before Linux 5.11";
     }
+  }
+  // No module: a part of the kernel itself, or not loaded.
+  if (!hooks.has_esp && kernel_btf && *kernel_btf) {
+    hooks.has_esp =
+        (*kernel_btf)->has_function("esp_output") || (*kernel_btf)->has_function("esp6_output");
   }
   if (const char* why = no_legacy_rules(); why != nullptr) {
     hooks.why_no_legacy_rules = why;

@@ -1,4 +1,4 @@
-// Which of the functions that run a firewall's chains this kernel lets us attach to.
+// Which of the functions that run a firewall's chains, or IPsec, this kernel lets us attach to.
 #pragma once
 
 #include <string>
@@ -16,6 +16,10 @@ struct ChainHooks {
   std::string why_no_legacy_rules;
   // Programs can be attached to functions at all.
   bool takes_fentry = false;
+  // There may be IPsec: ESP is loaded, or a part of the kernel itself.
+  bool has_esp = false;
+
+  bool sees_ipsec() const { return takes_fentry && has_esp; }
 
   bool has(const std::string& function) const;
 };

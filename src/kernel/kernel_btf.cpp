@@ -70,6 +70,14 @@ bool KernelBtf::has_function(const std::string& name) const {
   return btf__find_by_name_kind(get(), name.c_str(), BTF_KIND_FUNC) >= 0;
 }
 
+int KernelBtf::function_arguments(const std::string& name) const {
+  const int id = btf__find_by_name_kind(get(), name.c_str(), BTF_KIND_FUNC);
+  const btf_type* proto =
+      id < 0 ? nullptr
+             : btf__type_by_id(get(), btf__type_by_id(get(), static_cast<__u32>(id))->type);
+  return proto != nullptr && btf_is_func_proto(proto) ? static_cast<int>(btf_vlen(proto)) : -1;
+}
+
 std::unordered_map<std::uint32_t, std::string> KernelBtf::drop_reasons() const {
   std::unordered_map<std::uint32_t, std::string> reasons;
   add_reasons(get(), "skb_drop_reason", reasons);

@@ -24,6 +24,9 @@ class KernelBtf {
   // Does the kernel have a function of this name that BTF knows (so that fentry can be asked for)?
   bool has_function(const std::string& name) const;
 
+  // Its arguments, or -1 where there is none.
+  int function_arguments(const std::string& name) const;
+
   // Drop reasons (5.17 and later) by number, those of the core (enum skb_drop_reason) without their
   // prefix. Of subsystems (6.4 and later; Open vSwitch, wireless, qdiscs), which may be modules,
   // those that are loaded now.

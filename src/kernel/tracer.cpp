@@ -108,6 +108,8 @@ bool is_icmp_function(std::string_view function) {
   return function == kIcmp6Send || function == kIcmpSend;
 }
 
+bool is_ipsec_function(std::string_view function) { return function.starts_with("xfrm"); }
+
 // `before_tc`: programs of tc's are asked on the way out, before any interface sees the packet.
 bool is_wanted(const Target& target, std::string_view program, const TraceRequest& request,
                const ChainHooks& chains, bool before_tc) {
@@ -119,6 +121,9 @@ bool is_wanted(const Target& target, std::string_view program, const TraceReques
   }
   if (is_icmp_function(target.function)) {
     return chains.takes_fentry;
+  }
+  if (is_ipsec_function(target.function)) {
+    return chains.sees_ipsec();
   }
   if (target.function.ends_with("_local_out")) {
     return (request.functions || before_tc) && chains.takes_fentry;
@@ -141,6 +146,13 @@ bool is_wanted(const Target& target, std::string_view program, const TraceReques
 bool has_target(const KernelBtf& kernel_btf, const Target& target) {
   if (is_icmp_function(target.function)) {
     return kernel_btf.has_function(std::string(target.function));
+  }
+  if (target.function == "xfrm_output_resume") {
+    // (sk, skb, err) since 5.12 (9ab1265d5231), which older kernels got as well.
+    return kernel_btf.function_arguments(target.function) == 3;
+  }
+  if (is_ipsec_function(target.function)) {
+    return kernel_btf.has_function(target.function);
   }
   return !target.is_tracepoint() || kernel_btf.tracepoint_arguments(target.function) >= 0;
 }
@@ -231,6 +243,7 @@ Result<Tracer> Tracer::start(const TraceRequest& request) {
   ChainHooks chains = request.chains ? find_chain_hooks() : ChainHooks{};
   Result<AttachedPrograms> found =
       request.programs ? state->program_finder.find() : AttachedPrograms();
+  std::string why_no_ipsec;
   state->has_egress_programs = found && std::ranges::any_of(*found, &AttachedProgram::at_egress);
   Status loaded = state->load(*bytes, request, chains, nullptr);
   if (!loaded) {
@@ -247,6 +260,11 @@ Result<Tracer> Tracer::start(const TraceRequest& request) {
       }
     }
     loaded = state->load(*bytes, request, chains, &*kernel_btf);
+    if (!loaded && chains.sees_ipsec()) {
+      chains.has_esp = false;
+      why_no_ipsec = "the kernel refuses their programs: tracepkt doctor";
+      loaded = state->load(*bytes, request, chains, &*kernel_btf);
+    }
     if (!loaded && !chains.functions.empty()) {
       chains = {.functions = {}, .why = "the kernel refuses their programs: tracepkt doctor"};
       loaded = state->load(*bytes, request, chains, &*kernel_btf);
@@ -259,6 +277,12 @@ Result<Tracer> Tracer::start(const TraceRequest& request) {
   state->attach();
   if (!chains.why.empty()) {
     state->probes.push_back({.name = "firewall chains", .why = chains.why});
+  }
+  if (chains.has_esp && !chains.takes_fentry) {
+    why_no_ipsec = chains.why;
+  }
+  if (!why_no_ipsec.empty()) {
+    state->probes.push_back({.name = "packets inside of IPsec", .why = why_no_ipsec});
   }
   for (const HookName& hook : hook_names()) {
     const auto probe = std::ranges::find(state->probes, hook.probe(), &Probe::name);
@@ -350,6 +374,7 @@ Status Tracer::State::load(std::span<const std::byte> bytes, const TraceRequest&
   config->xtables_table_last = version && *version < kXtablesTableFirst;
   config->preempted = version && *version >= kPreempted;
   config->with_senders = request.sockets;
+  config->with_ipsec = chains.sees_ipsec() && !request.drops_only;
   config->with_neighbours = !request.drops_only;
   // The kernel functions between the two hooks are told of by themselves.
   config->with_untold = !request.drops_only && !request.functions;

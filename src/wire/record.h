@@ -48,6 +48,9 @@ enum hook_id {
   HOOK_ip6_local_out = 81,
   HOOK_function = 82,
   HOOK_device_program = 83,
+  HOOK_xfrm_output_resume = 84,
+  HOOK_xfrm_transport_finish = 85,
+  HOOK_xfrm_trans_queue = 86,
 };
 
 enum stage_id {
@@ -312,16 +315,16 @@ struct echo_identity {
 
 /* Read-only while programs run; written before they are loaded. */
 struct probe_config {
-  __u32 mode;               /* enum match_mode */
-  __u32 filter_has_l3;      /* the filter can be asked about a bare IP packet */
-  __u32 with_routes;        /* the programs that see routes looked up are loaded */
-  __u32 drops_only;         /* the program that sees drops is loaded, and no other */
-  __u32 xtables_table_last; /* its functions take (skb, state, table): before 5.16 */
-  __u32 with_senders;       /* tell whose socket a packet that is made here comes from */
-  __u32 with_neighbours;    /* the programs that see neighbours looked for are loaded */
-  __u32 with_untold;        /* what netif_rx sees may be told by the next hook */
-  __u32 preempted;          /* programs are, if they do not prevent it: since 7.0 */
-  __u32 pad;
+  __u32 mode;                     /* enum match_mode */
+  __u32 filter_has_l3;            /* the filter can be asked about a bare IP packet */
+  __u32 with_routes;              /* the programs that see routes looked up are loaded */
+  __u32 drops_only;               /* the program that sees drops is loaded, and no other */
+  __u32 xtables_table_last;       /* its functions take (skb, state, table): before 5.16 */
+  __u32 with_senders;             /* tell whose socket a packet that is made here comes from */
+  __u32 with_neighbours;          /* the programs that see neighbours looked for are loaded */
+  __u32 with_untold;              /* what netif_rx sees may be told by the next hook */
+  __u32 preempted;                /* programs are, if they do not prevent it: since 7.0 */
+  __u32 with_ipsec;               /* the programs that see IPsec encrypt and decrypt are loaded */
   struct protocol_sets protocols; /* of bare IP packets that can be asked for */
   struct echo_identity echo;
   __u64 command_token; /* what the command's first process tells itself by (bpf/command.bpf.h) */
