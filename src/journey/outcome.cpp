@@ -33,11 +33,12 @@ const Hop* arrival_after(const std::vector<Hop>& hops, const Hop& in) {
              : nullptr;
 }
 
-// Not so what is inside of ESP and AH; but what IPsec does not drop it has unpacked, and who got
-// that is not told where no hook sees it.
+bool is_ipsec(std::uint8_t protocol) { return protocol == IPPROTO_ESP || protocol == IPPROTO_AH; }
+
+// What IPsec does not drop it has unpacked, and who got that is not told where no hook sees it.
 bool is_for_the_kernel(std::uint8_t protocol) {
   return protocol == IPPROTO_ICMP || protocol == IPPROTO_ICMPV6 || protocol == IPPROTO_IGMP ||
-         protocol == IPPROTO_ESP || protocol == IPPROTO_AH;
+         is_ipsec(protocol);
 }
 
 // The packet ended in the kernel without being dropped and without a reader: who wanted it?
@@ -47,8 +48,10 @@ Outcome consumed_outcome(const Journey& journey, const Hop& crossing, const Hop*
     outcome.socket = arrival->socket.value_or(decode::Socket{});
     return outcome;
   }
-  // As it came there: that may have been inside of another one.
-  const decode::Packet& packet = in != nullptr && in->packet ? *in->packet : journey.packet;
+  // As it came there, where that is seen.
+  const decode::Packet& packet = is_ipsec(journey.packet.protocol) && in != nullptr && in->packet
+                                     ? *in->packet
+                                     : journey.packet;
   const bool for_the_kernel = in != nullptr && is_for_the_kernel(packet.protocol);
   return outcome_at(for_the_kernel ? OutcomeKind::kDelivered : OutcomeKind::kConsumed,
                     in != nullptr ? *in : crossing);
