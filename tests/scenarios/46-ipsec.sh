@@ -87,6 +87,17 @@ with socket.create_connection(('$target', $port)) as sender:
 ipsec transport "$net4.1" "$net4.2" "$net4.1/32" "$net4.2/32"
 follow 'transport mode' "$net4.2" tcp "$net4.1"
 
+if has_hook fentry:xfrm_output_resume && command -v nft >/dev/null && firewall left output 'counter accept' 2>"$work/nft" &&
+	"$TRACEPKT" probes --format json | jq -es 'any(.[]; .name == "fentry:nft_do_chain" and .here)' >/dev/null; then
+	echo '== and a firewall'
+	tp ping -v -c1 --netns left --format json "$net4.2"
+	expect_json 'before it is encrypted, and after' 'netfilter tunnel netfilter' \
+		'requests[0] | [.hops[].stage | select(IN("netfilter", "tunnel"))][:3] | join(" ")'
+	no_firewall left
+else
+	without 'a firewall before and after'
+fi
+
 echo '== no state at the other end'
 ip -n right xfrm state flush
 tp ping -c1 -W1 --netns left --format json "$net4.2"
@@ -109,3 +120,18 @@ ip -n right route add "$base.201.0/24" via "$net4.1" src "$base.202.1"
 ipsec tunnel "$net4.1" "$net4.2" "$base.201.0/24" "$base.202.0/24"
 follow 'tunnel mode' "$base.202.1" tcp "$net4.1"
 no_ipsec
+
+address left eth0 "$net6::1/64"
+address right eth0 "$net6::2/64"
+wait_for 'IPv6 to be open' at left ping -c1 -W2 "$net6::2"
+if state left "$net6::1" "$net6::2" 0x101 transport 2>"$work/ip"; then
+	no_ipsec
+	# Neighbours are looked for in the clear.
+	ip -n left neigh replace "$net6::2" lladdr "$(mac right eth0)" dev eth0
+	ip -n right neigh replace "$net6::1" lladdr "$(mac left eth0)" dev eth0
+	ipsec transport "$net6::1" "$net6::2" "$net6::1/128" "$net6::2/128"
+	follow 'IPv6, transport mode' "$net6::2" tcp6 "$net6::1"
+	no_ipsec
+else
+	without "IPsec of IPv6: $(cat "$work/ip")"
+fi
