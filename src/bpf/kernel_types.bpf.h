@@ -185,7 +185,6 @@ struct sk_buff {
 	struct sk_buff *next;
 	struct net_device *dev;
 	struct sock *sk;
-	char cb[48];
 	unsigned long _nfct; /* struct nf_conn *, and enum ip_conntrack_info in its lowest bits */
 	unsigned int len;
 	unsigned int data_len;

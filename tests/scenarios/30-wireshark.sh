@@ -4,14 +4,19 @@
 
 command -v tshark >/dev/null || skip 'tshark is missing'
 tshark --version 2>/dev/null | grep -q 'with Lua' || skip 'this tshark has no Lua'
-script=$here/../../wireshark/tracepkt.lua
-# A home of its own: somebody may have the script in theirs.
-mkdir -p "$work/home"
+# Wireshark 4.4 runs no Lua script for root, and says nothing of it. A home of its own: somebody may have the script in theirs.
+seen=$(mktemp -d)
+at_exit "rm -rf '$seen'"
+chmod 755 "$seen"
+install -m 644 "$here/../../wireshark/tracepkt.lua" "$seen/tracepkt.lua"
 fields() { # file filter field...
 	local file=$1 filter=$2
 	shift 2
-	HOME=$work/home XDG_CONFIG_HOME=$work/home tshark -X "lua_script:$script" -r "$file" -Y "$filter" -T fields \
-		"${@/#/-etracepkt.}" 2>"$work/tshark.err" || fail "tshark: $(cat "$work/tshark.err")"
+	install -m 644 "$file" "$seen/capture"
+	HOME=$seen/home XDG_CONFIG_HOME=$seen/home setpriv --reuid=65534 --regid=65534 --clear-groups \
+		tshark -X "lua_script:$seen/tracepkt.lua" -r "$seen/capture" -Y "$filter" -T fields \
+		"${@/#/-etracepkt.}" 2>"$work/tshark.err" >"$work/fields.txt" || fail "tshark: $(cat "$work/tshark.err")"
+	sed 's/\\\\/\\/g' "$work/fields.txt" # 4.4 puts a backslash before each
 	expect 'it complains of nothing' '' "$(grep -i 'lua' "$work/tshark.err" || true)"
 }
 
