@@ -1,5 +1,6 @@
 #include "sinks/sink.h"
 
+#include "explain/words.h"
 #include "sinks/classic.h"
 #include "sinks/json.h"
 #include "sinks/perfetto.h"
@@ -35,6 +36,7 @@ void Summary::count(const journey::Journey& journey) {
       break;
     case OutcomeKind::kDropped:
       ++dropped;
+      freed += explain::is_fault(journey) ? 0 : 1;
       break;
     case OutcomeKind::kLeft:
       ++left;

@@ -77,6 +77,7 @@ struct Summary {
   std::uint64_t journeys = 0;
   std::uint64_t delivered = 0;
   std::uint64_t dropped = 0;
+  std::uint64_t freed = 0;  // of the dropped ones: those that were no fault
   std::uint64_t left = 0;
   std::uint64_t consumed = 0;
   std::uint64_t lost_sight = 0;

@@ -365,6 +365,14 @@ TEST(Json, TellsEachVerdict) {
                                              R"("verdict":"XDP_DROP"})"));
 }
 
+TEST(Table, WhatWasFreedIsNotAmongTheDropped) {
+  Summary summary;
+  summary.count(dropped("TCP_OLD_DATA", "web", ""));
+  summary.count(dropped("NETFILTER_DROP", "web", ""));
+  EXPECT_THAT(summary_words(summary),
+              ::testing::StartsWith("traced 2 packets: 1 dropped, 1 freed; "));
+}
+
 TEST(Table, EveryLossIsSaid) {
   const Written text =
       written(Format::kTable, ColorMode::kNever, [](Sink& sink) { sink.summary(a_summary()); });

@@ -18,11 +18,10 @@ std::string ping_words(const PingStatistics& ping) {
 }
 
 std::string journeys_words(const Summary& summary) {
-  const std::pair<std::uint64_t, const char*> kinds[] = {{summary.delivered, "delivered"},
-                                                         {summary.dropped, "dropped"},
-                                                         {summary.left, "handed to an interface"},
-                                                         {summary.consumed, "consumed"},
-                                                         {summary.lost_sight, "lost sight of"}};
+  const std::pair<std::uint64_t, const char*> kinds[] = {
+      {summary.delivered, "delivered"}, {summary.dropped - summary.freed, "dropped"},
+      {summary.freed, "freed"},         {summary.left, "handed to an interface"},
+      {summary.consumed, "consumed"},   {summary.lost_sight, "lost sight of"}};
   std::vector<std::string> parts;
   for (const auto& [count, name] : kinds) {
     if (count > 0) {

@@ -184,4 +184,4 @@ echo '== a router that is none'
 at router sysctl -qw net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0
 ping_right "$target"
 expect_status 1
-dropped 'forwarding off' router 'IP_INADDRERRORS' forwarding_off input_refused
+dropped 'forwarding off' router 'IP_INADDRERRORS' forwarding_off

@@ -4,7 +4,7 @@
 
 modprobe -qa nf_flow_table nf_flow_table_inet nft_flow_offload nft_ct 2>/dev/null || true
 router_network 4 6
-mapfile -t ports < <(at router ip -j link show up | jq -r '.[] | select(.ifname != "lo") | .ifname')
+mapfile -t ports < <(at router ip -j link show up | jq -r '.[].ifname | values | select(. != "lo")')
 
 at router nft -f - 2>"$work/nft" <<-END || skip "no flowtables here: $(head -1 "$work/nft")"
 	table inet fast {
