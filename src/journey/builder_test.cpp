@@ -183,8 +183,8 @@ TEST_F(BuilderTest, AForwardedSegmentInAnotherBufferStaysOneJourney) {
   EXPECT_EQ(way(ended_[0]), "host eth0 tx | ns2 eth0 rx | ns2 eth0 in | ns2  nat | ns2 eth0 tx");
 }
 
-TEST_F(BuilderTest, ASegmentDroppedInARouterInAnotherBufferIsDroppedOnItsWay) {
-  Builder builder = make();
+// Sent in one namespace, taken in by another one that is a router.
+decode::Packet add_segment_in_a_router(Builder& builder) {
   decode::Packet segment{.ethertype = 0x0800, .protocol = 6, .ttl = 64, .len = 60};
   segment.ip_id = 77;
   segment.tcp_seq = 5;
@@ -195,6 +195,12 @@ TEST_F(BuilderTest, ASegmentDroppedInARouterInAnotherBufferIsDroppedOnItsWay) {
     builder.add(
         event({.packet_id = 1, .time_ns = 2, .stage = stage, .netns = 2, .iif = 1}, segment));
   }
+  return segment;
+}
+
+TEST_F(BuilderTest, ASegmentDroppedInARouterInAnotherBufferIsDroppedOnItsWay) {
+  Builder builder = make();
+  const decode::Packet segment = add_segment_in_a_router(builder);
   // It waited there for the link address of its next hop, which nobody gave.
   builder.add(event(
       {.packet_id = 2, .time_ns = 3, .stage = STAGE_neigh, .netns = 2, .ifindex = 2, .iif = 1},
@@ -210,16 +216,7 @@ TEST_F(BuilderTest, ASegmentDroppedInARouterInAnotherBufferIsDroppedOnItsWay) {
 
 TEST_F(BuilderTest, ASegmentThatPassedAChainInARouterIsTheSameInAnotherBuffer) {
   Builder builder = make();
-  decode::Packet segment{.ethertype = 0x0800, .protocol = 6, .ttl = 64, .len = 60};
-  segment.ip_id = 77;
-  segment.tcp_seq = 5;
-  segment.src = testing::ip(1);
-  segment.dst = testing::ip(9);
-  builder.add(event({.packet_id = 1, .time_ns = 1}, segment));
-  for (const stage_id stage : {STAGE_rx, STAGE_in}) {
-    builder.add(
-        event({.packet_id = 1, .time_ns = 2, .stage = stage, .netns = 2, .iif = 1}, segment));
-  }
+  const decode::Packet segment = add_segment_in_a_router(builder);
   for (const stage_id stage : {STAGE_netfilter, STAGE_route}) {
     builder.add(event({.packet_id = 1, .time_ns = 3, .stage = stage, .netns = 2, .iif = 1}));
   }
