@@ -3,6 +3,7 @@
 #pragma once
 
 #include "bpf/emit.bpf.h"
+#include "bpf/moved.bpf.h"
 #include "bpf/neighbour.bpf.h"
 #include "bpf/notes.bpf.h"
 #include "bpf/route.bpf.h"

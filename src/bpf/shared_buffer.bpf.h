@@ -6,19 +6,15 @@
 #pragma once
 
 #include "bpf/crossing.bpf.h"
+#include "bpf/moved.bpf.h"
 #include "bpf/unbroken.bpf.h"
-
-struct shared_buffer {
-	__u64 head;
-	__s64 id; /* as in struct tracked */
-};
 
 /* Those that came in, by the address of the skb. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 1024);
 	__type(key, __u64);
-	__type(value, struct shared_buffer);
+	__type(value, struct former_buffer);
 } shared_buffers SEC(".maps");
 
 /* A program of its own, for where chains are seen; whether it comes to the IP layer is seen then.
@@ -26,7 +22,7 @@ struct {
 SEC("hook/netif_receive_skb") int UNBROKEN(keep_netif_receive_skb, __u64 *ctx)
 {
 	struct sk_buff *skb = (struct sk_buff *)ctx[0];
-	struct shared_buffer buffer = {.head = head_of(skb)};
+	struct former_buffer buffer = {.head = head_of(skb)};
 	struct tracked *known = find_tracked(buffer.head);
 	__u64 key = ctx[0];
 
@@ -40,7 +36,7 @@ SEC("hook/netif_receive_skb") int UNBROKEN(keep_netif_receive_skb, __u64 *ctx)
 /* Had this skb another buffer when it came in? */
 static __always_inline bool had_other_buffer(__u64 skb, __u64 head)
 {
-	struct shared_buffer *shared = bpf_map_lookup_elem(&shared_buffers, &skb);
+	struct former_buffer *shared = bpf_map_lookup_elem(&shared_buffers, &skb);
 
 	return shared && shared->head != head;
 }
@@ -52,7 +48,7 @@ static __always_inline bool had_other_buffer(__u64 skb, __u64 head)
 __attribute__((noinline)) __u64 id_in_buffer(__u64 skb, __u64 head, __u64 start)
 {
 	struct tracked *known = find_tracked(head);
-	struct shared_buffer *shared;
+	struct former_buffer *shared;
 	__u64 before, print;
 
 	print = print_at(start);
