@@ -367,8 +367,8 @@ looked_at='' journeys_there=0
 ### The network
 
 # A network of this run's own among 10.0.0.0/8 and fd00::/8, so that filters can leave out what else goes on in this
-# machine: $net4.x and $net6::x
-net4=10.$((RANDOM % 156 + 100)).$((RANDOM % 250 + 1))
+# machine: $net4.x and $net6::x. A scenario that needs more of them takes ${net4%.*}.0.x to ${net4%.*}.252.x.
+net4=10.$((RANDOM % 156 + 100)).$((RANDOM % 3 + 253))
 net6=$(printf 'fd%02x:%x:%x' $((RANDOM % 256)) $((RANDOM + 1)) $((RANDOM + 1)))
 
 mkdir -p /run/netns
