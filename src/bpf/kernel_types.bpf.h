@@ -431,7 +431,9 @@ enum sk_rst_reason {
 #define ETH_P_8021Q 0x8100
 #define ETH_P_8021AD 0x88a8
 #define ETH_P_IPV6 0x86dd
+#define PACKET_BROADCAST 1
 #define PACKET_OTHERHOST 3
+#define PACKET_LOOPBACK 5
 #define TCP_TIME_WAIT 6
 #define TCP_NEW_SYN_RECV 12
 #define IFF_MACVLAN_PORT (1 << 8)

@@ -131,6 +131,14 @@ static __always_inline bool is_before_ip(struct sk_buff *skb)
 	return skb->skb_iif && (__u32)number_at(skb->cb) != (__u32)skb->skb_iif;
 }
 
+/* Was it sent to all on its link, or is it this machine's own copy of what goes out to many? */
+static __always_inline bool is_for_all(struct sk_buff *skb)
+{
+	__u32 type = BPF_CORE_READ_BITFIELD(skb, pkt_type);
+
+	return type == PACKET_BROADCAST || type == PACKET_LOOPBACK;
+}
+
 /*
  * Dropped. A packet that no interface has seen yet, such as one that a firewall kept from leaving,
  * is matched here.
@@ -175,6 +183,8 @@ SEC("hook/kfree_skb") int UNBROKEN(on_kfree_skb, __u64 *ctx)
 	record->drop.reason = 0;
 	record->drop.has_reason = 0;
 	record->drop.before_ip = forgotten(is_before_ip(skb));
+	record->drop.broadcast = is_for_all(skb);
+	record->drop.pad = 0;
 	record->drop.socket = config.drops_only ? socket_inode(&place) : 0;
 	/* The reason came with its enum (5.17, c504e5c2f964). */
 	if (bpf_core_type_exists(enum skb_drop_reason)) {

@@ -179,6 +179,7 @@ bool decode_section(std::uint16_t id, std::span<const std::byte> bytes, Event& e
       event.drop = Drop{.reason = section->reason,
                         .has_reason = section->has_reason != 0,
                         .before_ip = section->before_ip != 0,
+                        .broadcast = section->broadcast != 0,
                         .location = section->location,
                         .socket = section->socket};
       return true;

@@ -99,6 +99,7 @@ TEST(DecodeRecord, SectionsInAnyNumberAndUnknownOnesSkipped) {
   drop.section = {SECTION_drop, sizeof(drop)};
   drop.reason = 6;
   drop.before_ip = 1;
+  drop.broadcast = 1;
   drop.has_reason = 1;
   drop.location = 0xffffffff81000010;
   const struct {
@@ -114,6 +115,7 @@ TEST(DecodeRecord, SectionsInAnyNumberAndUnknownOnesSkipped) {
   ASSERT_TRUE(event->drop);
   EXPECT_EQ(event->drop->reason, 6u);
   EXPECT_TRUE(event->drop->before_ip);
+  EXPECT_TRUE(event->drop->broadcast);
   EXPECT_EQ(event->drop->location, 0xffffffff81000010u);
 }
 

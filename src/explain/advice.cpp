@@ -195,8 +195,9 @@ bool is_interface_news(const decode::Packet& packet) {
          (packet.icmp->type == 135 && from_nowhere);
 }
 
+constexpr decode::Address kBroadcast = {.family = 4, .bytes = {255, 255, 255, 255}};
+
 bool is_for_everybody(const decode::Packet& packet) {
-  constexpr decode::Address kBroadcast = {.family = 4, .bytes = {255, 255, 255, 255}};
   return (packet.arp && packet.arp->op == 1) || packet.dst.is_multicast() ||
          packet.dst == kBroadcast;
 }
@@ -365,11 +366,15 @@ Advice find_advice(const journey::DropInfo& drop, const decode::Packet* packet) 
       packet != nullptr && packet->src == packet->dst) {
     reason = "hairpin";
   }
-  // Who is to have a multicast is asked apart, and that it is nobody is no reason.
-  if (drop.reason == "NOT_SPECIFIED" && receives_udp(function) && packet != nullptr &&
-      packet->dst.is_multicast()) {
-    function = "udp_rcv";
-    reason = "multicast";
+  // Who is to have what is for many is asked apart, and that it is nobody is no reason.
+  if (reason.empty() && receives_udp(function) && packet != nullptr) {
+    if (packet->dst.is_multicast()) {
+      function = "udp_rcv";
+      reason = "multicast";
+    } else if (drop.raw.broadcast || packet->dst == kBroadcast) {
+      function = "udp_rcv";
+      reason = "broadcast";
+    }
   }
   // Later fragments hang on the first one, and are freed where that ends.
   if (reason.empty() && frees_fragments(function) && packet != nullptr && packet->later_fragment) {

@@ -114,6 +114,21 @@ journey::DropInfo drop(const char* reason, const char* function) {
   return {.raw = {}, .reason = reason, .function = function};
 }
 
+TEST(FindAdvice, ABroadcastThatNobodyListensToIsNoFault) {
+  decode::Packet packet{.ethertype = 0x0800, .protocol = 17};
+  packet.dst = {.family = 4, .bytes = {255, 255, 255, 255}};
+  for (const char* reason : {"", "NOT_SPECIFIED"}) {
+    const Advice found = find_advice(drop(reason, "__udp4_lib_rcv+0x1"), &packet);
+    EXPECT_EQ(found.key, "broadcast_port");
+    EXPECT_TRUE(found.harmless);
+  }
+  packet.dst = {.family = 4, .bytes = {10, 0, 0, 255}};
+  journey::DropInfo to_all = drop("NOT_SPECIFIED", "udp_rcv+0x1");
+  EXPECT_EQ(find_advice(to_all, &packet).key, "bad_header");
+  to_all.raw.broadcast = true;
+  EXPECT_EQ(find_advice(to_all, &packet).key, "broadcast_port");
+}
+
 TEST(FindAdvice, AMulticastThatNobodyJoinedIsNoFault) {
   decode::Packet packet{.ethertype = 0x0800, .protocol = 2};
   packet.dst = {.family = 4, .bytes = {224, 0, 0, 22}};
@@ -122,6 +137,7 @@ TEST(FindAdvice, AMulticastThatNobodyJoinedIsNoFault) {
   EXPECT_TRUE(found.harmless);
   EXPECT_EQ(find_advice(drop("NOT_SPECIFIED", "__udp4_lib_rcv+0x1"), &packet).key,
             "multicast_group");
+  EXPECT_EQ(find_advice(drop("", "udp_rcv+0x1"), &packet).key, "multicast_group");
   packet.dst = {.family = 4, .bytes = {10, 0, 0, 22}};
   EXPECT_EQ(find_advice(drop("NOT_SPECIFIED", "__udp4_lib_rcv+0x1"), &packet).key, "bad_header");
   EXPECT_EQ(find_advice(drop("NOT_SPECIFIED", "ip_rcv_finish_core+0x1"), &packet).key,
