@@ -235,7 +235,7 @@ static __always_inline void move_to_bond(struct record_header *header, struct ne
 static __always_inline int on_crossing(struct sk_buff *skb, enum hook_id hook, enum stage_id stage,
 				       enum view_kind kind)
 {
-	bool is_sender_told = true;
+	bool is_sender_told = true, is_made;
 	__u8 window[FILTER_WINDOW] __attribute__((aligned(8)));
 	struct record_header header;
 	struct sighting sighting;
@@ -271,8 +271,8 @@ static __always_inline int on_crossing(struct sk_buff *skb, enum hook_id hook, e
 	/* Twice: a CPU was taken down, and what waited for it goes to another (dev_cpu_dead). */
 	if (hook == HOOK_netif_rx)
 		tell_received(&header, &sighting);
-	if (is_either(stage, STAGE_tx, STAGE_out) && config.with_senders && sighting.first &&
-	    !header.iif)
+	is_made = (sighting.first || sighting.before == STAGE_LOOPED) && !header.iif;
+	if (is_either(stage, STAGE_tx, STAGE_out) && config.with_senders && is_made)
 		is_sender_told =
 		    tell_sent(&header, skb, &view, window, as_number((const __u64 *)&place.sk));
 	else
@@ -281,8 +281,8 @@ static __always_inline int on_crossing(struct sk_buff *skb, enum hook_id hook, e
 		return 0;
 	if (stage == STAGE_tx) {
 		if (!tell_way(&header, &view, as_number((const __u64 *)&skb)) &&
-		    config.with_routes && place.sk && !header.iif &&
-		    (sighting.first || sighting.before == STAGE_out))
+		    config.with_routes && place.sk &&
+		    (is_made || (sighting.before == STAGE_out && !header.iif)))
 			tell_kept_route(sighting.id, view.start,
 					as_number((const __u64 *)&place.sk), sighting.now_ns);
 		if (config.with_neighbours)

@@ -150,7 +150,8 @@ static __always_inline __u16 spot_stage(__u64 spot)
 #define SEEN_SAME_DEVICE 16
 #define SEEN_SAME_SKB 32 /* TCP sends clones, which come from a cache of their own */
 #define SEEN_CLONED 64	 /* others may hold its bytes */
-#define SEEN_BITS 7
+#define SEEN_LOOPED 128	 /* see is_looped() */
+#define SEEN_BITS 8
 
 /*
  * Is what is seen now another packet than the one that was seen at this address before, `age`
@@ -176,6 +177,9 @@ __attribute__((noinline)) int is_another_packet(__u64 known_print, __u64 known_s
 	__u16 now = spot_stage(now_spot);
 	bool goes_out = now == STAGE_tx || now == STAGE_out;
 
+	/* That copy is made before the packet goes anywhere. */
+	if (age_and_seen & SEEN_LOOPED)
+		return !same || (now == STAGE_rx && before != STAGE_out);
 	/*
 	 * It is where it was, but for NAT, or is in a tunnel's; how it came into this buffer tells
 	 * nothing.
@@ -267,6 +271,19 @@ __attribute__((noinline)) __u64 seen_alike(__u32 came_in, __u64 known, __u64 now
 	       (known >> 32 == now >> 32 ? SEEN_SAME_SKB : 0);
 }
 
+/*
+ * Of a broadcast or multicast that is sent here, this machine gets a copy by the interface that it
+ * leaves by, and before it does (dev_loopback_xmit). That is known as what it is a copy of: what
+ * goes out still has no hop of its own then.
+ */
+#define STAGE_LOOPED STAGE_route
+
+static __always_inline bool is_looped(struct sk_buff *skb, enum stage_id stage)
+{
+	return is_either(stage, STAGE_rx, STAGE_in) &&
+	       BPF_CORE_READ_BITFIELD(skb, pkt_type) == PACKET_LOOPBACK;
+}
+
 static __always_inline bool is_another(struct sk_buff *skb, const struct place *place,
 				       const struct tracked *known, const struct tracked *now)
 {
@@ -278,6 +295,8 @@ static __always_inline bool is_another(struct sk_buff *skb, const struct place *
 
 	if (BPF_CORE_READ_BITFIELD(skb, cloned))
 		seen |= SEEN_CLONED;
+	if (is_looped(skb, now->stage))
+		seen |= SEEN_LOOPED;
 	if (now->offset != known->offset)
 		seen |= look_around(head_of(skb), known->offset, now->offset, skb->tail,
 				    known->fingerprint);
@@ -481,6 +500,8 @@ static __always_inline struct sighting sight(struct sk_buff *skb, const struct p
 			now.id = known->id;
 			keep_flow(known, &now, view);
 			sighting = seen_again(&now, known->stage);
+			if (is_looped(skb, stage))
+				now.stage = known->stage;
 			sighting.rx_ns = known->rx_ns;
 			sighting.rx_cpu = known->rx_cpu;
 			sighting.untold = leave_untold && sighting.id && !sighting.rx_ns &&
@@ -507,6 +528,8 @@ static __always_inline struct sighting sight(struct sk_buff *skb, const struct p
 		sighting.id = told_id(&now);
 		sighting.first = sighting.id;
 	}
+	if (is_looped(skb, stage))
+		now.stage = STAGE_LOOPED;
 	/* Without room every hook would take it for a new one. */
 	if (keep && !follow(head, &now, known) && stage != STAGE_drop)
 		sighting = (struct sighting){};

@@ -165,6 +165,9 @@ std::string hop_words(const Hop& hop, const Hop* before) {
   if (hop.duplicate) {
     return "a duplicate of it";
   }
+  if (hop.looped) {
+    return "this machine's own copy";
+  }
   switch (hop.stage) {
     case STAGE_drop:
       return hop.drop ? drop_words(*hop.drop) : "";

@@ -98,6 +98,18 @@ TEST_F(Assemble, WhoReadsAPartOfWhatGroMergedReadsItWhereThatCameIn) {
   EXPECT_EQ(way(journey), "ns2 b0 rx | ns2 b0 in | ns2 b0 deliver");
 }
 
+TEST_F(Assemble, TheCopyThatThisMachineHasOfABroadcastComesBeforeItGoesOut) {
+  // Who sent it is told with its first interface, and put before all.
+  const Journey journey =
+      run({event({.time_ns = 1, .stage = STAGE_rx}, packet_),
+           event({.time_ns = 2, .stage = STAGE_in}, packet_), event({.time_ns = 3}, packet_),
+           event({.time_ns = 3, .stage = STAGE_out, .ifindex = 0, .device = ""}),
+           event({.time_ns = 4, .stage = STAGE_rx, .netns = 2}, packet_)});
+  EXPECT_EQ(way(journey), "host  out | host eth0 rx | host eth0 in | host eth0 tx | ns2 eth0 rx");
+  EXPECT_TRUE(journey.hops[1].looped);
+  EXPECT_FALSE(journey.hops[4].looped);
+}
+
 TEST_F(Assemble, WhatComesBackByTheInterfaceThatSentItWasSentBack) {
   // By a generic XDP program whose verdict is not known.
   const auto rx = [&](std::uint64_t time_ns, std::uint32_t netns) {

@@ -59,6 +59,16 @@ bool HopList::is_duplicate(const Event& event) const {
          });
 }
 
+// Has it been sent here, and not come to an interface yet? On lo it is sent before it is received.
+bool HopList::is_looped(const Event& event) const {
+  const auto in_this_netns = [&](const Hop& hop) {
+    return hop.netns.inode == event.netns.inode && (hop.stage == STAGE_out || hop.is_crossing());
+  };
+  const auto here = std::ranges::find_if(std::views::reverse(hops_), in_this_netns);
+  return event.stage == STAGE_rx && here != std::views::reverse(hops_).end() &&
+         here->stage == STAGE_out;
+}
+
 void HopList::add(const Event& event) {
   Hop hop{.time_ns = event.time_ns,
           .cpu = event.cpu,
@@ -67,6 +77,7 @@ void HopList::add(const Event& event) {
           .stage = event.stage,
           .tracked = event.tracked,
           .duplicate = is_duplicate(event),
+          .looped = is_looped(event),
           .packet = event.packet,
           .socket = event.socket,
           .route = event.route,

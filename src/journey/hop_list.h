@@ -30,6 +30,7 @@ class HopList {
   bool came_in_by(std::uint32_t netns, std::uint32_t ifindex) const;
   bool came_back_from(const decode::Event& event) const;
   bool is_duplicate(const decode::Event& event) const;
+  bool is_looped(const decode::Event& event) const;
   // By which it came there.
   decode::Device device_of(const decode::Event& event, std::uint32_t netns) const;
 

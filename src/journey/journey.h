@@ -92,6 +92,8 @@ struct Hop {
   bool tracked = false;   // sent, after conntrack was asked about it
   // The same was here before: a queue duplicates it (netem), or its request.
   bool duplicate = false;
+  // rx: this machine's own copy of a broadcast or multicast that it sends (dev_loopback_xmit).
+  bool looped = false;
   std::optional<decode::Packet> packet = {};
   Boxed<DropInfo> drop = {};
   Boxed<decode::Socket> socket = {};

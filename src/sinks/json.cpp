@@ -264,6 +264,9 @@ void write_hop(JsonWriter& json, const journey::Journey& journey, const journey:
   if (hop.duplicate) {
     json.field("duplicate", true);
   }
+  if (hop.looped) {
+    json.field("looped", true);
+  }
   if (hop.packet && hop.packet->is_ip()) {
     json.field("src", hop.packet->src.text())
         .field("dst", hop.packet->dst.text())

@@ -114,3 +114,61 @@ else
 	tp_end INT
 	expect_json 'that copy is no loss' 0 'map(select(.type == "summary"))[0].drops'
 fi
+
+# Before they go out, and on older kernels after (the copy waits for the softirq). With it comes no sender.
+echo '== what is sent to all, and of which this machine has its own copy'
+netns mine other
+cable mine eth0 other eth0
+address mine eth0 "${net4%.*}.78.1/24" "$net6:78::1/64"
+address other eth0 "${net4%.*}.78.2/24"
+wait_for 'IPv4 to be open' at mine ping -c1 -W2 "${net4%.*}.78.2"
+to_all() { # port
+	at mine python3 -c "
+import socket, struct
+def opened(family):
+    s = socket.socket(family, socket.SOCK_DGRAM)
+    s.settimeout(20)
+    s.bind(('', $1))
+    return s
+v4, v6 = opened(socket.AF_INET), None
+v4.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+v4.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, socket.inet_aton('239.78.0.1') + socket.inet_aton('${net4%.*}.78.1'))
+v4.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton('${net4%.*}.78.1'))
+eth0 = socket.if_nametoindex('eth0')
+group = socket.inet_pton(socket.AF_INET6, 'ff05::78')
+for there in '${net4%.*}.78.255', '239.78.0.1':
+    for i in range(5):
+        v4.sendto(b'x' * 20, (there, $1))
+        v4.recv(100)
+v4.close()
+v6 = opened(socket.AF_INET6)
+v6.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, group + struct.pack('@I', eth0))
+v6.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, eth0)
+for i in range(5):
+    v6.sendto(b'x' * 20, ('ff05::78', $1))
+    v6.recv(100)"
+}
+tp_trace -v --format json 'udp port 6008'
+to_all 6008
+wait_for_journeys 15
+tp_end INT
+expect_status 0
+expect_json 'each is one journey' 15 'journeys | length'
+expect_json 'with its way, its copy here, and who sent it' 'mine eth0 rx, mine eth0 tx, other eth0 rx; mine eth0; python3' \
+	'journeys | map((.hops | map(select(.stage == "tx" or .stage == "rx")) | map("\(.netns.name) \(.dev.name) \(.stage)") | sort | join(", ")) + "; "
+	+ (.hops | map(select(.looped) | "\(.netns.name) \(.dev.name)") | join(", ")) + "; " + (.hops[0] | select(.stage == "out") | .socket.process)) | unique | join(" | ")'
+expect_json 'that came to the IP layer here' true 'journeys | all([.hops[] | select(.stage == "in") | .netns.name] | any(. == "mine"))'
+expect_json 'in order' true 'journeys | map(ordered) | all'
+check_json
+
+echo '== a broadcast that no socket takes'
+tp_trace --format json 'udp port 6009'
+at other python3 -c "
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+for i in range(3): s.sendto(b'x', ('${net4%.*}.78.255', 6009))"
+wait_for_journeys 3
+tp_end INT
+expect_json 'is no fault, here and there' '3 broadcast_port mine other' \
+	'journeys | "\(length) \(map(.outcome.advice.key) | unique | join(" ")) \(map(.hops[] | select(.stage == "drop") | .netns.name) | unique | join(" "))"'
