@@ -29,6 +29,10 @@ std::string enter_words(std::string_view file) {
   return "nsenter --net=" + shell_word(file) + ' ';
 }
 
+bool has_to_be_entered(const journey::Outcome& outcome) {
+  return outcome.netns_file.empty() && outcome.netns.name != "host";
+}
+
 using Fields = std::array<std::pair<std::string_view, std::string>, 22>;
 
 std::string filled(std::string_view text, const Fields& fields) {
@@ -177,11 +181,15 @@ AdviceWords in_full(const Advice& found, const journey::Journey& journey) {
                      .check = filled(found.check, fields),
                      .mend = filled(found.mend, fields),
                      .harmless = found.harmless,
-                     .enter_first = found.check.starts_with("{in}") && outcome.netns_file.empty() &&
-                                    outcome.netns.name != "host"};
+                     .enter_first = found.check.starts_with("{in}") && has_to_be_entered(outcome)};
 }
 
 }  // namespace
+
+std::string command_words(const journey::Outcome& outcome, std::string_view command) {
+  return fmt::format("`{}{}`{}", enter_words(outcome.netns_file), command,
+                     has_to_be_entered(outcome) ? ", there" : "");
+}
 
 std::string asking_filter(std::uint8_t family, std::string_view hop) {
   return family == 6 ? "'icmp6 and ip6[40] >= 135 and ip6[40] <= 136'"

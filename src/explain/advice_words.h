@@ -27,6 +27,10 @@ struct AdviceWords {
 // `family`: 4 or 6; IPv6 asks by a multicast address, so that there it is any next hop.
 std::string asking_filter(std::uint8_t family, std::string_view hop);
 
+// A command for the namespace where the packet ended, in quotes: it enters that, or is said to be
+// for there.
+std::string command_words(const journey::Outcome& outcome, std::string_view command);
+
 // Nothing where the packet was not dropped.
 std::optional<AdviceWords> advice_words(const journey::Journey& journey);
 

@@ -430,8 +430,13 @@ TEST(AdviceWords, OfWhatIsInAQueueStill) {
   sent.hops = {{.stage = STAGE_tx, .note = {}}};
   EXPECT_FALSE(advice_words(sent).has_value());
   EXPECT_EQ(outcome_words(sent), "left through e0");
-  EXPECT_THAT(cause_words(sent),
-              HasSubstr("may still be in the queue of e0: `tc -s qdisc show dev e0`"));
+  EXPECT_THAT(
+      cause_words(sent),
+      HasSubstr("may still be in the queue of e0: `ip netns exec web tc -s qdisc show dev e0`."));
+  journey::Journey nameless = sent;
+  nameless.outcome.netns_file.clear();
+  EXPECT_THAT(cause_words(nameless),
+              HasSubstr("in the queue of e0: `tc -s qdisc show dev e0`, there."));
   sent.hops.push_back({.stage = STAGE_qdisc, .note = decode::Queue{.waits = true}});
   sent.hops.back().device = sent.outcome.device;
   sent.hops.back().netns = sent.outcome.netns;

@@ -75,13 +75,16 @@ bool is_taken_before_ip(const journey::Journey& journey) {
          journey.hops.back().stage == STAGE_rx;
 }
 
-constexpr std::string_view kWaitsForFragments =
-    " It is the first of its fragments, and may be waiting there for the others, which is given up "
-    "after 30 s (IPv6: 60 s): `nstat -az '*Reasm*'`, there.";
+std::string waits_for_fragments(const journey::Outcome& outcome) {
+  return fmt::format(
+      " It is the first of its fragments, and may be waiting there for the others, which is given "
+      "up after 30 s (IPv6: 60 s): {}.",
+      command_words(outcome, "nstat -az '*Reasm*'"));
+}
 
 // What it may be that a packet of which nothing more was heard waits for; empty where that cannot
 // be told.
-std::string_view waiting_words(const journey::Journey& journey) {
+std::string waiting_words(const journey::Journey& journey) {
   const auto reversed = std::views::reverse(journey.hops);
   const auto last = std::ranges::find_if(reversed, [](const Hop& hop) {
     return hop.stage != STAGE_netfilter && hop.stage != STAGE_nat;
@@ -91,7 +94,7 @@ std::string_view waiting_words(const journey::Journey& journey) {
     return "";
   }
   if (last->stage != STAGE_out && journey.packet.first_fragment) {
-    return kWaitsForFragments;
+    return waits_for_fragments(journey.outcome);
   }
   // sock_queue_err_skb()
   if (last->stage != STAGE_out && journey.packet.echo_kind() == EchoKind::kError) {
@@ -111,10 +114,11 @@ std::string left_words(const journey::Journey& journey) {
            hop.netns.inode == journey.outcome.netns.inode;
   });
   const std::string words = "Nothing more was heard of it on this machine after that.";
-  return came_out ? words
-                  : fmt::format(
-                        "{} It may still be in the queue of {}: `tc -s qdisc show dev {}`, there.",
-                        words, printable(device.name.view()), shell_word(device.name.view()));
+  const std::string look = "tc -s qdisc show dev " + shell_word(device.name.view());
+  return came_out
+             ? words
+             : fmt::format("{} It may still be in the queue of {}: {}.", words,
+                           printable(device.name.view()), command_words(journey.outcome, look));
 }
 
 // The whole of it is in cause_words().
@@ -299,8 +303,9 @@ std::string cause_words(const journey::Journey& journey) {
     return outcome.socket
                ? fmt::format("Taken in for {}, which was not seen reading it.",
                              process_words(*outcome.socket))
-               : fmt::format("Taken in by the IP layer there; who read it was not seen.{}",
-                             journey.packet.first_fragment ? kWaitsForFragments : "");
+               : fmt::format(
+                     "Taken in by the IP layer there; who read it was not seen.{}",
+                     journey.packet.first_fragment ? waits_for_fragments(journey.outcome) : "");
   }
   if (is_taken_before_ip(journey)) {
     return "Taken there before it came to IP, and freed without complaint: by Open vSwitch, whose "

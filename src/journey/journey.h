@@ -122,7 +122,7 @@ struct Outcome {
   Boxed<DropInfo> drop = {};      // dropped
   Boxed<ChainWalk> chain = {};    // dropped by a firewall: by this chain of it
   Boxed<Programs> programs = {};  // dropped by one of these
-  std::string netns_file;         // dropped, not answered: see Names::netns_file()
+  std::string netns_file;  // dropped, not answered, not heard of again: see Names::netns_file()
   Boxed<decode::Socket> socket = {};  // delivered to a process; without: to the kernel itself
   std::optional<ListenQueue> full_queue = {};  // consumed: a connection there was no room for
   // The same, of connections whose clients were not heard of again.
