@@ -433,15 +433,11 @@ std::optional<Error> unknown_option(const CLI::App& app, const std::string& comm
   return std::nullopt;
 }
 
-// Of what could not be parsed, the command that there is not: with more behind it, it is no HOST.
-std::optional<Error> unknown_command(std::string_view first, const std::string& command) {
-  if (first.starts_with('-') || first == command) {
-    return std::nullopt;
-  }
-  return Error{
-      .what = fmt::format("there is no command {}; there are {}", printable(first),
-                          fmt::join(kCommands, ", ")),
-      .hint = "a HOST stands alone, or with options; tracepkt --help shows how it is used"};
+// A command that there is not: with more behind it, what was taken for a HOST is none.
+Error unknown_command(std::string_view taken_for_host) {
+  return {.what = fmt::format("there is no command {}; there are {}", printable(taken_for_host),
+                              fmt::join(kCommands, ", ")),
+          .hint = "a HOST stands alone, or with options; tracepkt --help shows how it is used"};
 }
 
 int print(const std::string& text) {
@@ -514,9 +510,9 @@ int run(std::vector<std::string> arguments) {
     if (const auto unknown = unknown_option(app, arguments[1])) {
       return report(*unknown);
     }
-    const auto* const extra = dynamic_cast<const CLI::ExtrasError*>(&error);
-    if (const auto unknown = unknown_command(first, arguments[1]); extra != nullptr && unknown) {
-      return report(*unknown);
+    const bool is_too_much = dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr;
+    if (is_too_much && arguments[1] != first) {
+      return report(unknown_command(ping_options.host));
     }
     return report({.what = printable(error.what()),
                    .hint = fmt::format("tracepkt {} --help shows how it is used", arguments[1])});

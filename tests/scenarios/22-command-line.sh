@@ -24,8 +24,10 @@ expect_usage_error ping --no-such-option 127.0.0.1
 expect_line 'which' '^tracepkt: unknown option --no-such-option$' "$err"
 expect_usage_error --bogus
 expect_line 'not that HOST is missing' '^tracepkt: unknown option --bogus$' "$err"
-also_record='' expect_usage_error pign 127.0.0.1 # of that one the first word is -w
+expect_usage_error pign 127.0.0.1
 expect_line 'which' '^tracepkt: there is no command pign; there are ping, trace, report, drops, probes, doctor$' "$err"
+expect_usage_error -v pign 127.0.0.1
+expect_line 'which, behind an option' '^tracepkt: there is no command pign; ' "$err"
 expect_usage_error ping -w '' -c1 127.0.0.1
 expect_usage_error trace -w it -o it --duration 0.1
 expect_line 'that one would destroy the other' 'the same file' "$err"
