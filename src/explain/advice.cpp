@@ -349,6 +349,15 @@ const decode::Packet& packet_at_end(const journey::Journey& journey) {
   return journey.packet;
 }
 
+const journey::Hop* tunnel_at_end(const journey::Journey& journey) {
+  for (const journey::Hop& hop : std::views::reverse(journey.hops)) {
+    if (hop.tunnel) {
+      return hop.tunnel->into && hop.device != journey.outcome.device ? &hop : nullptr;
+    }
+  }
+  return nullptr;
+}
+
 Advice find_advice(const journey::DropInfo& drop, const decode::Packet* packet) {
   std::string_view function = plain_function(drop.function);
   std::string_view reason = is_unspecified(drop.reason) ? std::string_view() : drop.reason;
@@ -492,6 +501,9 @@ std::optional<Advice> find_advice(const journey::Journey& journey) {
       find_advice(with_sent_error(journey, *outcome.drop), &packet_at_end(journey));
   if (outcome.programs && !outcome.programs->attached.empty()) {
     return advice(key_of(outcome.programs->place), found.cause);
+  }
+  if (found.key == "mtu" && tunnel_at_end(journey) != nullptr) {
+    return advice_of_place("in_a_tunnel");
   }
   const RefusingRoute* const route = refusing_route(journey, found);
   return route != nullptr ? advice(route->key, route->cause) : found;

@@ -36,6 +36,9 @@ std::optional<Advice> find_silence(const journey::Journey& request);
 // The packet as it was when its journey ended: NAT may have changed it since it was first seen.
 const decode::Packet& packet_at_end(const journey::Journey& journey);
 
+// Where it went into the tunnel in which it ended, by another interface than that; null: in none.
+const journey::Hop* tunnel_at_end(const journey::Journey& journey);
+
 // "tcp_v4_rcv.cold+0x7" is in tcp_v4_rcv: the compiler takes functions apart.
 std::string_view plain_function(std::string_view function);
 

@@ -54,7 +54,8 @@ std::string unfilled(std::string_view text) {
       std::string(text),
       std::regex(
           "\\{(in|dev|src|dst|hop|asking|who|waiting|came_in|host_src|"
-          "ruleset|legacy_save|ip_rule|pref|selector|rule_list|before|nat|forwarding|forward)\\}"),
+          "ruleset|legacy_save|ip_rule|pref|selector|rule_list|before|nat|forwarding|forward|"
+          "tunnel|overhead)\\}"),
       "");
 }
 

@@ -33,7 +33,7 @@ bool has_to_be_entered(const journey::Outcome& outcome) {
   return outcome.netns_file.empty() && outcome.netns.name != "host";
 }
 
-using Fields = std::array<std::pair<std::string_view, std::string>, 22>;
+using Fields = std::array<std::pair<std::string_view, std::string>, 24>;
 
 std::string filled(std::string_view text, const Fields& fields) {
   std::string out;
@@ -96,6 +96,14 @@ std::string nat_words(const journey::Journey& journey) {
   return "";
 }
 
+// The interface by which it went into a tunnel.
+std::string tunnel_words(const journey::Hop& hop, const journey::Journey& journey) {
+  const std::string dev = printable(hop.device.name.view());
+  return hop.netns.inode == journey.outcome.netns.inode
+             ? dev
+             : fmt::format("{} (namespace {})", dev, printable(hop.netns.label()));
+}
+
 // The routing rule that was asked last.
 journey::RoutingRule last_rule(const journey::Journey& journey) {
   for (const journey::Hop& hop : std::views::reverse(journey.hops)) {
@@ -144,6 +152,7 @@ AdviceWords in_full(const Advice& found, const journey::Journey& journey) {
   const std::string dev = on_device ? shell_word(outcome.device.name.view()) : "DEV";
   const std::string src = packet.is_ip() ? packet.src.text() : "ADDRESS";
   const std::string enter = enter_words(outcome.netns_file);
+  const journey::Hop* const tunnel = tunnel_at_end(journey);
   const bool is_v6 = packet.dst.family == 6;
   const Fields fields = {{
       {"in", enter},
@@ -172,6 +181,8 @@ AdviceWords in_full(const Advice& found, const journey::Journey& journey) {
                         : fmt::format("`{}sysctl -w net.ipv4.ip_forward=1` (where that is 1 "
                                       "already: net/ipv4/conf/{}/forwarding=1)",
                                       enter, dev)},
+      {"tunnel", tunnel != nullptr ? tunnel_words(*tunnel, journey) : ""},
+      {"overhead", tunnel != nullptr ? std::to_string(tunnel->tunnel->overhead) : ""},
       {"rule_list", is_v6 ? "ip -6 rule" : "ip rule"},
       {"reason", printable(drop.reason)},
       {"function", printable(plain_function(drop.function))},

@@ -421,6 +421,29 @@ TEST(SilenceWords, OfARequestThatTheKernelTookAndDidNotAnswer) {
   EXPECT_FALSE(silence_words(request).has_value());
 }
 
+TEST(AdviceWords, OfWhatATunnelMadeTooLong) {
+  journey::Journey journey = dropped_in("web", "", drop("PKT_TOO_BIG", "ip_fragment+0x1"));
+  journey.outcome.device = {.index = 2, .name = {.bytes = {'e', '0'}}};
+  EXPECT_EQ(advice_words(journey)->key, "mtu");
+  journey::Hop into{.netns = journey.outcome.netns,
+                    .device = {.index = 3, .name = {.bytes = {'v', 'x'}}},
+                    .stage = STAGE_tunnel,
+                    .note = {}};
+  into.tunnel = journey::Tunnel{.into = true, .outer = {}, .overhead = 50};
+  journey.hops = {into};
+  EXPECT_EQ(advice_words(journey)->key, "tunnel_mtu");
+  EXPECT_THAT(advice_words(journey)->mend,
+              StartsWith("Give vx an MTU that is 50 bytes smaller than"));
+  journey.hops[0].netns = {.inode = 8, .name = "gw"};
+  EXPECT_THAT(advice_words(journey)->mend, StartsWith("Give vx (namespace gw) an MTU"));
+  journey.hops[0].device = journey.outcome.device;  // IPsec: no interface of its own
+  EXPECT_EQ(advice_words(journey)->key, "mtu");
+  journey.hops[0] = into;
+  journey.hops.push_back(into);
+  journey.hops[1].tunnel->into = false;
+  EXPECT_EQ(advice_words(journey)->key, "mtu") << "it had come out again";
+}
+
 TEST(AdviceWords, OfWhatIsInAQueueStill) {
   journey::Journey sent = dropped_in("web", "/run/netns/web", {});
   sent.outcome.kind = journey::OutcomeKind::kLeft;

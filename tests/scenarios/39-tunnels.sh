@@ -79,6 +79,8 @@ if ip -n left link add name tun type vxlan id 7 dstport 4789 local "$net4.1" rem
 	fi
 	expect_json 'the outer packet is dropped, and is the same one' 'dropped in left: tun tx, tun tunnel, eth0 drop' \
 		'requests[0] | "\(outcome_words): \([.hops[] | select(.stage | IN("tx", "tunnel", "drop")) | "\(.dev.name) \(.stage)"] | join(", "))"'
+	expect_json 'which names the tunnel' 'tunnel_mtu Give tun an MTU that is 50 bytes smaller' \
+		'requests[0].outcome.advice | "\(.key) \(.mend | split(" than")[0])"'
 	ip -n left route del "$net4.2/32" dev eth0
 	ip -n left link del dev tun
 else
