@@ -93,6 +93,7 @@ expect_json 'whatever it sent was answered' '[]' '[.[] | select(.type == "exchan
 echo '== nobody reads the output'
 mkfifo "$work/pipe"
 for command in ping trace; do
+	rm -f "$work/reader"
 	python3 -c '
 import fcntl, struct, sys, termios, time
 pipe = open(sys.argv[1], "rb", 0)

@@ -197,6 +197,7 @@ expect_json 'who it is for' "left reset_received $(process "$work/client")" \
 
 echo '== TCP: what is lost is sent again'
 begin_server "there, end = '$target', '$work/end'$server"
+rm -f "$work/client"
 python left "$work/client" "
 s = socket.create_connection(('$target', 6005))
 ready()

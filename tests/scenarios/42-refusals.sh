@@ -59,7 +59,7 @@ while not os.path.exists('$work/end'): socket.socket().close(); __import__('time
 	check_json
 	touch "$work/end"
 	wait "$listener"
-	rm -f "$work/end"
+	rm -f "$work/end" "$work/listener"
 done
 
 echo '== wrong checksums'
