@@ -209,8 +209,9 @@ __attribute__((noinline)) int is_another_packet(__u64 known_print, __u64 known_s
 		return !at_once ||
 		       (same_netns && age_and_seen & SEEN_SAME_DEVICE && !is_duplicate) ||
 		       !(same || is_inner);
+	/* But a macvlan that sends one to all gives its siblings clones before it does. */
 	if (before == STAGE_rx && now != STAGE_in && !came_in)
-		return goes_out || !same;
+		return !same || (goes_out && !(at_once && same_netns && is_duplicate));
 	if (same)
 		return false;
 	if (before == STAGE_drop || before == STAGE_deliver || now == STAGE_rx)
@@ -500,7 +501,9 @@ static __always_inline struct sighting sight(struct sk_buff *skb, const struct p
 			now.id = known->id;
 			keep_flow(known, &now, view);
 			sighting = seen_again(&now, known->stage);
-			if (is_looped(skb, stage))
+			/* What becomes of the copy is nothing of what goes out. */
+			if (is_looped(skb, stage) || (known->stage == STAGE_LOOPED &&
+						      !is_either(stage, STAGE_tx, STAGE_out)))
 				now.stage = known->stage;
 			sighting.rx_ns = known->rx_ns;
 			sighting.rx_cpu = known->rx_cpu;

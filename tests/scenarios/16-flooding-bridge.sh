@@ -172,3 +172,46 @@ wait_for_journeys 3
 tp_end INT
 expect_json 'is no fault, here and there' '3 broadcast_port mine other' \
 	'journeys | "\(length) \(map(.outcome.advice.key) | unique | join(" ")) \(map(.hops[] | select(.stage == "drop") | .netns.name) | unique | join(" "))"'
+
+echo '== of which a firewall drops that copy'
+if at mine nft add table ip own 2>/dev/null; then
+	at mine nft add chain ip own in '{ type filter hook input priority 0; }'
+	at mine nft add rule ip own in udp dport 6010 drop
+	tp_trace --format json 'udp port 6010'
+	at mine python3 -c "
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+for i in range(3): s.sendto(b'x', ('${net4%.*}.78.255', 6010))"
+	wait_for_journeys 3
+	tp_end INT
+	expect_json 'who sent it is told' '3 python3' \
+		'journeys | "\(length) \(map(.hops[0] | select(.stage == "out") | .socket.process) | unique | join(" "))"'
+	expect_json 'and that it is a copy' '3 true' \
+		'journeys | "\(length) \(all([.hops[] | select(.looped)] | length == 1))"'
+	check_json
+	at mine nft delete table ip own
+else
+	without 'a firewall: no nftables here'
+fi
+
+echo '== from one macvlan to the others, and out'
+ip -n mine link add link eth0 name m1 type macvlan mode bridge
+ip -n mine link add link eth0 name m2 type macvlan mode bridge
+ip -n mine link set m1 up
+ip -n mine link set m2 up
+address mine m1 "${net4%.*}.79.1/24"
+tp_trace --format json 'udp port 6011'
+at mine python3 -c "
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+s.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b'm1')
+for i in range(3): s.sendto(b'x', ('255.255.255.255', 6011))"
+wait_for_journeys 3
+tp_end INT
+expect_json 'each is one journey, and nobody lost sight of it' '3 dropped' \
+	'journeys | "\(length) \(map(.outcome.kind) | unique | join(" "))"'
+expect_json 'there and here' 'mine m1 rx, mine m1 tx, mine m2 rx, mine eth0 tx, other eth0 rx' \
+	'journeys[0].hops | map(select(.stage == "tx" or .stage == "rx") | "\(.netns.name) \(.dev.name) \(.stage)") | join(", ")'
+check_json
