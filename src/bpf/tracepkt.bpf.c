@@ -131,12 +131,19 @@ static __always_inline bool is_before_ip(struct sk_buff *skb)
 	return skb->skb_iif && (__u32)number_at(skb->cb) != (__u32)skb->skb_iif;
 }
 
-/* Was it sent to all on its link, or is it this machine's own copy of what goes out to many? */
+/*
+ * Was it sent to all on its link, or is it this machine's own copy of what goes out to many? Or was
+ * it sent here for all on another link of this machine's?
+ */
 static __always_inline bool is_for_all(struct sk_buff *skb)
 {
 	__u32 type = BPF_CORE_READ_BITFIELD(skb, pkt_type);
+	const struct rtable *route = (void *)(READ(skb, _skb_refdst) & ~SKB_DST_NOREF);
 
-	return type == PACKET_BROADCAST || type == PACKET_LOOPBACK;
+	if (type == PACKET_BROADCAST || type == PACKET_LOOPBACK)
+		return true;
+	return route && skb->skb_iif && skb->protocol == bpf_htons(ETH_P_IP) &&
+	       !(READ(route, dst.flags) & DST_METADATA) && READ(route, rt_type) == RTN_BROADCAST;
 }
 
 /*

@@ -385,6 +385,11 @@ Advice find_advice(const journey::DropInfo& drop, const decode::Packet* packet) 
       reason = "broadcast";
     }
   }
+  // Sent to all on the link, of whom not all have to do with it.
+  if (function == "ip_error" && (reason.empty() || reason == "IP_INADDRERRORS") &&
+      drop.raw.broadcast) {
+    reason = "broadcast";
+  }
   // Later fragments hang on the first one, and are freed where that ends.
   if (reason.empty() && frees_fragments(function) && packet != nullptr && packet->later_fragment) {
     function = "ip_do_fragment";

@@ -130,6 +130,18 @@ TEST(FindAdvice, ABroadcastThatNobodyListensToIsNoFault) {
   EXPECT_EQ(find_advice(to_all, &packet).key, "broadcast_port");
 }
 
+TEST(FindAdvice, ABroadcastOfAnotherNetworkIsNothingToForward) {
+  decode::Packet packet{.ethertype = 0x0800, .protocol = 17};
+  packet.dst = {.family = 4, .bytes = {10, 0, 0, 255}};
+  for (const char* reason : {"", "IP_INADDRERRORS"}) {
+    journey::DropInfo to_all = drop(reason, "ip_error+0x1");
+    EXPECT_EQ(find_advice(to_all, &packet).key, find_advice(drop(reason, "ip_error"), nullptr).key);
+    to_all.raw.broadcast = true;
+    EXPECT_EQ(find_advice(to_all, &packet).key, "broadcast_network");
+    EXPECT_TRUE(find_advice(to_all, &packet).harmless);
+  }
+}
+
 TEST(FindAdvice, AMulticastThatNobodyJoinedIsNoFault) {
   decode::Packet packet{.ethertype = 0x0800, .protocol = 2};
   packet.dst = {.family = 4, .bytes = {224, 0, 0, 22}};
