@@ -188,6 +188,14 @@ decode::Device cut_for(const Hop& left, const std::vector<Event>& events) {
   return end != events.end() ? end->device : decode::Device{};
 }
 
+// Every link takes packets of that length: what a firewall takes in a router's place (SYNPROXY) ends
+// as one that was cut.
+bool may_be_cut(const decode::Packet& packet) {
+  constexpr std::uint32_t kLeastMtu = 68;      // RFC 791
+  constexpr std::uint32_t kLeastMtuV6 = 1280;  // RFC 8200
+  return packet.len > (packet.dst.family == 6 ? kLeastMtuV6 : kLeastMtu);
+}
+
 // The same of what a router cuts: nothing but what it was to go out by is told of its end. Index 0:
 // it was not cut.
 decode::Device cut_on_its_way(const Hop& taken, const std::vector<Event>& events) {
@@ -281,7 +289,8 @@ Outcome judge(const Journey& journey, const std::vector<Event>& events,
   const bool for_a_socket = journey.packet.has_ports;
   Outcome outcome;
   const decode::Device cut_by =
-      taken != nullptr ? cut_on_its_way(*taken, events) : decode::Device{};
+      taken != nullptr && may_be_cut(journey.packet) ? cut_on_its_way(*taken, events)
+                                                     : decode::Device{};
   if (cut_by.index != 0) {
     outcome = outcome_at(OutcomeKind::kLeft, *taken);
     outcome.device = cut_by;

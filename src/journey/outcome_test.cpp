@@ -99,6 +99,10 @@ TEST_F(Outcomes, WhatARouterCutsIsSentByWhatItWasToGoOutBy) {
   // The device of a VRF takes over what comes in by one of its own.
   EXPECT_EQ(outcome(event({.ifindex = 3, .device = "red", .iif = 3})).kind,
             OutcomeKind::kDelivered);
+  // A SYN ACK that SYNPROXY takes: no link is too narrow for that.
+  packet_.len = 60;
+  EXPECT_EQ(outcome(event({.ifindex = 2, .device = "eth1", .iif = 1})).kind,
+            OutcomeKind::kDelivered);
 }
 
 TEST_F(Outcomes, SilenceIsSaidToBeSilence) {
