@@ -349,6 +349,8 @@ TEST(FindAdvice, ThePacketSaysThatItsTtlRanOut) {
   packet.ttl = 2;
   EXPECT_EQ(find_advice(drop("", "ip_forward+0x1"), &packet).key, "forward_refused");
   EXPECT_EQ(find_advice(drop("", "ip_forward+0x1")).key, "forward_refused");
+  // For all else kernels that give reasons have one.
+  EXPECT_EQ(find_advice(drop("NOT_SPECIFIED", "ip_forward+0x2c0")).key, "tproxy_route");
 }
 
 TEST(FindAdvice, LaterFragmentsAreFreedWithTheOneBefore) {
