@@ -188,8 +188,8 @@ decode::Device cut_for(const Hop& left, const std::vector<Event>& events) {
   return end != events.end() ? end->device : decode::Device{};
 }
 
-// Every link takes packets of that length: what a firewall takes in a router's place (SYNPROXY) ends
-// as one that was cut.
+// Every link takes packets of that length: what a firewall takes in a router's place (SYNPROXY)
+// ends as one that was cut.
 bool may_be_cut(const decode::Packet& packet) {
   constexpr std::uint32_t kLeastMtu = 68;      // RFC 791
   constexpr std::uint32_t kLeastMtuV6 = 1280;  // RFC 8200
@@ -288,9 +288,9 @@ Outcome judge(const Journey& journey, const std::vector<Event>& events,
   // The kernel itself never takes a packet silently; a socket may.
   const bool for_a_socket = journey.packet.has_ports;
   Outcome outcome;
-  const decode::Device cut_by =
-      taken != nullptr && may_be_cut(journey.packet) ? cut_on_its_way(*taken, events)
-                                                     : decode::Device{};
+  const decode::Device cut_by = taken != nullptr && may_be_cut(journey.packet)
+                                    ? cut_on_its_way(*taken, events)
+                                    : decode::Device{};
   if (cut_by.index != 0) {
     outcome = outcome_at(OutcomeKind::kLeft, *taken);
     outcome.device = cut_by;
