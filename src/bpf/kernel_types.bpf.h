@@ -337,6 +337,10 @@ struct Qdisc {
 	struct netdev_queue *dev_queue;
 };
 
+struct trace_event_raw_tcp_retransmit_skb {
+	int err;
+};
+
 struct inet_connection_sock {
 	__u8 icsk_ca_state : 5;
 	__u8 icsk_retransmits;

@@ -326,6 +326,12 @@ SEC("hook/tcp_receive_reset") int UNBROKEN(on_tcp_receive_reset, __u64 *ctx)
 	return tell_tcp(known, &tcp, HOOK_tcp_receive_reset, (__u64)sk, NULL);
 }
 
+/* It came with the tracepoint's third argument, in 6.17: a segment that could not be sent is told since then. */
+static __always_inline bool tells_errors(const struct trace_event_raw_tcp_retransmit_skb *event)
+{
+	return bpf_core_field_exists(event->err);
+}
+
 /* Called when the segment's clone has been handed to the device. */
 SEC("hook/tcp_retransmit_skb") int UNBROKEN(on_tcp_retransmit_skb, __u64 *ctx)
 {
@@ -334,7 +340,8 @@ SEC("hook/tcp_retransmit_skb") int UNBROKEN(on_tcp_retransmit_skb, __u64 *ctx)
 	struct inet_connection_sock *connection = (struct inet_connection_sock *)argument(ctx, 0);
 	struct tcp_section tcp = {};
 
-	if (!known)
+	/* EBUSY: it waits for its neighbour or in a queue as it is. */
+	if (!known || (tells_errors(NULL) && (__s32)argument(ctx, 2)))
 		return 0;
 	tcp.note = TCP_RETRANSMITTED;
 	tcp.ca_state = BPF_CORE_READ_BITFIELD_PROBED(connection, icsk_ca_state);

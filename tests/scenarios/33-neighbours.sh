@@ -41,6 +41,15 @@ expect_json 'how often it was asked' "$(at left sysctl -n net.ipv4.neigh.eth0.mc
 	'requests[0].hops[] | select(.stage == "neigh") | "\(.probes) \(.waited_ns > 0)"'
 expect_json 'dropped' 'dropped in left' 'requests[0] | outcome_words'
 
+echo '== a SYN that waits for it is not sent again meanwhile, though TCP tries'
+at left ip neigh flush all
+tp_trace --format json "tcp and dst host $base.0.77"
+at left timeout 5 bash -c "exec 3<>/dev/tcp/$base.0.77/80" 2>"$work/client" || true
+wait_for_journeys 1 '.outcome.kind == "dropped"'
+tp_end INT
+expect_json 'once' 'dropped in left, 0' \
+	'journeys[0] | "\(outcome_words), \(.hops | map(select(.stage == "tcp")) | length)"'
+
 echo '== found, and dropped before the queue of the interface'
 modprobe -qa sch_ingress cls_matchall act_gact nf_tables 2>/dev/null || true
 drop_leaving() {
