@@ -326,8 +326,10 @@ SEC("hook/tcp_receive_reset") int UNBROKEN(on_tcp_receive_reset, __u64 *ctx)
 	return tell_tcp(known, &tcp, HOOK_tcp_receive_reset, (__u64)sk, NULL);
 }
 
-/* It came with the tracepoint's third argument, in 6.17: a segment that could not be sent is told
- * since then. */
+/*
+ * It came with the tracepoint's third argument, in 6.17: a segment that could not be sent is told
+ * since then.
+ */
 static __always_inline bool tells_errors(const struct trace_event_raw_tcp_retransmit_skb *event)
 {
 	return bpf_core_field_exists(event->err);

@@ -35,8 +35,8 @@ struct NetnsId {
 struct Drop {
   std::uint32_t reason = 0;
   bool has_reason = false;
-  bool before_ip = false;  // its place for what the IP layer notes has something else in it
-  bool broadcast = false;  // its link sent it to all, or it is this machine's copy of such a one
+  bool before_ip = false;      // its place for what the IP layer notes has something else in it
+  bool broadcast = false;      // for all on a link, or this machine's own copy of such a one
   std::uint64_t location = 0;  // kernel address
   std::uint64_t socket = 0;    // inode of the socket it belongs to; 0: none is known
 };

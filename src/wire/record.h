@@ -139,7 +139,7 @@ struct drop_section {
   __u32 reason;     /* enum skb_drop_reason of the running kernel, subsystem in the upper half */
   __u32 has_reason; /* 0: this kernel gives none (before 5.17) */
   __u8 before_ip;   /* 1: the IP layer did not take it in; 0 before 0.1.0: not asked */
-  __u8 broadcast;   /* 1: its link sent it to all; 0 before 0.1.0: not asked */
+  __u8 broadcast;   /* 1: for all on a link, or a copy of such a one; 0 before 0.1.0: not asked */
   __u16 pad;
   __u64 location; /* address in the kernel function that dropped it */
   __u64 socket;   /* inode of the socket it belongs to; 0: of none, or not asked for */

@@ -161,13 +161,18 @@ expect_json 'that came to the IP layer here' true 'journeys | all([.hops[] | sel
 expect_json 'in order' true 'journeys | map(ordered) | all'
 check_json
 
-echo '== a broadcast that no socket takes'
-tp_trace --format json 'udp port 6009'
-at other python3 -c "
+broadcasts() { # netns address port [device]
+	at "$1" python3 -c "
 import socket
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 s.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
-for i in range(3): s.sendto(b'x', ('${net4%.*}.78.255', 6009))"
+s.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b'${4-}')
+for i in range(3): s.sendto(b'x', ('$2', $3))"
+}
+
+echo '== a broadcast that no socket takes'
+tp_trace --format json 'udp port 6009'
+broadcasts other "${net4%.*}.78.255" 6009
 wait_for_journeys 3
 tp_end INT
 expect_json 'is no fault, here and there' '3 broadcast_port mine other' \
@@ -178,11 +183,7 @@ if at mine nft add table ip own 2>/dev/null; then
 	at mine nft add chain ip own in '{ type filter hook input priority 0; }'
 	at mine nft add rule ip own in udp dport 6010 drop
 	tp_trace --format json 'udp port 6010'
-	at mine python3 -c "
-import socket
-s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-s.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
-for i in range(3): s.sendto(b'x', ('${net4%.*}.78.255', 6010))"
+	broadcasts mine "${net4%.*}.78.255" 6010
 	wait_for_journeys 3
 	tp_end INT
 	expect_json 'who sent it is told' '3 python3' \
@@ -202,12 +203,7 @@ ip -n mine link set m1 up
 ip -n mine link set m2 up
 address mine m1 "${net4%.*}.79.1/24"
 tp_trace --format json 'udp port 6011'
-at mine python3 -c "
-import socket
-s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-s.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
-s.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b'm1')
-for i in range(3): s.sendto(b'x', ('255.255.255.255', 6011))"
+broadcasts mine 255.255.255.255 6011 m1
 wait_for_journeys 3
 tp_end INT
 expect_json 'each is one journey, and nobody lost sight of it' '3 dropped' \
