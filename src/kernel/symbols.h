@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <istream>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace tracepkt::kernel {
@@ -24,6 +25,8 @@ class Symbols {
     std::uint64_t address;
     std::uint32_t name_at;  // in names_
   };
+
+  void add(std::string_view line);
 
   bool is_read_ = false;
   std::vector<Symbol> symbols_;  // by address

@@ -1,5 +1,6 @@
 #include "kernel/symbols.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <sstream>
@@ -19,6 +20,23 @@ TEST(Symbols, NamesTheFunctionAndTheOffset) {
   EXPECT_EQ(symbols.name(0xffffffff81000345), "second+0x145");  // data is no function
   EXPECT_EQ(symbols.name(0xffffffff810000ff), "");
   EXPECT_EQ(symbols.name(0xffffffffa1000000), "");
+}
+
+// /proc/kallsyms is megabytes, is read in pieces that end anywhere, and is in order but for
+// modules.
+TEST(Symbols, NamesEachOfVeryMany) {
+  std::string text;
+  for (std::uint64_t i = 0; i < 20000; ++i) {
+    text += fmt::format("{:016x} t function_{}\n", 0xffffffff81000000 + 16 * i, i);
+  }
+  text += "ffffffff80000000 t of_a_module\t[a_module]";  // without an end of the line
+  Symbols symbols;
+  std::istringstream lines(text);
+  symbols.read(lines);
+  for (std::uint64_t i = 0; i < 20000; ++i) {
+    EXPECT_EQ(symbols.name(0xffffffff81000000 + 16 * i + 3), fmt::format("function_{}+0x3", i));
+  }
+  EXPECT_EQ(symbols.name(0xffffffff80000008), "of_a_module+0x8");
 }
 
 TEST(Symbols, HiddenAddressesNameNothing) {
