@@ -41,9 +41,9 @@ static __always_inline struct sighting look(struct sk_buff *skb, enum stage_id s
 		*place = find_place(skb);
 		return sight_again(skb, place, view, NULL, stage);
 	}
-	if (config.with_ipsec && tracked_count &&
+	if (has_moving && tracked_count &&
 	    (is_either(stage, STAGE_tx, STAGE_drop) || stage == STAGE_out))
-		follow_encrypted(as_number((const __u64 *)&skb), head_of(skb), view->start);
+		follow_moving(as_number((const __u64 *)&skb), head_of(skb), view->start);
 	if (!may_match(view) && !find_tracked(head_of(skb)))
 		return (struct sighting){};
 	view->head = head_of(skb);
@@ -280,6 +280,8 @@ static __always_inline int on_crossing(struct sk_buff *skb, enum hook_id hook, e
 	if (!is_either(stage, STAGE_tx, STAGE_out))
 		return 0;
 	if (stage == STAGE_tx) {
+		if (READ(device_at(&place), needed_headroom))
+			keep_moving(as_number((const __u64 *)&skb), view.head);
 		if (!tell_way(&header, &view, as_number((const __u64 *)&skb)) &&
 		    config.with_routes && place.sk &&
 		    (is_made || (sighting.before == STAGE_out && !header.iif)))

@@ -29,7 +29,7 @@ SEC("fentry/xfrm_output_resume") int UNBROKEN(on_xfrm_output_resume, __u64 *ctx)
 	}
 	on_crossing(skb, HOOK_xfrm_output_resume, STAGE_out, VIEW_OUT);
 	if (tracked_count)
-		keep_encrypted(argument(ctx, 1), head_of(skb));
+		keep_moving(argument(ctx, 1), head_of(skb));
 	return 0;
 }
 

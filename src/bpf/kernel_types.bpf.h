@@ -88,6 +88,7 @@ struct net_device {
 	struct in_device *ip_ptr;
 	struct inet6_dev *ip6_ptr;
 	void *rx_handler;
+	unsigned short needed_headroom;	    /* bytes, for what it puts before a packet */
 	struct bpf_xdp_entity xdp_state[3]; /* since 5.9 */
 	__u64 priv_flags : 32;		    /* a bit field since 6.12, a number before */
 };
@@ -198,7 +199,8 @@ struct sk_buff {
 	__u16 transport_header;
 	__u16 network_header;
 	__u16 mac_header;
-	unsigned int tail; /* this and the next: offsets from head, on 64-bit kernels */
+	__u16 inner_network_header; /* of what is in a tunnel's packet */
+	unsigned int tail;	    /* this and the next: offsets from head, on 64-bit kernels */
 	unsigned int end;
 	unsigned char *head;
 	unsigned char *data;

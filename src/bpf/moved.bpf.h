@@ -42,15 +42,18 @@ struct former_buffer {
 	__s64 id; /* as in struct tracked */
 };
 
-/* Of packets that are being encrypted, by the address of the skb. */
+/* Of packets that are being encrypted, or put into a tunnel, by the address of the skb. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 1024);
 	__type(key, __u64);
 	__type(value, struct former_buffer);
-} encrypted_packets SEC(".maps");
+} moving_packets SEC(".maps");
 
-__attribute__((noinline)) bool keep_encrypted(__u64 skb, __u64 head)
+/* Was there ever one? Else nobody needs to look. */
+__u64 has_moving SEC(".data.moving");
+
+__attribute__((noinline)) bool keep_moving(__u64 skb, __u64 head)
 {
 	struct tracked *known = find_tracked(head);
 	struct former_buffer packet = {.head = head};
@@ -58,7 +61,9 @@ __attribute__((noinline)) bool keep_encrypted(__u64 skb, __u64 head)
 	if (!known)
 		return false;
 	packet.id = known->id;
-	return !bpf_map_update_elem(&encrypted_packets, &skb, &packet, BPF_ANY);
+	if (!has_moving)
+		has_moving = 1;
+	return !bpf_map_update_elem(&moving_packets, &skb, &packet, BPF_ANY);
 }
 
 /* ESP, AH, or ESP in UDP. */
@@ -79,28 +84,45 @@ __attribute__((noinline)) bool is_ipsec(__u64 start)
 }
 
 /*
- * Is the packet at `start`, with this skb, one that was followed before it was encrypted, in a
- * buffer that it is no longer in? Then it is followed there.
+ * Where what was given to a tunnel's interface begins in the buffer where it is now; 0: it is not
+ * in there.
  */
-__attribute__((noinline)) bool follow_encrypted(__u64 skb, __u64 head, __u64 start)
+static __always_inline __u64 start_inside(__u64 skb, __u64 head, __u64 print)
 {
-	struct former_buffer *packet;
+	__u64 inside = head + READ((struct sk_buff *)skb, inner_network_header);
+
+	return is_same_print(print_at(inside), print) ? inside : 0;
+}
+
+/*
+ * Is the packet at `start`, with this skb, one that was followed before it was encrypted, or given
+ * to a tunnel that had to make room for its header, in a buffer that it is no longer in? Then it is
+ * followed there.
+ */
+__attribute__((noinline)) bool follow_moving(__u64 skb, __u64 head, __u64 start)
+{
+	struct former_buffer *packet = bpf_map_lookup_elem(&moving_packets, &skb);
 	struct tracked *before;
 	bool followed;
 	__u64 from;
 
-	if (!is_ipsec(start))
-		return false;
-	packet = bpf_map_lookup_elem(&encrypted_packets, &skb);
 	if (!packet || packet->head == head)
 		return false;
 	from = packet->head;
 	before = find_tracked(from);
-	if (!before || before->id != packet->id || before->stage != STAGE_out)
+	if (!before || before->id != packet->id)
 		return false;
+	if (before->stage == STAGE_tx) {
+		start = start_inside(skb, head, before->fingerprint);
+		if (!start)
+			return false;
+	} else if (before->stage == STAGE_out && is_ipsec(start)) {
+		before->tunnels++;
+	} else {
+		return false;
+	}
 	before->offset = start - head;
 	before->fingerprint = print_at(start);
-	before->tunnels++;
 	forget(head); /* of another packet */
 	followed = follow(head, before, false);
 	forget(from);

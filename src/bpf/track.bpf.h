@@ -240,6 +240,13 @@ static __always_inline __u32 ip_length(__u64 start)
 }
 
 /*
+ * What fou_recv_pull() and gue_udp_recv() take off the packet's length beside its front: UDP's
+ * header; and GUE's, without options.
+ */
+#define FOU_HEADER_BYTES 8
+#define GUE_HEADER_BYTES 12
+
+/*
  * Is the packet that begins at offset `now`, and ends at `tail`, in a tunnel's header around the
  * known one, which began at `known`; or is it what was inside that?
  */
@@ -260,6 +267,9 @@ __attribute__((noinline)) __u64 look_around(__u64 head, __u32 known, __u32 now, 
 	}
 	known_end = known + ip_length(head + known);
 	length = ip_length(head + now);
+	if ((known_print & 0xff) == IPPROTO_UDP && (now + length == known_end + FOU_HEADER_BYTES ||
+						    now + length == known_end + GUE_HEADER_BYTES))
+		known_end = now + length;
 	if (!is_near || !is_there || now + length > known_end)
 		return 0;
 	return !length || known_end - now - length <= OUTER_TRAILER_MAX ? SEEN_INSIDE : 0;

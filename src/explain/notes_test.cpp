@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 
 #include <cstring>
 
@@ -43,6 +44,16 @@ TEST(NoteWords, NobodyReadsAReset) {
   EXPECT_EQ(cause_words(journey), "Taken in by the IP layer there; who read it was not seen.");
   journey.hops.push_back(hop_with(STAGE_tcp, TcpNote{.kind = TcpNote::Kind::kResetReceived}));
   EXPECT_EQ(cause_words(journey), "");
+}
+
+TEST(NoteWords, NobodyReadsAnAcknowledgement) {
+  journey::Journey journey;
+  journey.outcome = {.kind = journey::OutcomeKind::kConsumed, .seen = false};
+  journey.packet.tcp_flags = TH_ACK;
+  journey.packet.tcp_data = 0;
+  EXPECT_THAT(cause_words(journey), ::testing::HasSubstr("an acknowledgement, with no data"));
+  journey.packet.tcp_data = 5;
+  EXPECT_EQ(cause_words(journey), "Taken in by the IP layer there; who read it was not seen.");
 }
 
 TEST(NoteWords, WhatWasReceivedAndDidNotComeToIpWasTakenBefore) {

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 
 #include <algorithm>
 #include <ranges>
@@ -300,6 +301,9 @@ std::string cause_words(const journey::Journey& journey) {
   }
   if (outcome.kind == OutcomeKind::kConsumed && !outcome.seen && !outcome.is_ignored() &&
       !outcome.time_wait && !ended_a_connection(journey)) {
+    if (journey.packet.tcp_flags == TH_ACK && journey.packet.tcp_data == 0u) {
+      return "Taken in by the IP layer there: an acknowledgement, with no data that anybody reads.";
+    }
     return outcome.socket
                ? fmt::format("Taken in for {}, which was not seen reading it.",
                              process_words(*outcome.socket))

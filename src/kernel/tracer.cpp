@@ -374,7 +374,6 @@ Status Tracer::State::load(std::span<const std::byte> bytes, const TraceRequest&
   config->xtables_table_last = version && *version < kXtablesTableFirst;
   config->preempted = version && *version >= kPreempted;
   config->with_senders = request.sockets;
-  config->with_ipsec = chains.sees_ipsec() && !request.drops_only;
   config->with_neighbours = !request.drops_only;
   // The kernel functions between the two hooks are told of by themselves.
   config->with_untold = !request.drops_only && !request.functions;

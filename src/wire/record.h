@@ -326,7 +326,6 @@ struct probe_config {
   __u32 with_neighbours;          /* the programs that see neighbours looked for are loaded */
   __u32 with_untold;              /* what netif_rx sees may be told by the next hook */
   __u32 preempted;                /* programs are, if they do not prevent it: since 7.0 */
-  __u32 with_ipsec;               /* the programs that see IPsec encrypt and decrypt are loaded */
   struct protocol_sets protocols; /* of bare IP packets that can be asked for */
   struct echo_identity echo;
   __u64 command_token; /* what the command's first process tells itself by (bpf/command.bpf.h) */

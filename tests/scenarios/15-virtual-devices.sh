@@ -170,3 +170,53 @@ tunnel IPIP ipip
 tunnel GRE gre
 tunnel 'GRE, Ethernet in it' gretap
 tunnel 'IPv6 in IPv4' sit
+
+# These make room for their headers in another buffer.
+through_tunnel() { # what target
+	follows "$1, $2" $l "$2" \
+		"$l tun tx, $l eth0 tx, $r eth0 rx, $r tun rx, $r tun deliver" \
+		"$r tun tx, $r eth0 tx, $l eth0 rx, $l tun rx, $l tun deliver"
+}
+
+echo '== GRE over IPv6'
+pair
+modprobe -q ip6_gre 2>/dev/null || true
+address $l eth0 "$net6:200::1/64"
+address $r eth0 "$net6:200::2/64"
+if ip -n $l link add name tun type ip6gre local "$net6:200::1" remote "$net6:200::2" 2>"$work/has_device"; then
+	ip -n $r link add name tun type ip6gre local "$net6:200::2" remote "$net6:200::1"
+	both tun
+	for target in $(targets); do
+		if [[ $target == *.* ]] && ! kernel_since 6 1; then
+			without "GRE over IPv6, $target: this kernel copies it into another skb (5.10 does, 6.1 does not)"
+			continue
+		fi
+		through_tunnel 'GRE over IPv6' "$target"
+	done
+else
+	missing 'GRE over IPv6'
+fi
+
+echo '== IPIP in UDP'
+pair
+modprobe -q fou 2>/dev/null || true
+if ip -n $l fou add port 5555 ipproto 4 2>"$work/has_device" &&
+	ip -n $l link add name tun type ipip local "$base.$n.1" remote "$base.$n.2" encap fou encap-sport auto encap-dport 5555 2>"$work/has_device"; then
+	ip -n $r fou add port 5555 ipproto 4
+	ip -n $r link add name tun type ipip local "$base.$n.2" remote "$base.$n.1" encap fou encap-sport auto encap-dport 5555
+	both tun
+	through_tunnel 'IPIP in UDP' "$base.$((n + 100)).2"
+	serve $r tcp 7015 'c = s.accept()[0]; c.sendall(b"hello"); c.close()'
+	tp_trace --format json 'tcp port 7015'
+	at $l python3 -c "
+import socket
+c = socket.create_connection(('$base.$((n + 100)).2', 7015))
+while len(c.recv(5)) == 5: pass"
+	wait_for_journeys 1 '.packet.tcp.flags == "SYN"'
+	wait "$server"
+	tp_end INT
+	expect_json 'IPIP in UDP: a SYN is one packet, inside and outside' "$l tun tx, $l eth0 tx, $r eth0 rx, $r tun rx, $r tun deliver" \
+		'journeys | map(select(.packet.tcp.flags == "SYN") | travel) | join(" | ")'
+else
+	missing 'IPIP in UDP'
+fi
