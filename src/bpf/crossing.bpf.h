@@ -222,6 +222,16 @@ static __always_inline bool may_leave_untold(struct sk_buff *skb, enum hook_id h
 	return hook == HOOK_netif_rx && config.with_untold && !BPF_CORE_READ_BITFIELD(skb, cloned);
 }
 
+/*
+ * tc's mirred writes down the interface that it took the packet from as the one by which it came,
+ * on its way out, too. By which it came is not known then.
+ */
+static __always_inline bool is_redirected_on_the_way_out(struct sk_buff *skb)
+{
+	return bpf_core_field_exists(skb->redirected) && BPF_CORE_READ_BITFIELD(skb, redirected) &&
+	       !BPF_CORE_READ_BITFIELD(skb, from_ingress);
+}
+
 /* It comes to the IP layer as the bond's, whatever port has received it; NULL: there is none. */
 static __always_inline void move_to_bond(struct record_header *header, struct net_device *bond)
 {
@@ -251,6 +261,8 @@ static __always_inline int on_crossing(struct sk_buff *skb, enum hook_id hook, e
 	if (stage == STAGE_out && !sighting.first && hook != HOOK_xfrm_output_resume)
 		return 0;
 	fill_header(&header, skb, &place, hook, stage, &sighting);
+	if (stage == STAGE_tx && header.iif && is_redirected_on_the_way_out(skb))
+		header.iif = 0;
 	if (hook == HOOK_xfrm_output_resume && !sighting.first) {
 		/* What became of it before, its chains and routes, was about it as it is here. */
 		header.stage = STAGE_tunnel;

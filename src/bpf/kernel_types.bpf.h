@@ -191,6 +191,8 @@ struct sk_buff {
 	unsigned int data_len;
 	__u8 cloned : 1;
 	__u8 pkt_type : 3;
+	__u8 redirected : 1;
+	__u8 from_ingress : 1;
 	__u32 mark;
 	int skb_iif;
 	char cb[48];

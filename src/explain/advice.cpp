@@ -358,6 +358,19 @@ const journey::Hop* tunnel_at_end(const journey::Journey& journey) {
   return nullptr;
 }
 
+const journey::Hop* redirected_at(const journey::Journey& journey) {
+  const auto reversed = std::views::reverse(journey.hops);
+  const auto sent = std::ranges::find(reversed, STAGE_tx, &journey::Hop::stage);
+  if (sent == reversed.end() || !sent->past_ip ||
+      sent->netns.inode == journey.outcome.netns.inode) {
+    return nullptr;
+  }
+  const auto came_in = std::find_if(sent, reversed.end(), [&](const journey::Hop& hop) {
+    return hop.stage == STAGE_rx && hop.netns.inode == sent->netns.inode;
+  });
+  return came_in != reversed.end() ? &*came_in : nullptr;
+}
+
 Advice find_advice(const journey::DropInfo& drop, const decode::Packet* packet) {
   std::string_view function = plain_function(drop.function);
   std::string_view reason = is_unspecified(drop.reason) ? std::string_view() : drop.reason;
@@ -509,6 +522,9 @@ std::optional<Advice> find_advice(const journey::Journey& journey) {
   }
   if (found.key == "mtu" && tunnel_at_end(journey) != nullptr) {
     return advice_of_place("in_a_tunnel");
+  }
+  if (found.key == "not_for_us" && redirected_at(journey) != nullptr) {
+    return advice_of_place("redirected");
   }
   const RefusingRoute* const route = refusing_route(journey, found);
   return route != nullptr ? advice(route->key, route->cause) : found;

@@ -39,6 +39,10 @@ const decode::Packet& packet_at_end(const journey::Journey& journey);
 // Where it went into the tunnel in which it ended, by another interface than that; null: in none.
 const journey::Hop* tunnel_at_end(const journey::Journey& journey);
 
+// Where it came in before it was sent here past IP, by tc, a program or a netdev chain; null: it
+// was not.
+const journey::Hop* redirected_at(const journey::Journey& journey);
+
 // "tcp_v4_rcv.cold+0x7" is in tcp_v4_rcv: the compiler takes functions apart.
 std::string_view plain_function(std::string_view function);
 

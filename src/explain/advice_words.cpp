@@ -33,7 +33,7 @@ bool has_to_be_entered(const journey::Outcome& outcome) {
   return outcome.netns_file.empty() && outcome.netns.name != "host";
 }
 
-using Fields = std::array<std::pair<std::string_view, std::string>, 24>;
+using Fields = std::array<std::pair<std::string_view, std::string>, 25>;
 
 std::string filled(std::string_view text, const Fields& fields) {
   std::string out;
@@ -102,6 +102,16 @@ std::string tunnel_words(const journey::Hop& hop, const journey::Journey& journe
   return hop.netns.inode == journey.outcome.netns.inode
              ? dev
              : fmt::format("{} (namespace {})", dev, printable(hop.netns.label()));
+}
+
+// Where what sent it elsewhere is to be looked for.
+std::string redirect_words(const journey::Journey& journey) {
+  const journey::Hop* const at = redirected_at(journey);
+  return at != nullptr ? fmt::format(
+                             "`tc -s filter show dev {} ingress`, and the netdev chains of "
+                             "`nft -a list ruleset`, in namespace {}",
+                             shell_word(at->device.name.view()), printable(at->netns.label()))
+                       : "";
 }
 
 // The routing rule that was asked last.
@@ -175,6 +185,7 @@ AdviceWords in_full(const Advice& found, const journey::Journey& journey) {
       {"legacy_save", std::string(legacy_save(drop, packet))},
       {"before", sender_words(journey)},
       {"nat", nat_words(journey)},
+      {"redirect", redirect_words(journey)},
       {"forwarding", is_v6 ? "net.ipv6.conf.all.forwarding"
                            : "net.ipv4.ip_forward net/ipv4/conf/" + dev + "/forwarding"},
       {"forward", is_v6 ? fmt::format("`{}sysctl -w net.ipv6.conf.all.forwarding=1`", enter)

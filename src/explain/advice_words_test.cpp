@@ -421,6 +421,23 @@ TEST(SilenceWords, OfARequestThatTheKernelTookAndDidNotAnswer) {
   EXPECT_FALSE(silence_words(request).has_value());
 }
 
+TEST(AdviceWords, OfWhatWasSentHerePastIp) {
+  journey::Journey journey = dropped_in("web", "", drop("OTHERHOST", "ip_rcv_core+0x1"));
+  const journey::Netns router = {.inode = 8, .name = "gw"};
+  journey.hops = {{.netns = router,
+                   .device = {.index = 2, .name = {.bytes = {'r', 'a'}}},
+                   .stage = STAGE_rx,
+                   .note = {}},
+                  {.netns = router, .stage = STAGE_tx, .note = {}}};
+  EXPECT_EQ(advice_words(journey)->key, "not_for_us");
+  journey.hops[1].past_ip = true;
+  EXPECT_EQ(advice_words(journey)->key, "redirected");
+  EXPECT_THAT(
+      advice_words(journey)->mend,
+      StartsWith("See what sends it here: `tc -s filter show dev ra ingress`, and the netdev "
+                 "chains of `nft -a list ruleset`, in namespace gw."));
+}
+
 TEST(AdviceWords, OfWhatATunnelMadeTooLong) {
   journey::Journey journey = dropped_in("web", "", drop("PKT_TOO_BIG", "ip_fragment+0x1"));
   journey.outcome.device = {.index = 2, .name = {.bytes = {'e', '0'}}};

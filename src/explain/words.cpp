@@ -211,6 +211,9 @@ std::string hop_words(const Hop& hop, const Hop* before) {
   if (hop.stage == STAGE_tx && hop.inferred) {
     return "sent back, as XDP_TX does";
   }
+  if (hop.past_ip) {
+    return "sent on before IP had it";
+  }
   const bool renamed =
       before != nullptr && before->packet && hop.packet && before->packet->is_ip() &&
       (before->packet->src != hop.packet->src || before->packet->dst != hop.packet->dst);

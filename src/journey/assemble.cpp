@@ -244,6 +244,17 @@ bool is_refusal_that_was_overruled(const Event& event, const std::vector<Event>&
          });
 }
 
+// A copy of what is about to leave by another interface: tc's mirred writes that down as the one by
+// which it came in.
+bool is_mirrored_on_the_way_out(const Event& event, const std::vector<Event>& events) {
+  return event.stage == STAGE_tx && event.packet && event.iif != event.device.index &&
+         std::ranges::any_of(events, [&](const Event& other) {
+           return other.stage == STAGE_tx && other.time_ns > event.time_ns && other.packet &&
+                  other.netns.inode == event.netns.inode && other.device.index == event.iif &&
+                  other.iif != event.iif && other.packet->ttl == event.packet->ttl;
+         });
+}
+
 // At a socket it is delivered, unless it is dropped there. Who reads it then is told by a hop of
 // its own, and says more.
 void settle_arrivals(Journey& journey) {
@@ -300,7 +311,9 @@ void assemble(std::vector<Event>& events, const AssembleContext& context, Journe
     journey.packet_id = described->packet_id;
   }
   for (Event& event : events) {
-    list.infer_arrival(event);
+    if (!is_mirrored_on_the_way_out(event, events)) {
+      list.infer_arrival(event);
+    }
     list.infer_return(event);
     if (false_drops.is_refusal(event)) {
       continue;

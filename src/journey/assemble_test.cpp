@@ -74,6 +74,20 @@ TEST_F(Assemble, TheInterfaceThatNoHookSeesIsInferred) {
   EXPECT_EQ(journey.outcome.kind, OutcomeKind::kConsumed);
 }
 
+TEST_F(Assemble, WhatIsMirroredOnTheWayOutDidNotComeInByThat) {
+  const auto tx = [&](std::uint64_t time_ns, std::uint32_t ifindex, std::uint32_t iif) {
+    return event({.time_ns = time_ns,
+                  .ifindex = ifindex,
+                  .device = "r" + std::to_string(ifindex),
+                  .iif = iif},
+                 packet_);
+  };
+  const decode::Event rx =
+      event({.time_ns = 1, .stage = STAGE_rx, .ifindex = 1, .device = "r1", .iif = 1}, packet_);
+  EXPECT_EQ(way(run({rx, tx(2, 3, 2), tx(3, 2, 1)})), "host r1 rx | host r3 tx | host r2 tx");
+  EXPECT_EQ(way(run({rx, tx(2, 3, 2)})), "host r1 rx | host  rx | host r3 tx") << "of a VLAN, say";
+}
+
 TEST_F(Assemble, WhoTakesWhatArrivedUnseenHadItInTheIpLayer) {
   auto read = event(
       {.time_ns = 5, .stage = STAGE_deliver, .netns = 2, .ifindex = 0, .device = "", .iif = 9},

@@ -78,6 +78,22 @@ bool is_sent_back(const Hop& in, const Hop* end) {
          next->netns.inode == in.netns.inode && next->device == in.device;
 }
 
+// What is asked there sent it out by another interface, as it is: an action of tc's (mirred), a
+// program or netdev chain (fwd) whose verdict is not told. What IP forwards has a smaller TTL. Of
+// one that was sent a copy of there is more to tell in that namespace.
+bool is_sent_past_ip(const Hop& in, const Hop* end) {
+  const auto is_there = [&](const Hop& hop) { return hop.netns.inode == in.netns.inode; };
+  const Hop* const sent = &in + 1;
+  return sent != end && sent->stage == STAGE_tx && !sent->inferred && !sent->tracked &&
+         is_there(*sent) && sent->device != in.device && in.packet && sent->packet &&
+         in.packet->is_ip() && sent->packet->ethertype == in.packet->ethertype &&
+         sent->packet->len == in.packet->len && sent->packet->src == in.packet->src &&
+         sent->packet->dst == in.packet->dst && sent->packet->ttl == in.packet->ttl &&
+         !std::any_of(sent + 1, end, [&](const Hop& hop) {
+           return is_there(hop) && hop.stage != STAGE_qdisc && hop.stage != STAGE_driver;
+         });
+}
+
 // What a flowtable forwards for the software comes past the routing tables, conntrack and all
 // chains but the interface's own (nf_flow_offload_ip_hook(), at netdev's ingress), and no hook
 // tells of it. `next`: behind what is asked on the way in. Where a batch comes to one destination,
@@ -137,9 +153,13 @@ void settle_ingress(std::vector<Hop>& hops, Names& names) {
       in = end;
       continue;
     }
+    const bool goes_past_ip = is_sent_past_ip(*in, hops.data() + hops.size());
+    if (goes_past_ip) {
+      next->past_ip = true;
+    }
     const bool passes =
         std::all_of(next, end, lets_pass) && !is_given_to_an_ifb(*in, hops.data() + hops.size()) &&
-        !is_sent_back(*in, hops.data() + hops.size()) &&
+        !is_sent_back(*in, hops.data() + hops.size()) && !goes_past_ip &&
         (end == hops.end() || !is_same_place(*end) || !is_dropped_on_the_way_in(*end));
     if (!passes) {
       in = hops.erase(in);

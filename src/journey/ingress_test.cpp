@@ -112,7 +112,8 @@ TEST(Ingress, WhatAFlowtableForwardsDoesNotComeIn) {
   // No flowtable is there, conntrack has seen it, it was not routed, or a table was asked.
   EXPECT_EQ(way({forwarded(false)}), "rx@1 in@2 tx@4");
   EXPECT_EQ(way({forwarded(true)}, "inet f ft"), "rx@1 in@2 tx@4");
-  EXPECT_EQ(way({forwarded(false, 0)}, "inet f ft"), "rx@1 in@2 tx@4");
+  EXPECT_EQ(way({forwarded(false, 0)}, "inet f ft"), "rx@1 tx@4");
+  EXPECT_EQ(way({forwarded(true, 0)}, "inet f ft"), "rx@1 in@2 tx@4");
   decode::Event route = event({.time_ns = 3, .stage = STAGE_route});
   route.route = decode::Route{};
   EXPECT_EQ(way({route, forwarded(false)}, "inet f ft"), "rx@1 in@2 route@3 tx@4");
@@ -138,8 +139,19 @@ TEST(Ingress, AFirewallsDropSaysWhetherTheIpLayerHadIt) {
   EXPECT_EQ(way({route, drop}), "rx@1 in@2 route@3 drop@4");
 }
 
-TEST(Ingress, WhatIsSentOnOrBackCameIn) {
+TEST(Ingress, WhatIsSentOnAsItIsDoesNotComeIn) {
   const decode::Packet packet = echo(false, 1, 2, 7, 1);
+  const decode::Event sent = forwarded(false, 0);
+  const decode::Event received = event({.time_ns = 5, .stage = STAGE_rx, .netns = 2}, packet);
+  EXPECT_EQ(way({sent, received}), "rx@1 tx@4 rx@5");
+  // A copy of it was sent.
+  EXPECT_EQ(way({sent, received, event({.time_ns = 6, .ifindex = 3, .device = "eth2"}, packet)}),
+            "rx@1 in@2 tx@4 rx@5 tx@6");
+}
+
+TEST(Ingress, WhatIsSentOnOrBackCameIn) {
+  decode::Packet packet = echo(false, 1, 2, 7, 1);
+  --packet.ttl;
   EXPECT_EQ(way({event({.time_ns = 3, .ifindex = 2, .device = "eth1"}, packet),
                  event({.time_ns = 4, .stage = STAGE_rx, .netns = 2}, packet)}),
             "rx@1 in@2 tx@3 rx@4");

@@ -94,6 +94,8 @@ struct Hop {
   bool duplicate = false;
   // rx: this machine's own copy of a broadcast or multicast that it sends (dev_loopback_xmit).
   bool looped = false;
+  // tx: by what is asked before IP on the way in, as it is (tc, a program, a netdev chain).
+  bool past_ip = false;
   std::optional<decode::Packet> packet = {};
   Boxed<DropInfo> drop = {};
   Boxed<decode::Socket> socket = {};

@@ -97,6 +97,36 @@ else
 	missing ifb
 fi
 
+echo '== mirred'
+pair
+modprobe -qa sch_ingress cls_matchall act_mirred 2>/dev/null || true
+if tc -n $r qdisc add dev lo clsact 2>"$work/has_device" && netns third$n && cable $r side third$n eth0 &&
+	mirred() { tc -n $r filter add dev "$1" "$2" protocol ip matchall action mirred egress "$3" dev "$4"; } &&
+	mirred lo egress redirect side 2>"$work/has_device"; then
+	tc -n $r filter del dev lo egress
+	at $r ip addr add 10.99.1.1/24 dev side
+	at $r sysctl -qw net.ipv4.ip_forward=1
+	at $l ip route add 10.99.0.0/16 via "$base.$n.2"
+	netns fourth$n && cable $r out fourth$n eth0
+	at $r ip addr add 10.99.2.1/24 dev out
+	at fourth$n ip addr add 10.99.2.2/24 dev eth0
+	at $r tc qdisc add dev out clsact
+	at $r tc qdisc add dev eth0 clsact
+	mirred out egress redirect side
+	at $r ip neigh add 10.99.2.2 lladdr 02:00:00:00:00:09 dev out
+	tp ping -c1 -W1 --netns $l --format json 10.99.2.2
+	expect_json 'what is taken from an interface on the way out did not come in by it' \
+		"$l eth0 tx, $r eth0 rx, $r eth0 in, $r side tx, third$n eth0 rx, third$n eth0 drop" 'requests[0] | way'
+	at $r tc filter del dev out egress
+	mirred eth0 ingress redirect side
+	tp ping -c1 -W1 --netns $l --format json 10.99.2.2
+	expect_json 'what is sent on before IP did not come to it' \
+		"$l eth0 tx, $r eth0 rx, $r side tx, third$n eth0 rx, third$n eth0 drop redirected" \
+		'requests[0] | way + " " + .outcome.advice.key'
+else
+	missing mirred
+fi
+
 echo '== VLAN'
 pair
 modprobe -q 8021q 2>/dev/null || true
