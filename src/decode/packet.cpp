@@ -220,6 +220,8 @@ std::string Packet::protocol_name() const {
       return "tcp";
     case IPPROTO_UDP:
       return "udp";
+    case IPPROTO_UDPLITE:
+      return "udplite";
     case IPPROTO_IGMP:
       return "igmp";
     case IPPROTO_SCTP:
@@ -300,8 +302,8 @@ Packet parse_packet(std::uint16_t ethertype, std::uint32_t len,
     return packet;
   }
   const Bytes payload = ip->payload;
-  const bool ports =
-      ip->protocol == IPPROTO_TCP || ip->protocol == IPPROTO_UDP || ip->protocol == IPPROTO_SCTP;
+  const bool ports = ip->protocol == IPPROTO_TCP || ip->protocol == IPPROTO_UDP ||
+                     ip->protocol == IPPROTO_UDPLITE || ip->protocol == IPPROTO_SCTP;
   if (ports && payload.size() >= 4) {
     packet.has_ports = true;
     packet.sport = be16(payload, 0);

@@ -108,6 +108,9 @@ TEST(ParsePacket, PortsInBothFamilies) {
             "10.0.0.1:51512 -> 10.0.0.2:53");
   EXPECT_EQ(parse_packet(0x86dd, 48, ipv6(17, udp)).addresses_text(),
             "[fd00::1]:51512 -> [fd00::2]:53");
+  const Packet lite = parse_packet(0x0800, 28, ipv4(136, 0, udp));
+  EXPECT_EQ(lite.protocol_name() + ' ' + lite.addresses_text(),
+            "udplite 10.0.0.1:51512 -> 10.0.0.2:53");
 }
 
 TEST(ParsePacket, HowMuchDataASegmentHas) {

@@ -264,9 +264,9 @@ bool is_past_the_chains(const journey::Journey& journey) {
       plain_function(hops.back().drop->function) != "nf_hook_slow") {
     return false;
   }
-  const auto before =
-      std::ranges::find_if(std::views::reverse(hops) | std::views::drop(1),
-                           [](const journey::Hop& hop) { return hop.stage != STAGE_nat; });
+  const auto before = std::ranges::find_if(
+      std::views::reverse(hops) | std::views::drop(1),
+      [](const journey::Hop& hop) { return hop.stage != STAGE_nat && hop.stage != STAGE_icmp; });
   return before != hops.rend() && before->chain && !before->chain->base.is_drop() &&
          before->netns.inode == hops.back().netns.inode && before->device == hops.back().device;
 }
@@ -334,6 +334,15 @@ const PacketOf* packet_of(const decode::Packet& packet, std::string_view reason)
 }
 
 }  // namespace
+
+bool is_said_to_be_closed(const journey::Journey& journey) {
+  const auto& hops = journey.hops;
+  const auto* const error =
+      hops.size() > 1 ? std::get_if<decode::IcmpError>(&hops[hops.size() - 2].note) : nullptr;
+  return error != nullptr && hops[hops.size() - 2].netns.inode == hops.back().netns.inode &&
+         (error->protocol == IPPROTO_ICMPV6 ? error->type == 1 && error->code == 4
+                                            : error->type == 3 && error->code == 3);
+}
 
 std::string_view plain_function(std::string_view function) {
   return function.substr(0, function.find_first_of("+."));
@@ -513,7 +522,7 @@ std::optional<Advice> find_advice(const journey::Journey& journey) {
     return advice_of_place("conntrack_full");
   }
   if (is_past_the_chains(journey)) {
-    return advice_of_place("past_the_chains");
+    return advice_of_place(is_said_to_be_closed(journey) ? "no_server" : "past_the_chains");
   }
   const Advice found =
       find_advice(with_sent_error(journey, *outcome.drop), &packet_at_end(journey));

@@ -43,6 +43,9 @@ const journey::Hop* tunnel_at_end(const journey::Journey& journey);
 // was not.
 const journey::Hop* redirected_at(const journey::Journey& journey);
 
+// Was it answered with "port unreachable" just before it ended?
+bool is_said_to_be_closed(const journey::Journey& journey);
+
 // "tcp_v4_rcv.cold+0x7" is in tcp_v4_rcv: the compiler takes functions apart.
 std::string_view plain_function(std::string_view function);
 

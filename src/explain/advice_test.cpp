@@ -50,12 +50,13 @@ constexpr std::array<std::span<const Row>, 4> kTables = {kRemedies, kReasons, kP
 
 // What is left of a text without what advice_words() fills in.
 std::string unfilled(std::string_view text) {
-  return std::regex_replace(std::string(text),
-                            std::regex("\\{(in|dev|src|dst|hop|asking|who|waiting|came_in|host_src|"
-                                       "ruleset|legacy_save|ip_rule|pref|selector|rule_list|before|"
-                                       "nat|redirect|forwarding|forward|"
-                                       "tunnel|overhead)\\}"),
-                            "");
+  return std::regex_replace(
+      std::string(text),
+      std::regex("\\{(in|dev|src|dst|hop|asking|who|waiting|came_in|host_src|"
+                 "sockets|ruleset|legacy_save|ip_rule|pref|selector|rule_list|before|"
+                 "nat|redirect|forwarding|forward|"
+                 "tunnel|overhead)\\}"),
+      "");
 }
 
 TEST(AdviceTable, NoRowIsThereTwice) {

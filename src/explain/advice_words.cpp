@@ -1,6 +1,7 @@
 #include "explain/advice_words.h"
 
 #include <fmt/format.h>
+#include <netinet/in.h>
 
 #include <algorithm>
 #include <array>
@@ -33,7 +34,7 @@ bool has_to_be_entered(const journey::Outcome& outcome) {
   return outcome.netns_file.empty() && outcome.netns.name != "host";
 }
 
-using Fields = std::array<std::pair<std::string_view, std::string>, 25>;
+using Fields = std::array<std::pair<std::string_view, std::string>, 26>;
 
 std::string filled(std::string_view text, const Fields& fields) {
   std::string out;
@@ -132,6 +133,13 @@ bool came_in(const journey::Journey& journey) {
   });
 }
 
+// The command that lists who listens. ss knows nothing of UDP-Lite.
+std::string_view socket_list(const decode::Packet& packet) {
+  return packet.protocol != IPPROTO_UDPLITE ? "ss -lntup"
+         : packet.dst.family == 6           ? "cat /proc/net/udplite6"
+                                            : "cat /proc/net/udplite /proc/net/udplite6";
+}
+
 // The command that lists the rules of legacy tables that may have dropped it: what a firewall drops
 // before the IP layer has it is a bridge's, or ARP.
 std::string_view legacy_save(const journey::DropInfo& drop, const decode::Packet& packet) {
@@ -143,11 +151,14 @@ std::string_view legacy_save(const journey::DropInfo& drop, const decode::Packet
 
 // The command that lists the rules that may have dropped it. What nftables drops is not told to be
 // dropped in nf_hook_slow() since 6.7, but which kernel it was is not known here.
-std::string ruleset_list(const journey::DropInfo& drop, const decode::Packet& packet) {
+// IPVS, too, says that a port is unreachable.
+std::string ruleset_list(const journey::DropInfo& drop, const decode::Packet& packet,
+                         bool may_be_ipvs) {
   if (plain_function(drop.function) != "nf_hook_slow") {
     return "nft -a list ruleset";
   }
-  return fmt::format("sh -c 'nft -a list ruleset; {}; conntrack -S'", legacy_save(drop, packet));
+  return fmt::format("sh -c 'nft -a list ruleset; {}; conntrack -S{}'", legacy_save(drop, packet),
+                     may_be_ipvs ? "; ipvsadm -Ln" : "");
 }
 
 AdviceWords in_full(const Advice& found, const journey::Journey& journey) {
@@ -181,7 +192,8 @@ AdviceWords in_full(const Advice& found, const journey::Journey& journey) {
       {"selector", shell_words(rule.text)},
       {"came_in", came_in(journey) ? fmt::format(" from {} iif {}", src, dev) : ""},
       {"host_src", packet.is_ip() ? " host " + src : ""},
-      {"ruleset", ruleset_list(drop, packet)},
+      {"sockets", std::string(socket_list(packet))},
+      {"ruleset", ruleset_list(drop, packet, is_said_to_be_closed(journey))},
       {"legacy_save", std::string(legacy_save(drop, packet))},
       {"before", sender_words(journey)},
       {"nat", nat_words(journey)},

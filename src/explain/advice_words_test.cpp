@@ -376,6 +376,14 @@ TEST(AdviceWords, PastTheLastChainItWasNoRule) {
   journey.hops.insert(journey.hops.begin() + 1,
                       {.netns = journey.outcome.netns, .stage = STAGE_nat});
   EXPECT_EQ(advice_words(journey)->key, "nat_refused");
+  // IPVS says that nobody is there.
+  journey.hops.insert(journey.hops.begin() + 2,
+                      {.netns = journey.outcome.netns,
+                       .stage = STAGE_icmp,
+                       .note = decode::IcmpError{.protocol = 1, .type = 3, .code = 3}});
+  EXPECT_EQ(advice_words(journey)->check, "ip netns exec web ipvsadm -Ln");
+  journey.hops[0].chain.reset();
+  EXPECT_THAT(advice_words(journey)->check, HasSubstr("conntrack -S; ipvsadm -Ln'"));
   journey.outcome.conntrack_full = true;
   EXPECT_EQ(advice_words(journey)->key, "conntrack_full");
 }
@@ -419,6 +427,15 @@ TEST(SilenceWords, OfARequestThatTheKernelTookAndDidNotAnswer) {
   request.outcome.kind = journey::OutcomeKind::kDelivered;
   request.packet.icmp->type = 0;
   EXPECT_FALSE(silence_words(request).has_value());
+}
+
+TEST(AdviceWords, OfUdpLiteTheListThatHasIt) {
+  journey::Journey journey =
+      dropped_in("web", "/run/netns/web", drop("NO_SOCKET", "__udp4_lib_rcv+0x1"));
+  EXPECT_EQ(advice_words(journey)->check, "ip netns exec web ss -lntup");
+  journey.packet.protocol = IPPROTO_UDPLITE;
+  EXPECT_EQ(advice_words(journey)->check,
+            "ip netns exec web cat /proc/net/udplite /proc/net/udplite6");
 }
 
 TEST(AdviceWords, OfWhatWasSentHerePastIp) {

@@ -201,7 +201,7 @@ void for_each_hop(const Journey& journey, const std::function<void(const Hop&)>&
 struct SocketPlace {
   std::uint32_t netns = 0;    // inode
   std::uint32_t ifindex = 0;  // by which a packet came in that it takes; 0: not known
-  std::uint8_t protocol = 0;  // IPPROTO_UDP or IPPROTO_TCP
+  std::uint8_t protocol = 0;  // IPPROTO_UDP, IPPROTO_UDPLITE or IPPROTO_TCP
   decode::Address local;
   std::uint16_t local_port = 0;
   decode::Address remote;

@@ -78,8 +78,8 @@ void find_taker(Journey& journey, const std::vector<Event>& events,
   }
   const Packet& packet = *in->packet;
   const bool opens = opens_connection(packet);
-  if (!packet.has_ports || packet.dst.is_multicast() ||
-      (packet.protocol != IPPROTO_UDP && !opens)) {
+  const bool is_datagram = packet.protocol == IPPROTO_UDP || packet.protocol == IPPROTO_UDPLITE;
+  if (!packet.has_ports || (!is_datagram && !opens)) {
     return;
   }
   const auto ended = std::ranges::find_if(std::views::reverse(events), [&](const Event& event) {

@@ -267,10 +267,19 @@ TEST_F(TakerTest, WhoTakesItComesBehindTheFirewall) {
   EXPECT_EQ(journey.hops.back().time_ns, 4u);
 }
 
-TEST_F(TakerTest, AGroupsMessageIsForMany) {
+TEST_F(TakerTest, AGroupsMessageIsForWhoIsBoundToThePort) {
   decode::Packet packet = datagram(1, 2);
   packet.dst.bytes[0] = 224;
-  EXPECT_FALSE(run(packet, end(9)).outcome.socket);
+  const Journey journey = run(packet, end(9));
+  EXPECT_EQ(journey.outcome.kind, OutcomeKind::kDelivered);
+  ASSERT_TRUE(journey.outcome.socket);
+  EXPECT_EQ(journey.outcome.socket->pid, 4711u);
+}
+
+TEST_F(TakerTest, OfUdpLiteAsOfUdp) {
+  decode::Packet packet = datagram(1, 2);
+  packet.protocol = IPPROTO_UDPLITE;
+  EXPECT_TRUE(run(packet, end(9)).outcome.socket);
 }
 
 TEST_F(TakerTest, WhoHasSentFromThereGetsTheAnswer) {

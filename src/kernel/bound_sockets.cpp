@@ -88,6 +88,10 @@ std::optional<SocketEnd> parse_end(std::string_view text) {
   return end;
 }
 
+bool is_multicast(const SocketEnd& end) {
+  return is_v4(end) ? end.address[12] >> 4 == 0xe : end.address[0] == 0xff;
+}
+
 enum class Fit : std::uint8_t { kNone, kAnyOfSix, kAny, kAddress, kConnected };
 
 Fit fit(const ListedSocket& socket, const SocketEnd& local, const SocketEnd& remote) {
@@ -153,10 +157,12 @@ std::vector<std::uint64_t> find_takers(const std::vector<ListedSocket>& sockets,
   for (const ListedSocket& socket : sockets) {
     const Fit this_fit = fit(socket, local, remote);
     if (this_fit > best_fit) {
-      best.clear();
+      if (!is_multicast(local)) {
+        best.clear();
+      }
       best_fit = this_fit;
     }
-    if (this_fit == best_fit && this_fit != Fit::kNone) {
+    if (this_fit != Fit::kNone && (this_fit == best_fit || is_multicast(local))) {
       best.push_back(socket.inode);
     }
   }
@@ -171,11 +177,12 @@ BoundSockets::BoundSockets()
 
 void BoundSockets::look(Listed& listed, const std::string& netns_file, std::uint8_t protocol) {
   const bool tcp = protocol == IPPROTO_TCP;
+  const std::string name = tcp ? "tcp" : protocol == IPPROTO_UDPLITE ? "udplite" : "udp";
   const std::uint64_t began_ns = now_();
   listed.sockets.clear();
   listed.found.clear();
-  for (const char* name : {tcp ? "tcp" : "udp", tcp ? "tcp6" : "udp6"}) {
-    std::ranges::move(parse_sockets(read_(netns_file, name), tcp),
+  for (const std::string& file : {name, name + '6'}) {
+    std::ranges::move(parse_sockets(read_(netns_file, file.c_str()), tcp),
                       std::back_inserter(listed.sockets));
   }
   listed.read_ns = now_();

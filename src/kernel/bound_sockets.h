@@ -31,12 +31,14 @@ struct ListedSocket {
   std::optional<std::uint64_t> unread = {};  // bytes of the receive buffer that are in use
 };
 
-// What /proc/net/udp, udp6, tcp or tcp6 lists. Of TCP with `listening` only what listens, which
-// the kernel lists first (6.12, net/ipv4/tcp_ipv4.c, tcp_get_idx()): the rest is not looked at.
+// What /proc/net/udp, udp6, udplite, udplite6, tcp or tcp6 lists. Of TCP with `listening` only what
+// listens, which the kernel lists first (6.12, net/ipv4/tcp_ipv4.c, tcp_get_idx()): the rest is not
+// looked at.
 std::vector<ListedSocket> parse_sockets(std::string_view text, bool listening);
 
 // The inodes of the sockets that take a packet from `remote` to `local`: those that fit best,
 // connected ones before those bound to the address, and these before those bound to the port alone.
+// Of a multicast all of them may have a copy.
 std::vector<std::uint64_t> find_takers(const std::vector<ListedSocket>& sockets,
                                        const SocketEnd& local, const SocketEnd& remote);
 
@@ -50,8 +52,8 @@ class BoundSockets {
   BoundSockets();
   BoundSockets(Read read, Now now) : read_(std::move(read)), now_(std::move(now)) {}
 
-  // Their inodes, see find_takers(). IPPROTO_UDP, or IPPROTO_TCP: then who listens. What was read
-  // is used for a while, shorter where nobody was found in it.
+  // Their inodes, see find_takers(). IPPROTO_UDP, IPPROTO_UDPLITE, or IPPROTO_TCP: then who
+  // listens. What was read is used for a while, shorter where nobody was found in it.
   std::vector<std::uint64_t> find(std::uint32_t netns, const std::string& netns_file,
                                   std::uint8_t protocol, const SocketEnd& local,
                                   const SocketEnd& remote);

@@ -112,6 +112,20 @@ TEST_F(BoundSocketsTest, OfSeveralThatFitAsWellAllAreTold) {
   EXPECT_THAT(find(IPPROTO_UDP, end_of("10.0.0.9", 53)), ElementsAre(12, 12));
 }
 
+TEST_F(BoundSocketsTest, OfAMulticastAllThatFitMayHaveACopy) {
+  files_["udp"] += listing(
+      "  409: E0000001:0035 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 "
+      "14 2 00000000d3b8d0b3 0\n");
+  EXPECT_THAT(find(IPPROTO_UDP, end_of("224.0.0.1", 53)), ElementsAre(12, 14));
+  EXPECT_THAT(find(IPPROTO_UDP, end_of("224.0.0.2", 53)), ElementsAre(12));
+}
+
+TEST_F(BoundSocketsTest, OfUdpLiteItsOwn) {
+  files_["udplite"] = kUdp;
+  EXPECT_THAT(find(IPPROTO_UDPLITE, end_of("10.0.0.1", 53)), ElementsAre(13));
+  EXPECT_THAT(find(IPPROTO_UDPLITE, end_of("10.0.0.1", 55)), IsEmpty());
+}
+
 TEST_F(BoundSocketsTest, OfTcpWhoListens) {
   EXPECT_THAT(find(IPPROTO_TCP, end_of("10.0.0.1", 80)), ElementsAre(31));
   // Behind those that listen nothing is looked at.
