@@ -12,6 +12,7 @@
 #define RTN_UNICAST 1
 #define RTN_LOCAL 2
 #define RTN_BROADCAST 3
+#define RTN_MULTICAST 5
 #define RTN_BLACKHOLE 6
 #define RTN_PROHIBIT 8
 #define RT_SCOPE_NOWHERE 255

@@ -147,6 +147,18 @@ static __always_inline bool is_for_all(struct sk_buff *skb)
 }
 
 /*
+ * Of a broadcast or multicast that is made here this machine's own copy comes first, and has no
+ * socket.
+ */
+static __always_inline bool is_sent_to_many(struct sk_buff *skb)
+{
+	const struct rtable *route = (void *)(READ(skb, _skb_refdst) & ~SKB_DST_NOREF);
+
+	return route && skb->sk && skb->protocol == bpf_htons(ETH_P_IP) &&
+	       (READ(route, rt_type) == RTN_BROADCAST || READ(route, rt_type) == RTN_MULTICAST);
+}
+
+/*
  * Dropped. A packet that no interface has seen yet, such as one that a firewall kept from leaving,
  * is matched here.
  */
@@ -178,7 +190,8 @@ SEC("hook/kfree_skb") int UNBROKEN(on_kfree_skb, __u64 *ctx)
 	tell_way(&header, &view, as_number(ctx));
 	if (config.with_neighbours)
 		tell_lost_neighbour(sighting.id, as_number(ctx), view.start);
-	if (config.with_senders && sighting.first && !header.iif)
+	if (config.with_senders && !header.iif &&
+	    (sighting.first || (sighting.before == STAGE_drop && is_sent_to_many(skb))))
 		tell_sender(sighting.id, as_number((const __u64 *)&place.sk), sighting.now_ns);
 	record = room_for(sizeof(*record));
 	if (!record)

@@ -191,6 +191,16 @@ if at mine nft add table ip own 2>/dev/null; then
 	expect_json 'and that it is a copy' '3 true' \
 		'journeys | "\(length) \(all([.hops[] | select(.looped)] | length == 1))"'
 	check_json
+	# Both that and what goes out are dropped, and this is the first that is seen of it.
+	at mine nft add chain ip own out '{ type filter hook postrouting priority 0; }'
+	at mine nft add rule ip own out udp dport 6012 drop
+	tp_trace --format json 'udp port 6012'
+	broadcasts mine "${net4%.*}.78.255" 6012 2>/dev/null || true
+	wait_for_journeys 1
+	tp_end INT
+	expect_json 'who sent what does not leave is told once' 'dropped python3' \
+		'journeys[0] | "\(.outcome.kind) \([.hops[] | select(.stage == "out") | .socket.process] | join(" "))"'
+	check_json
 	at mine nft delete table ip own
 else
 	without 'a firewall: no nftables here'
