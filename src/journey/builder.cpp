@@ -112,7 +112,7 @@ std::uint64_t Builder::add(Event&& event) {
     ++open->journey.more_hops;
   }
   if (!known || stage == STAGE_out) {
-    senders_.learn(open->events);
+    senders_.learn(open->events, names_);
   }
   translations_.learn(open->events);
   if (last) {

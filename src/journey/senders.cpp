@@ -2,11 +2,13 @@
 
 #include <algorithm>
 
+#include "journey/hop_list.h"
+
 namespace tracepkt::journey {
 
 using decode::Event;
 
-void Senders::learn(const std::vector<Event>& events) {
+void Senders::learn(const std::vector<Event>& events, Names& names) {
   const auto sent = std::ranges::find_if(events, [](const Event& event) {
     return event.stage == STAGE_out && event.socket && event.socket->inode != 0;
   });
@@ -17,7 +19,17 @@ void Senders::learn(const std::vector<Event>& events) {
   }
   const decode::Packet& packet = *seen->packet;
   const Key key(sent->netns.inode, packet.protocol, packet.src, packet.sport);
-  if (!sockets_.insert_or_assign(key, *sent->socket).second) {
+  decode::Socket socket = *sent->socket;
+  const auto [known, is_new] = sockets_.try_emplace(key, socket);
+  if (is_new || known->second.inode != socket.inode) {
+    // Now: it may be closed when this is asked for.
+    name_owner(socket, names);
+  }
+  // What a connection says last comes from a socket that its process has closed.
+  if (socket.pid != 0 || known->second.pid == 0) {
+    known->second = socket;
+  }
+  if (!is_new) {
     return;
   }
   order_.push_back(key);

@@ -20,7 +20,7 @@ class Senders {
   explicit Senders(std::size_t max_places = kMaxPlaces) : max_places_(max_places) {}
 
   // The events so far of a packet whose sender was told.
-  void learn(const std::vector<decode::Event>& events);
+  void learn(const std::vector<decode::Event>& events, Names& names);
   // Null: nobody was seen sending from there.
   const decode::Socket* find(const SocketPlace& place) const;
 

@@ -287,7 +287,7 @@ TEST_F(TakerTest, WhoHasSentFromThereGetsTheAnswer) {
       event({.time_ns = 1, .stage = STAGE_out, .netns = 2, .ifindex = 0, .device = ""}),
       event({.time_ns = 1, .stage = STAGE_tx, .netns = 2}, datagram(2, 1))};
   question[0].socket = decode::Socket{.pid = 12, .inode = 99};
-  senders_.learn(question);
+  senders_.learn(question, names_);
   const Journey journey = run(datagram(1, 2), end(9));
   ASSERT_TRUE(journey.outcome.socket);
   EXPECT_EQ(journey.outcome.socket->pid, 12u);
@@ -301,19 +301,38 @@ TEST_F(TakerTest, WhoAsksForAConnectionAsksWhoListens) {
       event({.time_ns = 1, .stage = STAGE_out, .netns = 2, .ifindex = 0, .device = ""}),
       event({.time_ns = 1, .stage = STAGE_tx, .netns = 2}, earlier)};
   answer[0].socket = decode::Socket{.inode = 99};  // of a connection that was closed meanwhile
-  senders_.learn(answer);
+  senders_.learn(answer, names_);
   const Journey journey = run(segment(TH_SYN), end(9));
   ASSERT_TRUE(journey.outcome.socket);
   EXPECT_EQ(journey.outcome.socket->pid, 4711u);
 }
 
+TEST(SendersTest, WhoSentBeforeIsKeptWhereTheLastSocketIsNobodys) {
+  Senders senders(2);
+  Sockets names;
+  const auto sent = [&](std::uint32_t pid, std::uint64_t inode) {
+    std::vector<decode::Event> events = {event({.stage = STAGE_out, .netns = 2}),
+                                         event({.netns = 2}, datagram(2, 1))};
+    events[0].socket = decode::Socket{.pid = pid, .inode = inode};
+    senders.learn(events, names);
+    return senders.find(
+        {.netns = 2, .protocol = IPPROTO_UDP, .local = testing::ip(2), .local_port = kPort});
+  };
+  EXPECT_EQ(sent(0, 6)->inode, 6u);
+  EXPECT_EQ(sent(0, 7)->pid, 4711u) << "it can still be asked who has that";
+  EXPECT_EQ(sent(5, 7)->pid, 5u);
+  EXPECT_EQ(sent(0, 8)->pid, 5u);
+  EXPECT_EQ(sent(9, 9)->pid, 9u);
+}
+
 TEST(SendersTest, SoManyAreKept) {
   Senders senders(2);
+  Sockets names;
   const auto sent = [&](std::uint8_t from) {
     std::vector<decode::Event> events = {event({.stage = STAGE_out, .netns = 2}),
                                          event({.netns = 2}, datagram(from, 1))};
     events[0].socket = decode::Socket{.pid = from, .inode = from};
-    senders.learn(events);
+    senders.learn(events, names);
   };
   const auto knows = [&](std::uint8_t from) {
     return senders.find({.netns = 2,
