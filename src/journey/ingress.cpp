@@ -90,7 +90,9 @@ bool is_sent_past_ip(const Hop& in, const Hop* end) {
          sent->packet->len == in.packet->len && sent->packet->src == in.packet->src &&
          sent->packet->dst == in.packet->dst && sent->packet->ttl == in.packet->ttl &&
          !std::any_of(sent + 1, end, [&](const Hop& hop) {
-           return is_there(hop) && hop.stage != STAGE_qdisc && hop.stage != STAGE_driver;
+           const bool is_who_sent = is_asked_on_the_way_in(hop) && hop.device == in.device;
+           return is_there(hop) && hop.stage != STAGE_qdisc && hop.stage != STAGE_driver &&
+                  !is_who_sent;
          });
 }
 
@@ -156,6 +158,16 @@ void settle_ingress(std::vector<Hop>& hops, Names& names) {
     const bool goes_past_ip = is_sent_past_ip(*in, hops.data() + hops.size());
     if (goes_past_ip) {
       next->past_ip = true;
+      // A chain is told when it is through, which is after it has sent the packet.
+      const auto who = std::find_if(next, hops.end(), [&](const Hop& hop) {
+        return is_asked_on_the_way_in(hop) && is_same_place(hop);
+      });
+      if (who != hops.end()) {
+        who->time_ns = in->time_ns;
+        std::rotate(in, who, std::next(who));
+        in = hops.erase(std::next(in));
+        continue;
+      }
     }
     const bool passes =
         std::all_of(next, end, lets_pass) && !is_given_to_an_ifb(*in, hops.data() + hops.size()) &&

@@ -144,6 +144,9 @@ TEST(Ingress, WhatIsSentOnAsItIsDoesNotComeIn) {
   const decode::Event sent = forwarded(false, 0);
   const decode::Event received = event({.time_ns = 5, .stage = STAGE_rx, .netns = 2}, packet);
   EXPECT_EQ(way({sent, received}), "rx@1 tx@4 rx@5");
+  // What a chain sends on is sent before the chain has ended.
+  EXPECT_EQ(way({sent, received, chain(6, NFPROTO_NETDEV, NF_NETDEV_INGRESS, NF_STOLEN)}),
+            "rx@1 netfilter@2 tx@4 rx@5");
   // A copy of it was sent.
   EXPECT_EQ(way({sent, received, event({.time_ns = 6, .ifindex = 3, .device = "eth2"}, packet)}),
             "rx@1 in@2 tx@4 rx@5 tx@6");
