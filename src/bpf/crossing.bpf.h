@@ -215,11 +215,13 @@ static __always_inline void tell_translated(const struct record_header *header,
 
 /*
  * What netif_rx sees and the IP layer takes in gets there at once, as it is: one record is enough
- * for both hooks. Not so if others hold the packet's bytes, who may be seen before that.
+ * for both hooks. Not so if others hold the packet's bytes, who may be seen before that, or where a
+ * VLAN interface has it first.
  */
 static __always_inline bool may_leave_untold(struct sk_buff *skb, enum hook_id hook)
 {
-	return hook == HOOK_netif_rx && config.with_untold && !BPF_CORE_READ_BITFIELD(skb, cloned);
+	return hook == HOOK_netif_rx && config.with_untold &&
+	       !BPF_CORE_READ_BITFIELD(skb, cloned) && !tag_of(skb);
 }
 
 /*
@@ -232,13 +234,15 @@ static __always_inline bool is_redirected_on_the_way_out(struct sk_buff *skb)
 	       !BPF_CORE_READ_BITFIELD(skb, from_ingress);
 }
 
-/* It comes to the IP layer as the bond's, whatever port has received it; NULL: there is none. */
-static __always_inline void move_to_bond(struct record_header *header, struct net_device *bond)
+/* It comes to the IP layer as that device's, whatever has received it below; 0: there is none. */
+static __always_inline void move_to_upper(struct record_header *header, __u64 device)
 {
-	if (!bond)
+	struct net_device *upper = (struct net_device *)device;
+
+	if (!device)
 		return;
-	header->ifindex = header->iif = READ(bond, ifindex);
-	BPF_CORE_READ_INTO(&header->ifname, bond, name);
+	header->ifindex = header->iif = READ(upper, ifindex);
+	BPF_CORE_READ_INTO(&header->ifname, upper, name);
 }
 
 /* A packet at an interface, or on its way from one to the IP layer. */
@@ -275,7 +279,7 @@ static __always_inline int on_crossing(struct sk_buff *skb, enum hook_id hook, e
 	if (stage == STAGE_tx && bpf_core_field_exists(skb->_nfct))
 		header.flags |= forgotten(skb->_nfct ? RECORD_TRACKED : 0);
 	if (stage == STAGE_in)
-		move_to_bond(&header, bond_to_ip(skb, &place));
+		move_to_upper(&header, upper_to_ip(skb, &place));
 	if (stage == STAGE_in && sighting.rx_ns) {
 		tell_taken_in(&header, &sighting, skb, &view, window);
 		return 0;

@@ -77,6 +77,21 @@ struct bpf_xdp_entity {
 
 enum { DRIVER_XDP = 1 }; /* XDP_MODE_DRV */
 
+struct net_device;
+
+/* For 802.1Q and 802.1ad, 8 times 512 of them. Some kernels, such as 5.10, say so in one row. */
+struct vlan_group {
+	struct net_device **vlan_devices_arrays[2][8];
+};
+
+struct vlan_group___row {
+	struct net_device **vlan_devices_arrays[16];
+};
+
+struct vlan_info {
+	struct vlan_group grp;
+};
+
 struct net_device {
 	struct {
 		struct list_head upper; /* of struct netdev_adjacent, the master first */
@@ -89,6 +104,7 @@ struct net_device {
 	struct inet6_dev *ip6_ptr;
 	void *rx_handler;
 	unsigned short needed_headroom;	    /* bytes, for what it puts before a packet */
+	struct vlan_info *vlan_info;	    /* of the VLAN interfaces upon it */
 	struct bpf_xdp_entity xdp_state[3]; /* since 5.9 */
 	__u64 priv_flags : 32;		    /* a bit field since 6.12, a number before */
 };
@@ -198,6 +214,11 @@ struct sk_buff {
 	char cb[48];
 	unsigned long _skb_refdst;
 	__be16 protocol;
+	__u8 vlan_present : 1; /* is there a tag beside the bytes? Up to 6.1; after it, it has a bit
+				  set */
+	__u32 vlan_all;
+	__be16 vlan_proto;
+	__u16 vlan_tci;
 	__u16 transport_header;
 	__u16 network_header;
 	__u16 mac_header;
@@ -445,6 +466,9 @@ enum sk_rst_reason {
 #define TCP_TIME_WAIT 6
 #define TCP_NEW_SYN_RECV 12
 #define IFF_MACVLAN_PORT (1 << 8)
+#define VLAN_ID_MASK 0xfff
+#define VLAN_PARTS 8
+#define VLANS_IN_PART 512
 #define IFF_SLAVE (1 << 11) /* of net_device.flags, the others of priv_flags */
 #define IFF_BRIDGE_PORT (1 << 9)
 #define IFF_OVS_DATAPATH (1 << 10)

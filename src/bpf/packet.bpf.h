@@ -271,15 +271,28 @@ static __always_inline bool is_bridge_port(const struct place *place)
 	return place->dev && BPF_CORE_READ_BITFIELD(device_at(place), priv_flags) & IFF_BRIDGE_PORT;
 }
 
-static __always_inline bool is_for_ip(struct sk_buff *skb, const struct place *place)
+static __always_inline bool is_for_this_machine(struct sk_buff *skb, const struct place *place)
 {
-	return is_ip(bpf_ntohs(skb->protocol)) && place->dev &&
-	       BPF_CORE_READ_BITFIELD(skb, pkt_type) != PACKET_OTHERHOST;
+	return place->dev && BPF_CORE_READ_BITFIELD(skb, pkt_type) != PACKET_OTHERHOST;
+}
+
+/*
+ * The tag of a VLAN that the hardware has taken off, or that a veth never put in front: its
+ * protocol and, in the lower half, its TCI. 0: none.
+ */
+static __always_inline __u32 tag_of(struct sk_buff *skb)
+{
+	bool is_there = bpf_core_field_exists(skb->vlan_present)
+			    ? BPF_CORE_READ_BITFIELD(skb, vlan_present)
+			    : skb->vlan_proto != 0;
+
+	return is_there ? (__u32)skb->vlan_proto << 16 | skb->vlan_tci : 0;
 }
 
 static __always_inline bool goes_to_ip(struct sk_buff *skb, const struct place *place)
 {
-	return is_for_ip(skb, place) && !has_master(device_at(place));
+	return is_ip(bpf_ntohs(skb->protocol)) && is_for_this_machine(skb, place) &&
+	       !has_master(device_at(place));
 }
 
 /* The device that is the first above this one: its master, where it has one. */
@@ -291,20 +304,72 @@ static __always_inline struct net_device *upper_of(struct net_device *dev)
 	return READ(first, dev);
 }
 
-/*
- * What a port of a bond or a team receives (and what netvsc's virtual function does) is its
- * master's from there on, and no hook sees that (RX_HANDLER_ANOTHER): the master, if the IP layer
- * has it next; else NULL.
- */
-static __always_inline struct net_device *bond_to_ip(struct sk_buff *skb, const struct place *place)
+/* What a port of a bond or a team receives (and netvsc's virtual function) is that device's. */
+static __always_inline struct net_device *bond_of(struct net_device *dev)
 {
-	struct net_device *dev = device_at(place), *bond;
+	bool is_port = READ(dev, flags) & IFF_SLAVE ||
+		       BPF_CORE_READ_BITFIELD_PROBED(dev, priv_flags) & IFF_TEAM_PORT;
 
-	if (!is_for_ip(skb, place) || !dev->rx_handler ||
-	    !(dev->flags & IFF_SLAVE || BPF_CORE_READ_BITFIELD(dev, priv_flags) & IFF_TEAM_PORT))
+	return is_port && READ(dev, rx_handler) ? upper_of(dev) : NULL;
+}
+
+/* The VLAN interface upon it that takes what has this tag (vlan_find_dev), or NULL. */
+static __always_inline struct net_device *vlan_upon(struct net_device *dev, __be16 protocol,
+						    __u16 tci)
+{
+	__u32 id = tci & VLAN_ID_MASK, part = id / VLANS_IN_PART;
+	__u64 vlans, parts;
+
+	if (!dev || !bpf_core_field_exists(dev->vlan_info))
 		return NULL;
-	bond = upper_of(dev);
-	return bond && !READ(bond, rx_handler) ? bond : NULL;
+	parts = bpf_core_field_offset(struct vlan_info, grp);
+	if (protocol == bpf_htons(ETH_P_8021AD))
+		part += VLAN_PARTS;
+	if (bpf_core_field_exists(struct vlan_group, vlan_devices_arrays))
+		parts += bpf_core_field_offset(struct vlan_group, vlan_devices_arrays);
+	else
+		parts += bpf_core_field_offset(struct vlan_group___row, vlan_devices_arrays);
+	vlans = number_at(&dev->vlan_info);
+	if (vlans)
+		vlans = number_at((void *)(vlans + parts + part * sizeof(void *)));
+	if (vlans)
+		vlans = number_at((void *)(vlans + id % VLANS_IN_PART * sizeof(void *)));
+	/* A tag of no VLAN has no more than a priority. */
+	return vlans || id ? (struct net_device *)vlans : dev;
+}
+
+/*
+ * The device above this one by which the IP layer has the packet next, or 0: no hook sees how a
+ * bond and VLAN interfaces take it over, one from the other (RX_HANDLER_ANOTHER, vlan_do_receive).
+ * A tag that is not taken off is at `data`.
+ */
+__attribute__((noinline)) __u64 find_upper(__u64 device, __u64 data, __u32 protocol, __u32 tag)
+{
+	struct net_device *dev = (struct net_device *)device, *bond = bond_of(dev);
+	__u64 next;
+
+	if (bond)
+		dev = bond;
+	if (tag)
+		dev = vlan_upon(dev, tag >> 16, tag);
+	if (is_vlan(bpf_ntohs(protocol))) {
+		next = number_at((void *)data);
+		dev = vlan_upon(dev, protocol, bpf_ntohs(next));
+		protocol = next >> 16 & 0xffff;
+	} else if (!bond && !tag) {
+		return 0;
+	}
+	if (!dev || !is_ip(bpf_ntohs(protocol)) || READ(dev, rx_handler))
+		return 0;
+	return as_number((const __u64 *)&dev);
+}
+
+static __always_inline __u64 upper_to_ip(struct sk_buff *skb, const struct place *place)
+{
+	if (!is_for_this_machine(skb, place))
+		return 0;
+	return find_upper(as_number((const __u64 *)&place->dev), data_of(skb), skb->protocol,
+			  tag_of(skb));
 }
 
 /*
@@ -315,7 +380,7 @@ static __always_inline bool is_seen_after_gro(struct sk_buff *skb, const struct 
 {
 	__u32 taken_by_others = IFF_BRIDGE_PORT | IFF_OVS_DATAPATH;
 
-	return goes_to_ip(skb, place) || bond_to_ip(skb, place) ||
+	return goes_to_ip(skb, place) || upper_to_ip(skb, place) ||
 	       (place->dev &&
 		BPF_CORE_READ_BITFIELD(device_at(place), priv_flags) & taken_by_others);
 }

@@ -61,7 +61,7 @@ SEC("hook/netif_receive_skb") int UNBROKEN(on_netif_receive_skb, __u64 *ctx)
 	if (!known)
 		return 0;
 	place = find_place(skb);
-	if (!goes_to_ip(skb, &place) && !bond_to_ip(skb, &place)) {
+	if (!(goes_to_ip(skb, &place) && !tag_of(skb)) && !upper_to_ip(skb, &place)) {
 		if (known->rx_ns)
 			on_turned_away(skb, &place);
 		return 0;

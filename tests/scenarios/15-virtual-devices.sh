@@ -34,6 +34,31 @@ both() { # device
 }
 targets() { echo "$base.$((n + 100)).2" "$net6:$n::2"; }
 
+# TCP and UDP take packets in without a word: by which device the IP layer had them is told all the same.
+taken_in() { # what target device
+	serve $r tcp 7015 'peer, _ = s.accept()
+while peer.recv(30000): peer.send(b"y" * 100)'
+	tp_trace --format json 'tcp port 7015'
+	at $l python3 -c "
+import socket
+with socket.create_connection(('$2', 7015)) as sender:
+    sender.send(b'x' * 1000)
+    sender.recv(1000)"
+	wait_for_journeys 2 '.packet.tcp.flags | contains("FIN")'
+	tp_end INT
+	expect_json "$1: TCP comes in by it" "$3" '[journeys[] | [.hops[] | select(.stage == "in").dev.name] | join(" ")] | unique | join(", ")'
+	expect_json "$1: of TCP none is lost sight of" '' '[journeys[] | select(.outcome.kind == "lost" or .outcome.kind == "dropped").packet.tcp.flags] | join(", ")'
+	serve $r udp 7016 'while s.recv(2000): pass'
+	tp_trace --format json 'udp port 7016'
+	datagrams $l "$2" 7016 100 1
+	wait_for_journeys 1 '.packet.proto == "udp"'
+	tp_end INT
+	expect_json "$1: a datagram is delivered" "$r $3 in, $r $3 deliver" \
+		'journeys[0] | [.hops[] | select(.stage == "in" or .stage == "deliver") | words] | join(", ")'
+	kill "$server"
+	wait "$server" 2>/dev/null || true
+}
+
 missing() { # what
 	without "$1: $(head -1 "$work/has_device" | tr -dc '[:print:]')"
 }
@@ -138,6 +163,7 @@ if ip -n $l link add link eth0 name eth0.5 type vlan id 5 2>"$work/has_device"; 
 			"$l eth0.5 tx, $l eth0 tx, $r eth0 rx, $r eth0.5 rx, $r eth0.5 deliver" \
 			"$r eth0.5 tx, $r eth0 tx, $l eth0 rx, $l eth0.5 rx, $l eth0.5 deliver"
 	done
+	taken_in VLAN "$base.$((n + 100)).2" eth0.5
 	# VLAN upon VLAN
 	ip -n $l link add link eth0.5 name qq type vlan id 6
 	ip -n $r link add link eth0.5 name qq type vlan id 6
@@ -149,6 +175,7 @@ if ip -n $l link add link eth0 name eth0.5 type vlan id 5 2>"$work/has_device"; 
 			"$l qq tx, $l eth0.5 tx, $l eth0 tx, $r eth0 rx, $r qq rx, $r qq deliver" \
 			"$r qq tx, $r eth0.5 tx, $r eth0 tx, $l eth0 rx, $l qq rx, $l qq deliver"
 	done
+	taken_in 'VLAN in VLAN' "$base.$((n + 100)).2" qq
 else
 	missing VLAN
 fi
@@ -166,6 +193,14 @@ if ip -n $l link add name bond0 type bond mode active-backup miimon 100 2>"$work
 	follows bond $l "$base.$n.2" \
 		"$l bond0 tx, $l eth0 tx, $r eth0 rx, $r eth0 deliver" \
 		"$r eth0 tx, $l eth0 rx, $l bond0 rx, $l bond0 deliver"
+	if modprobe -q 8021q 2>/dev/null; ip -n $l link add link bond0 name v5 type vlan id 5 2>"$work/has_device"; then
+		ip -n $r link add link eth0 name v5 type vlan id 5
+		both v5
+		follows 'VLAN upon a bond' $l "$base.$((n + 100)).2" \
+			"$l v5 tx, $l bond0 tx, $l eth0 tx, $r eth0 rx, $r v5 rx, $r v5 deliver" \
+			"$r v5 tx, $r eth0 tx, $l eth0 rx, $l v5 rx, $l v5 deliver"
+		taken_in 'VLAN upon a bond' "$base.$((n + 100)).2" v5
+	fi
 else
 	missing bond
 fi
