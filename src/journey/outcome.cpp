@@ -176,6 +176,14 @@ bool was_merged(const Journey& journey, const Hop& crossing, const std::vector<E
          });
 }
 
+// Does it wait for the link address of its next hop, behind the interface that it was sent by (an
+// ipvlan in mode l3, a tunnel)?
+bool waits_for_neighbour(const Hop& hop) {
+  constexpr std::uint8_t kNudIncomplete = 0x01;
+  const auto* neighbour = std::get_if<decode::Neighbour>(&hop.note);
+  return neighbour != nullptr && (neighbour->state & kNudIncomplete) != 0;
+}
+
 // What a tunnel's packet is cut into for the interface that is to send it (ip_do_fragment(),
 // ip6_fragment(), or GSO) are new ones, and the packet itself is freed there without having been
 // seen to leave. Index 0: it was not.
@@ -300,6 +308,8 @@ Outcome judge(const Journey& journey, const std::vector<Event>& events,
   } else if (taken != nullptr && journey.packet.later_fragment) {
     // It waits for the others, and when they have come is a part of the first.
     outcome = outcome_at(OutcomeKind::kConsumed, *taken);
+  } else if (!seen && waits_for_neighbour(hops.back())) {
+    outcome = outcome_at(OutcomeKind::kLost, hops.back());
   } else if (crossing->stage == STAGE_tx) {
     outcome = outcome_at(OutcomeKind::kLeft, *crossing);
     outcome.sent_by = cut_for(*crossing, events);

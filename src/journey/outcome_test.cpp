@@ -33,6 +33,18 @@ TEST_F(Outcomes, TheLoopedCopyOfAMulticastDoesNotDecide) {
   }
 }
 
+TEST_F(Outcomes, WhatWaitsForItsNextHopBehindADeviceHasNotLeft) {
+  // An ipvlan in mode l3 asks the routing tables of the interface below.
+  decode::Event waits = event({.time_ns = 3, .stage = STAGE_neigh, .netns = 2});
+  waits.note = decode::Neighbour{.state = 1, .asked_ns = 3, .told_ns = 4};
+  Journey journey = run({event({.time_ns = 1}, packet_), waits}, Ending::kSilent);
+  EXPECT_EQ(journey.outcome.kind, OutcomeKind::kLost);
+  EXPECT_EQ(journey.outcome.netns.inode, 2);
+  waits.note = decode::Neighbour{.state = 2, .asked_ns = 3, .told_ns = 4};
+  journey = run({event({.time_ns = 1}, packet_), waits}, Ending::kSilent);
+  EXPECT_EQ(journey.outcome.kind, OutcomeKind::kLeft);
+}
+
 TEST_F(Outcomes, SentByADeviceIsLeft) {
   const Journey journey = run(
       {event({.time_ns = 1}, packet_), event({.time_ns = 9, .stage = STAGE_end, .last = true})});
