@@ -88,6 +88,16 @@ TEST_F(Assemble, WhatIsMirroredOnTheWayOutDidNotComeInByThat) {
   EXPECT_EQ(way(run({rx, tx(2, 3, 2)})), "host r1 rx | host  rx | host r3 tx") << "of a VLAN, say";
 }
 
+TEST_F(Assemble, WhatADeviceAboveReceivesWasReceivedBelowBefore) {
+  // MACsec: nobody knows it for the same there.
+  const Journey journey = run(
+      {event({.time_ns = 1, .netns = 2, .ifindex = 3, .device = "ms0"}, packet_),
+       event({.time_ns = 4, .stage = STAGE_rx, .ifindex = 3, .device = "ms0"}, packet_),
+       event({.time_ns = 5, .stage = STAGE_in, .ifindex = 3, .device = "ms0", .iif = 2}, packet_)});
+  EXPECT_EQ(way(journey), "ns2 ms0 tx | host  rx | host ms0 rx | host ms0 in | host ms0 deliver");
+  EXPECT_EQ(journey.hops[1].device.index, 2);
+}
+
 TEST_F(Assemble, WhoTakesWhatArrivedUnseenHadItInTheIpLayer) {
   auto read = event(
       {.time_ns = 5, .stage = STAGE_deliver, .netns = 2, .ifindex = 0, .device = "", .iif = 9},

@@ -144,7 +144,10 @@ void HopList::infer_arrival(const Event& event) {
     const bool is_lookup = before.stage == STAGE_route || before.stage == STAGE_neigh;
     const bool is_answer = (before.stage == STAGE_icmp || before.stage == STAGE_tcp) &&
                            before.device == arrival->device;
-    if (!(is_lookup || is_answer) || before.netns.inode != arrival->netns.inode) {
+    // The device above has received it from this one, and no hook saw it here (MACsec).
+    const bool is_above = event.stage == STAGE_in && before.stage == STAGE_rx &&
+                          before.device == event.device && before.device != arrival->device;
+    if (!(is_lookup || is_answer || is_above) || before.netns.inode != arrival->netns.inode) {
       break;
     }
     arrival->time_ns = before.time_ns;

@@ -55,6 +55,14 @@ bool is_dropped_on_the_way_in(const Hop& hop) {
   return place && *place != ProgramPlace::kTcEgress;
 }
 
+// A bond that does not take what comes by this port, or a VLAN interface that is down: it has not
+// come further than what is below.
+bool is_refused_below(const Hop& in, const Hop& next) {
+  return next.drop && next.netns.inode == in.netns.inode && next.device != in.device &&
+         (next.drop->function.starts_with("__netif_receive_skb_core") ||
+          next.drop->function.starts_with("vlan_do_receive+"));
+}
+
 // An ifb is given what tc takes there, and hands it back to the interface, which receives it once
 // more. Where no hook tells that it was taken, this does.
 bool is_given_to_an_ifb(const Hop& in, const Hop* end) {
@@ -168,6 +176,12 @@ void settle_ingress(std::vector<Hop>& hops, Names& names) {
         in = hops.erase(std::next(in));
         continue;
       }
+    }
+    if (end != hops.end() && is_refused_below(*in, *end)) {
+      const bool inferred = in != hops.begin() && std::prev(in)->inferred &&
+                            std::prev(in)->stage == STAGE_rx && is_same_place(*std::prev(in));
+      in = hops.erase(inferred ? std::prev(in) : in, next);
+      continue;
     }
     const bool passes =
         std::all_of(next, end, lets_pass) && !is_given_to_an_ifb(*in, hops.data() + hops.size()) &&

@@ -10,6 +10,7 @@
 namespace tracepkt::journey {
 namespace {
 
+using testing::At;
 using testing::echo;
 using testing::event;
 using Kind = decode::ProgramVerdict::Kind;
@@ -137,6 +138,34 @@ TEST(Ingress, AFirewallsDropSaysWhetherTheIpLayerHadIt) {
   route.route = decode::Route{};
   drop.time_ns = 4;
   EXPECT_EQ(way({route, drop}), "rx@1 in@2 route@3 drop@4");
+}
+
+TEST(Ingress, WhatABondOrVlanInterfaceRefusesBelowDidNotComeIn) {
+  const auto crossings = [](std::string function, const std::string& dropped_at) {
+    const decode::Packet packet = echo(false, 1, 2, 7, 1);
+    const auto at = [](std::uint64_t time_ns, stage_id stage, const std::string& device) {
+      const std::uint32_t ifindex = device == "bond0" ? 9 : 1;
+      return At{.time_ns = time_ns,
+                .stage = stage,
+                .ifindex = ifindex,
+                .device = device,
+                .iif = stage == STAGE_in ? ifindex : 0};
+    };
+    decode::Event drop = event(at(3, STAGE_drop, dropped_at));
+    drop.drop = decode::Drop{.reason = 5, .has_reason = true, .location = 1};
+    std::vector<decode::Event> events = {event(at(1, STAGE_rx, "eth0"), packet),
+                                         event(at(2, STAGE_in, "bond0"), packet), drop};
+    testing::FakeNames names;
+    names.symbols[1] = std::move(function);
+    Journey journey;
+    assemble(events, {.names = names, .ending = Ending::kSeen}, journey);
+    return testing::way(journey);
+  };
+  EXPECT_EQ(crossings("__netif_receive_skb_core.constprop.0+0x13e", "eth0"),
+            "host eth0 rx | host eth0 drop");
+  EXPECT_EQ(crossings("vlan_do_receive+0x2d3", "eth0"), "host eth0 rx | host eth0 drop");
+  EXPECT_EQ(crossings("ip_rcv_core+0x240", "bond0"),
+            "host eth0 rx | host bond0 rx | host bond0 in | host bond0 drop");
 }
 
 TEST(Ingress, WhatIsSentOnAsItIsDoesNotComeIn) {
