@@ -225,6 +225,7 @@ TEST(Table, WhereNothingWasSeenTheLikelyCauseIsSaid) {
   };
   PingExchange exchange{.seq = 1, .host = "web", .target = "web"};
   EXPECT_THAT(shown(exchange), ::testing::HasSubstr("ip neigh"));
+  EXPECT_THAT(shown(exchange), ::testing::HasSubstr("MPLS"));
   exchange.trouble = "From fd00::1: address unreachable";
   EXPECT_THAT(shown(exchange), ::testing::Not(::testing::HasSubstr("ip neigh")));
   exchange = {.seq = 1, .host = "web", .target = "web", .rtt_ns = 1000};
@@ -241,6 +242,7 @@ TEST(Table, AReplyAloneMayBeThatOfWhatIpsecEncrypted) {
         .out;
   };
   EXPECT_THAT(shown({.journeys = {&both[1], 1}}), ::testing::HasSubstr("The request was not seen"));
+  EXPECT_THAT(shown({.journeys = {&both[1], 1}}), ::testing::HasSubstr("SRv6"));
   EXPECT_THAT(shown({.journeys = both}), ::testing::Not(::testing::HasSubstr("not seen")));
 }
 

@@ -214,7 +214,7 @@ void TableSink::exchange(const PingExchange& exchange) {
       paragraph(
           "It was not seen to leave: it may be waiting for its neighbour's link address, which "
           "`ip neigh` shows, or IPsec encrypts it before any interface is given it (`ip xfrm "
-          "policy`).",
+          "policy`), or its route puts it into MPLS or SRv6 (`encap` in `ip route get`).",
           &Output::plain);
     }
   } else {
@@ -223,7 +223,8 @@ void TableSink::exchange(const PingExchange& exchange) {
         })) {
       paragraph(
           "The request was not seen: IPsec may have encrypted it before any interface was given it "
-          "(`ip xfrm policy`).",
+          "(`ip xfrm policy`), or its route have put it into MPLS or SRv6 (`encap` in `ip route "
+          "get`).",
           &Output::plain);
     }
     const Columns columns = columns_for(exchange.journeys);
