@@ -268,6 +268,7 @@ TEST(FindAdvice, ByFunctionWhereThereIsNoReason) {
     EXPECT_EQ(find_advice(drop(reason, "ip_rcv_finish_core.isra.0+0x1a2")).key, "source_refused");
     EXPECT_EQ(find_advice(drop(reason, "tcp_v4_rcv.cold+0x7")).key, "tcp_refused");
     EXPECT_EQ(find_advice(drop(reason, "arp_error_report")).key, "neighbour_failed");
+    EXPECT_EQ(find_advice(drop(reason, "skb_rbtree_purge+0x1d")).key, "queue_purged");
   }
 }
 

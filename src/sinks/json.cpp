@@ -267,6 +267,9 @@ void write_hop(JsonWriter& json, const journey::Journey& journey, const journey:
   if (hop.looped) {
     json.field("looped", true);
   }
+  if (hop.past_ip) {
+    json.field("past_ip", true);
+  }
   if (hop.packet && hop.packet->is_ip()) {
     json.field("src", hop.packet->src.text())
         .field("dst", hop.packet->dst.text())

@@ -148,6 +148,8 @@ if tc -n $r qdisc add dev lo clsact 2>"$work/has_device" && netns third$n && cab
 	expect_json 'what is sent on before IP did not come to it' \
 		"$l eth0 tx, $r eth0 rx, $r side tx, third$n eth0 rx, third$n eth0 drop redirected" \
 		'requests[0] | way + " " + .outcome.advice.key'
+	expect_json 'which says so' "$r side tx" \
+		'requests[0].hops | map(select(.past_ip) | "\(.netns.name) \(.dev.name) \(.stage)") | join(", ")'
 else
 	missing mirred
 fi
