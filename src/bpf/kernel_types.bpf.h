@@ -77,20 +77,7 @@ struct bpf_xdp_entity {
 
 enum { DRIVER_XDP = 1 }; /* XDP_MODE_DRV */
 
-struct net_device;
-
-/* For 802.1Q and 802.1ad, 8 times 512 of them. Some kernels, such as 5.10, say so in one row. */
-struct vlan_group {
-	struct net_device **vlan_devices_arrays[2][8];
-};
-
-struct vlan_group___row {
-	struct net_device **vlan_devices_arrays[16];
-};
-
-struct vlan_info {
-	struct vlan_group grp;
-};
+struct vlan_info;
 
 struct net_device {
 	struct {
@@ -467,8 +454,6 @@ enum sk_rst_reason {
 #define TCP_NEW_SYN_RECV 12
 #define IFF_MACVLAN_PORT (1 << 8)
 #define VLAN_ID_MASK 0xfff
-#define VLAN_PARTS 8
-#define VLANS_IN_PART 512
 #define IFF_SLAVE (1 << 11) /* of net_device.flags, the others of priv_flags */
 #define IFF_BRIDGE_PORT (1 << 9)
 #define IFF_OVS_DATAPATH (1 << 10)

@@ -313,25 +313,29 @@ static __always_inline struct net_device *bond_of(struct net_device *dev)
 	return is_port && READ(dev, rx_handler) ? upper_of(dev) : NULL;
 }
 
+/*
+ * Where vlan_info has the arrays of VLAN interfaces (grp.vlan_devices_arrays): for 802.1Q and for
+ * 802.1ad, 8 times 512 of them. So it is in 5.10 to 7.2, says their BTF. Not by CO-RE: a kernel
+ * without VLANs has no such type, and libbpf would look for it in the modules, which takes root.
+ */
+#define VLAN_ARRAYS 32
+#define VLAN_PARTS 8
+#define VLANS_IN_PART 512
+
 /* The VLAN interface upon it that takes what has this tag (vlan_find_dev), or NULL. */
 static __always_inline struct net_device *vlan_upon(struct net_device *dev, __be16 protocol,
 						    __u16 tci)
 {
 	__u32 id = tci & VLAN_ID_MASK, part = id / VLANS_IN_PART;
-	__u64 vlans, parts;
+	__u64 vlans;
 
 	if (!dev || !bpf_core_field_exists(dev->vlan_info))
 		return NULL;
-	parts = bpf_core_field_offset(struct vlan_info, grp);
 	if (protocol == bpf_htons(ETH_P_8021AD))
 		part += VLAN_PARTS;
-	if (bpf_core_field_exists(struct vlan_group, vlan_devices_arrays))
-		parts += bpf_core_field_offset(struct vlan_group, vlan_devices_arrays);
-	else
-		parts += bpf_core_field_offset(struct vlan_group___row, vlan_devices_arrays);
 	vlans = number_at(&dev->vlan_info);
 	if (vlans)
-		vlans = number_at((void *)(vlans + parts + part * sizeof(void *)));
+		vlans = number_at((void *)(vlans + VLAN_ARRAYS + part * sizeof(void *)));
 	if (vlans)
 		vlans = number_at((void *)(vlans + id % VLANS_IN_PART * sizeof(void *)));
 	/* A tag of no VLAN has no more than a priority. */
