@@ -117,7 +117,9 @@ time.sleep(10000)' "$work/pipe" >"$work/reader" &
 	expect_status 2
 	expect_line 'that it was left out' 'nobody reads the output: its last [0-9]+ bytes, .* are not written' "$err"
 	expect_line 'what was traced' '^traced [0-9]+ packets' "$err"
+	# While it is there, the next tracepkt may be given its pipe, which then nobody reads.
 	kill "$reader"
+	wait "$reader" 2>/dev/null || true
 done
 
 echo '== SIGQUIT (Ctrl and the backslash)'
