@@ -203,7 +203,6 @@ struct sk_buff {
 	__be16 protocol;
 	__u8 vlan_present : 1; /* is there a tag beside the bytes? Up to 6.1; after it, it has a bit
 				  set */
-	__u32 vlan_all;
 	__be16 vlan_proto;
 	__u16 vlan_tci;
 	__u16 transport_header;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0 */
 /*
- * Packets that go on in another buffer: a router or IPsec makes room, or a device hands on a copy.
- * They are followed there.
+ * Packets that go on in another buffer: a router, a tunnel or IPsec makes room, or a device hands
+ * on a copy. They are followed there.
  */
 #pragma once
 
