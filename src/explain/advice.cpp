@@ -505,6 +505,11 @@ std::optional<Advice> find_advice(const journey::Journey& journey) {
   if (outcome.time_wait) {
     return silence("time_wait");
   }
+  if (outcome.closed) {
+    return advice("tcp_closed",
+                  "The process here had closed its connection: the kernel answered the data with a "
+                  "reset, and nobody reads it.");
+  }
   if (outcome.unread) {
     return silence("unread");
   }

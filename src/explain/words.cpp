@@ -303,7 +303,7 @@ std::string cause_words(const journey::Journey& journey) {
            "its first.";
   }
   if (outcome.kind == OutcomeKind::kConsumed && !outcome.seen && !outcome.is_ignored() &&
-      !outcome.time_wait && !ended_a_connection(journey)) {
+      !outcome.time_wait && !outcome.closed && !ended_a_connection(journey)) {
     if (journey.packet.tcp_flags == TH_ACK && journey.packet.tcp_data == 0u) {
       return "Taken in by the IP layer there: an acknowledgement, with no data that anybody reads.";
     }

@@ -390,8 +390,8 @@ void assemble(std::vector<Event>& events, const AssembleContext& context, Journe
   const bool silent = outcome.kind == OutcomeKind::kDelivered && !answered &&
                       journey.packet.echo_kind() == decode::EchoKind::kRequest;
   const bool unheard_of = outcome.kind == OutcomeKind::kLost || !outcome.seen;
-  if (outcome.drop || silent || outcome.is_ignored() || outcome.time_wait || outcome.unread ||
-      unheard_of || waiting_queue(journey) != nullptr) {
+  if (outcome.drop || silent || outcome.is_ignored() || outcome.time_wait || outcome.closed ||
+      outcome.unread || unheard_of || waiting_queue(journey) != nullptr) {
     journey.outcome.netns_file = context.names.netns_file(outcome.netns.inode);
   }
 

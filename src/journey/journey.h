@@ -132,6 +132,7 @@ struct Outcome {
   bool no_way_back = false;  // consumed: a connection that could not be answered
   // Consumed: a SYN, by what is left of an earlier connection between the same.
   bool time_wait = false;
+  bool closed = false;          // consumed: data, which TCP answered with a reset
   bool conntrack_full = false;  // dropped: by no rule that is known, while it was
   // Consumed: bytes of the socket's receive buffer in use by what nobody has read; not 0.
   std::optional<std::uint64_t> unread = {};

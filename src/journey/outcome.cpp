@@ -41,6 +41,17 @@ bool is_for_the_kernel(std::uint8_t protocol) {
          is_ipsec(protocol);
 }
 
+// What the kernel has left of a connection that its process has closed (FIN_WAIT_2, TIME_WAIT)
+// refuses data with a reset, and frees it as if it had taken it (tcp_timewait_state_process()).
+bool is_refused_data(const Journey& journey, const Netns& netns) {
+  return journey.packet.tcp_data.value_or(0) != 0 &&
+         std::ranges::any_of(journey.hops, [&](const Hop& hop) {
+           const auto* tcp = std::get_if<decode::TcpNote>(&hop.note);
+           return tcp != nullptr && tcp->kind == decode::TcpNote::Kind::kResetSent &&
+                  hop.netns.inode == netns.inode;
+         });
+}
+
 // The packet ended in the kernel without being dropped and without a reader: who wanted it?
 Outcome consumed_outcome(const Journey& journey, const Hop& crossing, const Hop* in) {
   if (const Hop* arrival = arrival_after(journey.hops, in != nullptr ? *in : crossing)) {
@@ -53,8 +64,10 @@ Outcome consumed_outcome(const Journey& journey, const Hop& crossing, const Hop*
                                      ? *in->packet
                                      : journey.packet;
   const bool for_the_kernel = in != nullptr && is_for_the_kernel(packet.protocol);
-  return outcome_at(for_the_kernel ? OutcomeKind::kDelivered : OutcomeKind::kConsumed,
-                    in != nullptr ? *in : crossing);
+  Outcome outcome = outcome_at(for_the_kernel ? OutcomeKind::kDelivered : OutcomeKind::kConsumed,
+                               in != nullptr ? *in : crossing);
+  outcome.closed = is_refused_data(journey, outcome.netns);
+  return outcome;
 }
 
 // Stages that tell what was decided about a packet, not where it is.

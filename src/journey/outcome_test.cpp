@@ -226,6 +226,29 @@ TEST_F(Outcomes, WhatAMacvlanTookUnseenIsDeliveredWhereItCameToItsConnection) {
   EXPECT_FALSE(journey.outcome.merged);
 }
 
+TEST_F(Outcomes, DataThatIsAnsweredWithAResetIsForAClosedConnection) {
+  packet_.protocol = 6;
+  packet_.icmp.reset();
+  packet_.has_ports = true;
+  packet_.tcp_data = 3;
+  decode::Event reset = event({.time_ns = 4, .stage = STAGE_tcp, .netns = 2}, packet_);
+  reset.note = decode::TcpNote{.kind = decode::TcpNote::Kind::kResetSent};
+  const auto journey = [&] {
+    return run({event({.time_ns = 1}, packet_),
+                event({.time_ns = 2, .stage = STAGE_rx, .netns = 2}, packet_),
+                event({.time_ns = 3, .stage = STAGE_in, .netns = 2}, packet_), reset,
+                event({.time_ns = 5, .stage = STAGE_end, .netns = 2, .last = true})});
+  };
+  const Journey refused = journey();
+  EXPECT_EQ(refused.outcome.kind, OutcomeKind::kConsumed);
+  EXPECT_TRUE(refused.outcome.closed);
+  packet_.tcp_data = 0;
+  EXPECT_FALSE(journey().outcome.closed) << "nothing is lost";
+  packet_.tcp_data = 3;
+  reset.note = {};
+  EXPECT_FALSE(journey().outcome.closed);
+}
+
 TEST_F(Outcomes, OfAPacketThatAQueueDuplicatedOneMayBeDropped) {
   packet_.protocol = 6;
   packet_.icmp.reset();

@@ -322,6 +322,9 @@ void write_outcome_fields(JsonWriter& json, const journey::Journey& journey) {
   if (outcome.time_wait) {
     json.field("time_wait", true);
   }
+  if (outcome.closed) {
+    json.field("closed", true);
+  }
   if (outcome.unread) {
     json.field("unread", *outcome.unread);
   }

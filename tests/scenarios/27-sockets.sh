@@ -195,6 +195,36 @@ fi
 expect_json 'who it is for' "left reset_received $(process "$work/client")" \
 	"journeys | sort_by(.id) | .[1] | $(at_stage tcp '"\(.netns.name) \(.event) \(.socket.process) \(.socket.pid)"')"
 
+# The kernel tells of these resets since 6.10, and of older ones says that it dropped the data.
+echo '== TCP: data for a connection that its process has closed'
+if kernel_since 6 10; then
+	begin_server "
+s = socket.socket()
+s.bind(('$target', 6010))
+s.listen()
+ready()
+c, _ = s.accept()
+c.close()
+while not os.path.exists('$work/end'): time.sleep(0.01)"
+	tp_trace --format json -w "$work/closed.pcapng" 'tcp dst port 6010 and tcp[tcpflags] & tcp-push != 0'
+	python left "$work/client" "
+s = socket.create_connection(('$target', 6010))
+s.recv(1)
+time.sleep(0.5)  # its delayed ACK of the FIN
+s.send(b'late')"
+	wait_for_journeys 1
+	tp_end INT
+	end_server
+	what='consumed true tcp_closed ip netns exec right ss -nta'
+	told='journeys | map("\(.outcome.kind) \(.outcome.closed) \(.outcome.advice.key) \(.outcome.advice.check)") | join("; ")'
+	expect_json 'nobody reads it' "$what" "$told"
+	check_json
+	tp trace --format json -r "$work/closed.pcapng"
+	expect_json 'the same from the file' "$what" "$told"
+else
+	without 'resets of closed connections: this kernel does not tell of them'
+fi
+
 echo '== TCP: what is lost is sent again'
 begin_server "there, end = '$target', '$work/end'$server"
 rm -f "$work/client"
