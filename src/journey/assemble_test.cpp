@@ -356,6 +356,19 @@ TEST_F(Assemble, WhatAnIfbGivesBackDoesNotArriveByIt) {
             "host eth0 rx | host ifb0 tx | host eth0 rx | host eth0 in | host eth0 deliver");
 }
 
+TEST_F(Assemble, WhatAnIfbGivesBackIsNoDuplicate) {
+  const auto in = [&](std::uint64_t time_ns, std::uint32_t from) {
+    return event({.time_ns = time_ns, .stage = STAGE_in, .iif = from}, packet_);
+  };
+  const Journey journey =
+      run({event({.time_ns = 1, .stage = STAGE_rx}, packet_), in(2, 0),
+           event({.time_ns = 3, .stage = STAGE_tx, .ifindex = 9, .device = "ifb0"}, packet_),
+           event({.time_ns = 4, .stage = STAGE_rx, .iif = 9}, packet_), in(5, 9)});
+  EXPECT_EQ(way(journey),
+            "host eth0 rx | host ifb0 tx | host eth0 rx | host eth0 in | host eth0 deliver");
+  EXPECT_FALSE(journey.hops[3].duplicate);
+}
+
 TEST_F(Assemble, AnErrorAboutATunnelsPacketThatIsReadDropsNothing) {
   names_.symbols[0xabc] = "ip4ip6_err+0x258";
   names_.reasons[2] = "NOT_SPECIFIED";

@@ -46,10 +46,14 @@ bool HopList::came_back_from(const Event& event) const {
 
 // Was the same made, or taken in, at this place before? What a router sends round in a circle has a
 // smaller TTL the next time. What is received twice is told once, until it comes to the IP layer.
+// What an ifb gives back had not come to it before: see settle_ingress().
 bool HopList::is_duplicate(const Event& event) const {
   const Hop* last = last_crossing();
   const bool may_be = event.stage == STAGE_in || (event.stage == STAGE_tx && event.iif == 0) ||
                       (event.stage == STAGE_rx && last != nullptr && last->duplicate);
+  if (event.stage == STAGE_in && last != nullptr && came_back_from(event)) {
+    return false;
+  }
   return may_be && event.packet && std::ranges::any_of(hops_, [&](const Hop& hop) {
            return hop.stage == event.stage && hop.netns.inode == event.netns.inode &&
                   hop.device == event.device && hop.packet &&

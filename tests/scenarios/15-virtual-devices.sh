@@ -119,6 +119,7 @@ if { ip -n $r link add name ifb7 type ifb && ip -n $r link set dev ifb7 up && tc
 	tp ping -c1 --netns $l --format json "$base.$n.2"
 	expect_json 'it comes to the IP layer once, when it is back' \
 		"$l eth0 tx, $r eth0 rx, $r ifb7 tx, $r eth0 rx, $r eth0 in, $r eth0 deliver" 'requests[0] | way'
+	expect_json 'and is no duplicate' false 'requests[0].hops | any(.duplicate)'
 else
 	missing ifb
 fi
