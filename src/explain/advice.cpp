@@ -222,6 +222,14 @@ bool is_refused_in_vrf(const journey::Journey& journey, const journey::Hop& deci
          in->device != end.device && table != "main" && table != "local" && table != "default";
 }
 
+// ip_error() has another reason where nothing is forwarded, and IPv6 a function for what has no
+// way.
+bool is_suppressed(const journey::DropInfo& drop) {
+  const std::string_view function = plain_function(drop.function);
+  return (function == "ip_error" && drop.reason == "IP_INNOROUTES") ||
+         function.starts_with("ip6_pkt_discard") || function == "ip6_pkt_drop";  // in one (6.1)
+}
+
 // What the routing table answered just before the drop, if that tells more than `found`.
 const RefusingRoute* refusing_route(const journey::Journey& journey, const Advice& found) {
   constexpr auto kOfRoutes =
@@ -248,6 +256,8 @@ const RefusingRoute* refusing_route(const journey::Journey& journey, const Advic
   } else if (type == "unicast" && end.drop &&
              plain_function(end.drop->function) == "dst_discard_out") {
     type = "ipsec";
+  } else if (type == "unicast" && end.drop && is_suppressed(*end.drop)) {
+    type = "suppressed";
   } else if (type == "unicast" && end.drop && plain_function(end.drop->function) == "ip_error") {
     type = "not_forwarded";
   }

@@ -53,7 +53,7 @@ std::string unfilled(std::string_view text) {
   return std::regex_replace(
       std::string(text),
       std::regex("\\{(in|dev|src|dst|hop|asking|who|waiting|came_in|host_src|"
-                 "sockets|ruleset|legacy_save|ip_rule|pref|selector|rule_list|before|"
+                 "sockets|ruleset|legacy_save|ip_rule|pref|selector|rule_list|ignore_echo|before|"
                  "nat|redirect|forwarding|forward|"
                  "tunnel|overhead)\\}"),
       "");

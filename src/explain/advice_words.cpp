@@ -34,7 +34,7 @@ bool has_to_be_entered(const journey::Outcome& outcome) {
   return outcome.netns_file.empty() && outcome.netns.name != "host";
 }
 
-using Fields = std::array<std::pair<std::string_view, std::string>, 26>;
+using Fields = std::array<std::pair<std::string_view, std::string>, 27>;
 
 std::string filled(std::string_view text, const Fields& fields) {
   std::string out;
@@ -206,6 +206,8 @@ AdviceWords in_full(const Advice& found, const journey::Journey& journey) {
                                       enter, dev)},
       {"tunnel", tunnel != nullptr ? tunnel_words(*tunnel, journey) : ""},
       {"overhead", tunnel != nullptr ? std::to_string(tunnel->tunnel->overhead) : ""},
+      {"ignore_echo", is_v6 ? "net.ipv6.icmp.echo_ignore_all net.ipv6.icmp.echo_ignore_anycast"
+                            : "net.ipv4.icmp_echo_ignore_all"},
       {"rule_list", is_v6 ? "ip -6 rule" : "ip rule"},
       {"reason", printable(drop.reason)},
       {"function", printable(plain_function(drop.function))},

@@ -150,6 +150,33 @@ TEST(AdviceWords, WhatIsRefusedOnAGoodRouteIsNotForwarded) {
   EXPECT_EQ(advice_words(journey)->key, "input_refused");
 }
 
+TEST(AdviceWords, AFullFlowOfFqIsNoInterfaceThatIsDown) {
+  const journey::Journey journey =
+      dropped_in("web", "/run/netns/web", drop("FQ_FLOW_LIMIT", "__dev_queue_xmit+0x7ee"));
+  EXPECT_THAT(advice_words(journey)->cause, HasSubstr("flow_limit"));
+  EXPECT_THAT(advice_words(journey)->mend, testing::Not(HasSubstr("carrier")));
+}
+
+TEST(AdviceWords, ASitTunnelMayHaveNoRouteToItsEnd) {
+  const journey::Journey journey =
+      dropped_in("web", "/run/netns/web", drop("NOT_SPECIFIED", "sit_tunnel_xmit+0x1b0"));
+  EXPECT_THAT(advice_words(journey)->cause, HasSubstr("no route leads to its remote end"));
+}
+
+TEST(AdviceWords, AWayThatATableKnowsMayBeSuppressed) {
+  const auto key = [](const char* reason, const char* function) {
+    journey::Journey journey = dropped_in("web", "/run/netns/web", drop(reason, function));
+    journey.hops = {
+        {.stage = STAGE_route, .route = decode::Route{.table = 254, .type = RTN_UNICAST}},
+        {.stage = STAGE_drop, .packet = journey.packet, .drop = *journey.outcome.drop}};
+    return std::string(advice_words(journey)->key);
+  };
+  EXPECT_EQ(key("IP_INNOROUTES", "ip_error+0x94"), "rule_suppresses");
+  EXPECT_EQ(key("IP_INNOROUTES", "ip6_pkt_discard+0x11"), "rule_suppresses");
+  EXPECT_EQ(key("", "ip6_pkt_drop+0x7a"), "rule_suppresses");
+  EXPECT_EQ(key("IP_INADDRERRORS", "ip_error+0x94"), "forwarding_off");
+}
+
 TEST(AdviceWords, IpThatNobodyTakesWasRefusedByTc) {
   journey::Journey journey =
       dropped_in("web", "/run/netns/web", drop("", "__netif_receive_skb_core+0xe65"));
@@ -403,6 +430,20 @@ TEST(SilenceWords, OfARequestThatAProgramBehindAnInterfaceTook) {
   EXPECT_EQ(silence_words(request)->check, "ip netns exec web ip -s -d link show dev eth0");
   request.hops[0].stage = STAGE_in;  // a socket that gets a copy
   EXPECT_FALSE(silence_words(request).has_value());
+}
+
+TEST(SilenceWords, NamesTheSettingOfItsFamily) {
+  journey::Journey request = dropped_in("web", "/run/netns/web", {});
+  request.outcome.kind = journey::OutcomeKind::kDelivered;
+  request.outcome.drop.reset();
+  request.packet.protocol = 1;
+  request.packet.icmp = decode::Icmp{.type = 8};
+  EXPECT_THAT(silence_words(request)->mend, HasSubstr("sysctl net.ipv4.icmp_echo_ignore_all`"));
+  request.packet.protocol = 58;
+  request.packet.icmp = decode::Icmp{.type = 128};
+  request.packet.src.family = request.packet.dst.family = 6;
+  EXPECT_THAT(silence_words(request)->mend,
+              HasSubstr("`ip netns exec web sysctl net.ipv6.icmp.echo_ignore_all "));
 }
 
 TEST(SilenceWords, OfARequestThatTheKernelTookAndDidNotAnswer) {

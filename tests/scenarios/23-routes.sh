@@ -166,6 +166,21 @@ for family in 4 6; do
 	done
 done
 
+echo '== a rule that does not take what its table has'
+for family in 4 6; do
+	# IPv4 tells it from forwarding that is off by its reasons.
+	[ $family = 6 ] || kernel_since 5 19 || { without 'what a rule of IPv4 suppresses: Linux 5.19' && continue; }
+	d=$([ $family = 4 ] && echo "$target" || echo "$net6:1::2")
+	at router ip "-$family" rule add pref 32000 table main suppress_prefixlength 127
+	at router ip "-$family" rule del pref 32766
+	tp ping -c1 -W1 --netns left --format json "$d"
+	at router ip "-$family" rule add pref 32766 table main
+	at router ip "-$family" rule del pref 32000
+	expect_status 1
+	expect_json "IPv$family" 'dropped rule_suppresses' 'requests[0].outcome | "\(.kind) \(.advice.key)"'
+	check_json
+done
+
 echo '== what was looked up for a datagram before is no part of the way of the next one'
 if at right nft list ruleset >/dev/null 2>"$work/nft"; then
 	serve right udp 6009 'while True: s.recv(9)'
