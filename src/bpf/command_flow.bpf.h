@@ -17,9 +17,6 @@
 /* Not a protocol's number: the later fragments of a packet, told by the packet's id. */
 #define FLOW_FRAGMENT 0x100
 
-/* Addresses of one interface that are looked at, to see whether a packet is for this machine. */
-#define MAX_ADDRESSES 16
-
 /* Processes, by their id in the initial namespace. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

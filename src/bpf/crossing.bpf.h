@@ -234,15 +234,27 @@ static __always_inline bool is_redirected_on_the_way_out(struct sk_buff *skb)
 	       !BPF_CORE_READ_BITFIELD(skb, from_ingress);
 }
 
-/* It comes to the IP layer as that device's, whatever has received it below; 0: there is none. */
-static __always_inline void move_to_upper(struct record_header *header, __u64 device)
+/*
+ * It comes to the IP layer as that device's, in its namespace, whatever has received it below; 0:
+ * there is none.
+ */
+static __always_inline void move_to_upper(struct record_header *header, __u64 head, __u64 device)
 {
 	struct net_device *upper = (struct net_device *)device;
+	struct tracked *known;
+	struct net *net;
 
 	if (!device)
 		return;
 	header->ifindex = header->iif = READ(upper, ifindex);
 	BPF_CORE_READ_INTO(&header->ifname, upper, name);
+	net = READ(upper, nd_net.net);
+	header->netns = READ(net, ns.inum);
+	if (bpf_core_field_exists(net->net_cookie))
+		header->netns_cookie = READ(net, net_cookie);
+	known = find_tracked(head);
+	if (known)
+		known->netns = header->netns;
 }
 
 /* A packet at an interface, or on its way from one to the IP layer. */
@@ -279,7 +291,7 @@ static __always_inline int on_crossing(struct sk_buff *skb, enum hook_id hook, e
 	if (stage == STAGE_tx && bpf_core_field_exists(skb->_nfct))
 		header.flags |= forgotten(skb->_nfct ? RECORD_TRACKED : 0);
 	if (stage == STAGE_in)
-		move_to_upper(&header, upper_to_ip(skb, &place));
+		move_to_upper(&header, view.head, upper_to_ip(skb, &place));
 	if (stage == STAGE_in && sighting.rx_ns) {
 		tell_taken_in(&header, &sighting, skb, &view, window);
 		return 0;

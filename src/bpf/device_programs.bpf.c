@@ -17,7 +17,6 @@
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
 #define ETH_HLEN 14
-#define VLAN_HLEN 4
 #define XDP_TX 3
 #define XDP_REDIRECT 4
 

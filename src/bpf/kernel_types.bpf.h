@@ -79,6 +79,10 @@ enum { DRIVER_XDP = 1 }; /* XDP_MODE_DRV */
 
 struct vlan_info;
 
+struct rtnl_link_ops {
+	const char *kind; /* "macvlan" */
+};
+
 struct net_device {
 	struct {
 		struct list_head upper; /* of struct netdev_adjacent, the master first */
@@ -87,6 +91,8 @@ struct net_device {
 	int ifindex;
 	unsigned int flags;
 	possible_net_t nd_net;
+	const unsigned char *dev_addr;
+	const struct rtnl_link_ops *rtnl_link_ops;
 	struct in_device *ip_ptr;
 	struct inet6_dev *ip6_ptr;
 	void *rx_handler;
@@ -446,6 +452,7 @@ enum sk_rst_reason {
 #define ETH_P_8021Q 0x8100
 #define ETH_P_8021AD 0x88a8
 #define ETH_P_IPV6 0x86dd
+#define PACKET_HOST 0
 #define PACKET_BROADCAST 1
 #define PACKET_OTHERHOST 3
 #define PACKET_LOOPBACK 5
@@ -453,7 +460,9 @@ enum sk_rst_reason {
 #define TCP_NEW_SYN_RECV 12
 #define IFF_MACVLAN_PORT (1 << 8)
 #define VLAN_ID_MASK 0xfff
-#define IFF_SLAVE (1 << 11) /* of net_device.flags, the others of priv_flags */
+#define VLAN_HLEN 4
+#define IFF_UP (1 << 0)	    /* of net_device.flags, as the next one */
+#define IFF_SLAVE (1 << 11) /* the others are of priv_flags */
 #define IFF_BRIDGE_PORT (1 << 9)
 #define IFF_OVS_DATAPATH (1 << 10)
 #define IFF_TEAM_PORT (1 << 13)

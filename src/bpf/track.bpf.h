@@ -14,6 +14,7 @@
 #include "bpf/fragments.bpf.h"
 #include "bpf/match.bpf.h"
 #include "bpf/taken_in.bpf.h"
+#include "bpf/upper.bpf.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
