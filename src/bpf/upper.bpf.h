@@ -137,6 +137,11 @@ static __always_inline __u64 mac_at(__u64 address)
 	return bpf_be64_to_cpu(number_at((void *)address)) >> 16;
 }
 
+static __always_inline __u64 mac_of(struct net_device *dev)
+{
+	return mac_at((__u64)READ(dev, dev_addr));
+}
+
 static __always_inline bool is_to_address_of(struct net_device *dev, __u64 start)
 {
 	__u64 device = as_number((const __u64 *)&dev);
@@ -153,13 +158,15 @@ static __always_inline bool is_to_address_of(struct net_device *dev, __u64 start
 /*
  * Which of the macvlan or ipvlan interfaces upon a device takes what has these link layer and IP
  * headers (macvlan_handle_frame, ipvlan_handle_frame)? The device itself, where it has such but it
- * is for none of them; 0: it has none.
+ * is for none of them; 0: it has none. A macvlan that has the MAC address of the one below (mode
+ * passthru; no other mode lets it) takes all.
  */
 __attribute__((noinline)) __u64 find_child(__u64 device, __u64 mac, __u64 start)
 {
 	struct net_device *dev = (struct net_device *)device;
 	__u64 end = device + bpf_core_field_offset(struct net_device, adj_list.upper);
-	__u64 link = (__u64)READ(dev, adj_list.upper.next), to = mac_at(mac), taker = 0;
+	__u64 link = (__u64)READ(dev, adj_list.upper.next), taker = 0;
+	__u64 to = mac_at(mac), own = mac_of(dev);
 
 	for (int i = 0; i < UPPERS_MAX && link && link != end; i++) {
 		struct netdev_adjacent *upper =
@@ -170,7 +177,7 @@ __attribute__((noinline)) __u64 find_child(__u64 device, __u64 mac, __u64 start)
 
 		link = number_at((void *)link);
 		if (is_kind(kind, "macvlan") || is_kind(kind, "macvtap"))
-			is_its = mac_at((__u64)READ(child, dev_addr)) == to;
+			is_its = mac_of(child) == to || mac_of(child) == own;
 		else if (is_kind(kind, "ipvlan") || is_kind(kind, "ipvtap"))
 			is_its = is_to_address_of(child, start);
 		else
@@ -208,7 +215,7 @@ static __always_inline __u64 upper_to_ip(struct sk_buff *skb, const struct place
 		/* Of what is for many they get copies, and it stays where it is. */
 		if (!child)
 			return 0;
-		if (child != upper && is_either(type, PACKET_HOST, PACKET_OTHERHOST))
+		if (child != upper && (type == PACKET_HOST || type == PACKET_OTHERHOST))
 			return takes_to_ip((struct net_device *)child) ? child : 0;
 	}
 	return type == PACKET_OTHERHOST ? 0 : upper;

@@ -37,7 +37,9 @@ targets() { echo "$base.$((n + 100)).2" "$net6:$n::2"; }
 
 # TCP and UDP take packets in without a word: by which device the IP layer had them is told all the same.
 taken_in() { # what target device
-	serve $r tcp 7015 'peer, _ = s.accept()
+	v=''
+	case $2 in *:*) v=6 ;; esac
+	serve $r "tcp$v" 7015 'peer, _ = s.accept()
 while peer.recv(30000): peer.send(b"y" * 100)'
 	tp_trace --format json 'tcp port 7015'
 	at $l python3 -c "
@@ -49,7 +51,7 @@ with socket.create_connection(('$2', 7015)) as sender:
 	tp_end INT
 	expect_json "$1: TCP comes in by it" "$3" '[journeys[] | [.hops[] | select(.stage == "in").dev.name] | join(" ")] | unique | join(", ")'
 	expect_json "$1: of TCP none is lost sight of" '' '[journeys[] | select(.outcome.kind == "lost" or .outcome.kind == "dropped").packet.tcp.flags] | join(", ")'
-	serve $r udp 7016 'while s.recv(2000): pass'
+	serve $r "udp$v" 7016 'while s.recv(2000): pass'
 	tp_trace --format json 'udp port 7016'
 	datagrams $l "$2" 7016 100 1
 	wait_for_journeys 1 '.packet.proto == "udp"'
@@ -91,6 +93,18 @@ if netns far m1 m2 && cable outer up0 far eth0 &&
 			'm1 eth0 tx, outer up0 rx, m2 eth0 rx, m2 eth0 deliver' \
 			'm2 eth0 tx, outer up0 rx, m1 eth0 rx, m1 eth0 deliver'
 	done
+	l=far r=m1
+	taken_in 'macvlan' "$base.50.2" eth0
+	l=m1 r=m2
+	taken_in 'macvlan to macvlan' "$net6:50::3" eth0
+	ip -n m1 link del dev eth0
+	ip -n m2 link del dev eth0
+	ip link add link up0 name mv1 netns m1 type macvlan mode passthru
+	ip -n m1 link set dev mv1 name eth0
+	ip -n m1 link set dev eth0 up
+	address m1 eth0 "$base.50.2/24"
+	l=far r=m1
+	taken_in 'macvlan in mode passthru' "$base.50.2" eth0
 else
 	missing macvlan
 fi
@@ -105,6 +119,15 @@ if modprobe -q ipvlan 2>/dev/null; netns ifar i1 && cable outer up1 ifar eth0 &&
 	follows ipvlan i1 "$base.60.1" \
 		'i1 eth0 tx, outer up1 tx, ifar eth0 rx, ifar eth0 deliver' \
 		'ifar eth0 tx, outer up1 rx, i1 eth0 rx, i1 eth0 deliver'
+	l=ifar r=i1
+	taken_in 'ipvlan' "$base.60.2" eth0
+	address ifar eth0 "$net6:60::1/64"
+	address i1 eth0 "$net6:60::2/64"
+	taken_in 'ipvlan' "$net6:60::2" eth0
+	address outer up1 "$base.60.9/24"
+	tp ping -c1 --netns ifar --format json "$base.60.9"
+	expect_json 'what no ipvlan has the address of comes to the IP layer below' \
+		'ifar eth0 tx, outer up1 rx, outer up1 in, outer up1 deliver' 'requests[0] | way'
 else
 	missing ipvlan
 fi
