@@ -113,24 +113,22 @@ __attribute__((noinline)) __u64 find_upper(__u64 device, __u64 data, __u32 proto
 	return dev && is_ip(bpf_ntohs(protocol)) ? as_number((const __u64 *)&dev) : 0;
 }
 
-/* What rtnetlink calls a device (rtnl_link_ops.kind), as far as a number has room. */
+/*
+ * What rtnetlink calls a device (rtnl_link_ops.kind), as far as a number has room: "macvlan", or
+ * "ipvlan" with the NUL behind it.
+ */
 static __always_inline __u64 kind_of(struct net_device *dev)
 {
-	return number_at(READ(dev, rtnl_link_ops, kind));
+	return bpf_be64_to_cpu(number_at(READ(dev, rtnl_link_ops, kind))) >> 8;
 }
 
-/* "macvlan"; "ipvlan" with the NUL behind it. */
-#define KIND_BYTES 7
-
-static __always_inline bool is_kind(__u64 kind, const char *name)
-{
-	const char *bytes = (const char *)&kind;
-
-	for (int i = 0; i < KIND_BYTES; i++)
-		if (bytes[i] != name[i])
-			return false;
-	return true;
-}
+#define KIND(a, b, c, d, e, f, g)                                                                  \
+	((__u64)(a) << 48 | (__u64)(b) << 40 | (__u64)(c) << 32 | (__u64)(d) << 24 | (e) << 16 |   \
+	 (f) << 8 | (g))
+#define KIND_MACVLAN KIND('m', 'a', 'c', 'v', 'l', 'a', 'n')
+#define KIND_MACVTAP KIND('m', 'a', 'c', 'v', 't', 'a', 'p')
+#define KIND_IPVLAN KIND('i', 'p', 'v', 'l', 'a', 'n', 0)
+#define KIND_IPVTAP KIND('i', 'p', 'v', 't', 'a', 'p', 0)
 
 static __always_inline __u64 mac_at(__u64 address)
 {
@@ -166,7 +164,6 @@ __attribute__((noinline)) __u64 find_child(__u64 device, __u64 mac, __u64 start)
 	struct net_device *dev = (struct net_device *)device;
 	__u64 end = device + bpf_core_field_offset(struct net_device, adj_list.upper);
 	__u64 link = (__u64)READ(dev, adj_list.upper.next), taker = 0;
-	__u64 to = mac_at(mac), own = mac_of(dev);
 
 	for (int i = 0; i < UPPERS_MAX && link && link != end; i++) {
 		struct netdev_adjacent *upper =
@@ -176,9 +173,9 @@ __attribute__((noinline)) __u64 find_child(__u64 device, __u64 mac, __u64 start)
 		bool is_its;
 
 		link = number_at((void *)link);
-		if (is_kind(kind, "macvlan") || is_kind(kind, "macvtap"))
-			is_its = mac_of(child) == to || mac_of(child) == own;
-		else if (is_kind(kind, "ipvlan") || is_kind(kind, "ipvtap"))
+		if (kind == KIND_MACVLAN || kind == KIND_MACVTAP)
+			is_its = mac_of(child) == mac_at(mac) || mac_of(child) == mac_of(dev);
+		else if (kind == KIND_IPVLAN || kind == KIND_IPVTAP)
 			is_its = is_to_address_of(child, start);
 		else
 			continue;
